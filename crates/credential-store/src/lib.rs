@@ -1,0 +1,1 @@
+//! Where the secret part of settings lives, and nowhere else.

@@ -1,0 +1,1 @@
+//! Decides what is sent when: lanes, pace, retry, and the loop around them.

@@ -1,0 +1,1 @@
+//! The nouns of Postrider: parsed, never validated twice, and without I/O.

@@ -1,0 +1,1 @@
+//! A stand-in for Entra and Graph, with an inbox page.

@@ -1,0 +1,1 @@
+//! Transport and wiring: what is served, on which port.

@@ -1,0 +1,1 @@
+//! All that is in the database: outbox, settings, access keys.

@@ -1,0 +1,1 @@
+//! Access tokens, each with its own expiry, fetched once for all who wait.

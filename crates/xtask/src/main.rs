@@ -1,0 +1,2 @@
+//! Every task of the project that is not cargo's own.
+fn main() {}
