@@ -1,1 +1,53 @@
-//! The nouns of Postrider: parsed, never validated twice, and without I/O.
+//! The nouns of Postrider: parsed once, then trusted; no I/O, no async, no transport.
+//!
+//! | word | type | meaning |
+//! | --- | --- | --- |
+//! | reseller | [`ResellerId`] | who sends; a slug the platform chooses |
+//! | directory | [`DirectoryId`] | the reseller's Entra directory |
+//! | settings | [`Settings`] | the four values of the panel and their options |
+//! | credential | [`Credential`] | the secret part of the settings |
+//! | access token | [`AccessToken`] | what Entra issues for a credential |
+//! | email | [`Email`] | what a caller asks to be sent |
+//! | message | [`Message`] | one accepted email with its state and history |
+//! | lane | [`Lane`] | the queue of one sender mailbox |
+//! | attempt, outcome | [`Attempt`], [`Outcome`] | one try to hand a message to Microsoft, and what it came to |
+//! | finding | [`Finding`] | one diagnosed fact in the reseller's own terms, with its mend |
+//!
+//! Every type with rules has one `parse`, which is the only way in. Whatever takes several values reports all that is
+//! wrong with them at once, as [`Violations`].
+
+mod address;
+mod clock;
+mod credential;
+mod email;
+mod finding;
+mod header;
+mod lane;
+pub mod limits;
+mod message;
+mod outcome;
+mod reseller;
+mod settings;
+mod token;
+mod violation;
+
+pub use address::{Address, EmailAddress};
+pub use clock::{Clock, SystemClock, TestClock};
+pub use credential::{Credential, CredentialInfo, CredentialKind, CredentialVersion, Fingerprint};
+pub use email::{
+    AddressDraft, Attachment, AttachmentDraft, Email, EmailDraft, Importance, PayloadForm,
+};
+pub use finding::{Finding, FindingClass, FindingCode};
+pub use header::{HeaderName, HeaderText};
+pub use lane::{AttemptEnd, AttemptStart, Hold, Lane, Lease, LeaseToken, OpenAttempt, Queued, Resolution};
+pub use message::{
+    Attempt, AttemptNumber, InDoubtPolicy, Labels, Message, MessageId, MessageState, Priority, RequestId,
+};
+pub use outcome::{Outcome, Verdict};
+pub use reseller::ResellerId;
+pub use settings::{
+    ClientId, Cloud, DirectoryId, Etag, PaceLimits, PaceOverride, Settings, SettingsDraft, SettingsState,
+    SettingsStatus, SettingsValues,
+};
+pub use token::{AccessToken, TokenKey, TokenRefusal};
+pub use violation::{Violation, Violations};

@@ -1,0 +1,118 @@
+//! What the store and the dispatcher say to each other about a lane: the queue of one sender mailbox.
+//!
+//! A lane is leased by a random token. Lane state and the *start* of an attempt need the live token; an attempt's
+//! *outcome* is written once by whoever started it, whatever the token, so that a late 202 is never thrown away.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::{
+    AttemptNumber, EmailAddress, Finding, InDoubtPolicy, MessageId, MessageState, Priority, ResellerId, Verdict,
+};
+
+/// The queue of one sender mailbox. A reseller has one, since its settings name one mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lane {
+    pub reseller: ResellerId,
+    pub mailbox: EmailAddress,
+}
+
+/// 128 random bits that never repeat; a write with another token changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LeaseToken([u8; 16]);
+
+impl LeaseToken {
+    /// Takes fresh random bits.
+    pub fn of_random(bits: [u8; 16]) -> Self {
+        Self(bits)
+    }
+
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for LeaseToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Why and how long a lane is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    pub finding: Finding,
+    /// When one message is tried, to see whether the settings were mended at Microsoft's side.
+    pub probe_time: Timestamp,
+    /// Probes made so far; the gaps grow with them.
+    pub probes: u32,
+}
+
+/// The right to drain one lane until a moment, and what was found in it.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    pub lane: Lane,
+    pub token: LeaseToken,
+    pub hold: Option<Hold>,
+    /// Starts of the lane's attempts within the last minute, oldest first: pacing goes on where it was.
+    pub recent_starts: Vec<Timestamp>,
+    /// Attempts of an earlier holder that nobody resolved. They count against the mailbox until their deadline, and
+    /// are in doubt after it.
+    pub open_attempts: Vec<OpenAttempt>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenAttempt {
+    pub queued: Queued,
+    pub number: AttemptNumber,
+    pub call_deadline: Timestamp,
+}
+
+/// A message that waits in a leased lane: what deciding about it needs, and not its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    pub id: MessageId,
+    pub priority: Priority,
+    /// Attempts written so far.
+    pub attempts: u32,
+    /// Attempts that count for the growing gap between tries: not those of broken settings, limits and outages.
+    pub backoffs: u32,
+    /// An earlier attempt is in doubt and unresolved.
+    pub in_doubt: bool,
+    pub policy: InDoubtPolicy,
+    pub expire_time: Timestamp,
+}
+
+/// What is written down before the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptStart {
+    pub message: MessageId,
+    pub number: AttemptNumber,
+    pub start_time: Timestamp,
+    /// After this moment an unanswered call is in doubt.
+    pub call_deadline: Timestamp,
+}
+
+/// What is written down after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptEnd {
+    pub message: MessageId,
+    pub number: AttemptNumber,
+    pub end_time: Timestamp,
+    pub verdict: Verdict,
+    pub resolution: Resolution,
+}
+
+/// What becomes of the message, and of its lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// An end state.
+    End(MessageState),
+    /// DEFERRED: due again at this time. `counts` makes the next gap longer.
+    Again { at: Timestamp, counts: bool },
+    /// DEFERRED, and the whole lane waits until this time (a limit, an outage).
+    LaneWaits { until: Timestamp },
+    /// The lane is held; the message is its first to be tried again.
+    LaneHeld(Hold),
+}

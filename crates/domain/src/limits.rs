@@ -1,0 +1,76 @@
+//! Every maximum, with its unit, its reason and its source. Relations between them are asserted at compile time.
+
+use std::time::Duration;
+
+/// Characters of a reseller's slug: fits a DNS label, so that it can be one.
+pub const RESELLER_ID_CHARS_MAX: usize = 63;
+/// Characters of a `request_id`, all visible ASCII.
+pub const REQUEST_ID_CHARS_MAX: usize = 128;
+
+/// Recipients of one message over to, cc and bcc. Microsoft's limit (Graph `message` resource).
+pub const RECIPIENTS_MAX: usize = 500;
+/// Addresses in reply-to. Ours: no mail program shows more.
+pub const REPLY_TO_MAX: usize = 25;
+/// Characters of an address's local part, of a domain, and of the whole (RFC 5321 §4.5.3.1).
+pub const LOCAL_PART_CHARS_MAX: usize = 64;
+pub const DOMAIN_CHARS_MAX: usize = 255;
+pub const ADDRESS_CHARS_MAX: usize = 254;
+/// Characters of a display name. Ours: Exchange keeps 256.
+pub const DISPLAY_NAME_CHARS_MAX: usize = 256;
+/// Characters of a subject. Exchange's limit.
+pub const SUBJECT_CHARS_MAX: usize = 255;
+/// Attachments of one message. Exchange's limit.
+pub const ATTACHMENTS_MAX: usize = 250;
+/// Characters of an attachment's name. Common to file systems.
+pub const FILE_NAME_CHARS_MAX: usize = 255;
+/// Characters of a content type and of a content id (RFC 6838 allows 127 for each half of a type).
+pub const CONTENT_TYPE_CHARS_MAX: usize = 255;
+pub const CONTENT_ID_CHARS_MAX: usize = 255;
+/// Extra headers of one message, and those that Graph takes as JSON (`internetMessageHeaders`).
+pub const HEADERS_MAX: usize = 50;
+pub const HEADERS_JSON_MAX: usize = 5;
+/// Bytes of a header's value: a folded line of RFC 5322 and some room.
+pub const HEADER_VALUE_BYTES_MAX: usize = 4_000;
+
+/// Labels of one message or of settings, and the characters of a key and a value.
+pub const LABELS_MAX: usize = 32;
+pub const LABEL_KEY_CHARS_MAX: usize = 63;
+pub const LABEL_VALUE_CHARS_MAX: usize = 255;
+/// Other addresses a mailbox may send as.
+pub const SEND_AS_MAX: usize = 100;
+
+/// Bytes of a serialized `Email`: Exchange's default of 35 MB for a message.
+pub const EMAIL_BYTES_MAX: usize = 36_700_160;
+/// Bytes of one request to Graph. Microsoft says 4 MB; the smaller reading is kept.
+pub const GRAPH_REQUEST_BYTES_MAX: usize = 4_000_000;
+/// Bytes read of any answer of Microsoft's: more is not evidence but noise.
+pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Calls in flight at one mailbox. Microsoft's limit (Graph throttling, Outlook service).
+pub const MAILBOX_CONCURRENCY_MAX: u32 = 4;
+/// Messages a minute from one mailbox. Microsoft's limit (Exchange Online).
+pub const MAILBOX_MESSAGES_PER_MINUTE: u32 = 30;
+
+/// How long a message may wait for its first 202, where the caller does not say.
+pub const EXPIRY_DEFAULT: Duration = Duration::from_secs(3 * 24 * 3600);
+/// The longest a caller may ask for, from acceptance. Ours.
+pub const SCHEDULE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// A `request_id` is kept this long after the message's end, and at least this long after acceptance.
+pub const REQUEST_ID_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// How long one call to Graph may last before its outcome is in doubt. Graph's own gateway gives up earlier.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long one call to Entra may last.
+pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a `WAIT_FOR_SENT` without a deadline waits.
+pub const WAIT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// Entries of a page of any list: default and maximum.
+pub const PAGE_SIZE_DEFAULT: u32 = 50;
+pub const PAGE_SIZE_MAX: u32 = 1_000;
+
+const _: () = assert!(LOCAL_PART_CHARS_MAX < ADDRESS_CHARS_MAX && ADDRESS_CHARS_MAX < DOMAIN_CHARS_MAX);
+const _: () = assert!(HEADERS_JSON_MAX <= HEADERS_MAX);
+const _: () = assert!(GRAPH_REQUEST_BYTES_MAX < EMAIL_BYTES_MAX);
+const _: () = assert!(PAGE_SIZE_DEFAULT <= PAGE_SIZE_MAX);
+const _: () = assert!(TOKEN_TIMEOUT.as_secs() < CALL_TIMEOUT.as_secs());

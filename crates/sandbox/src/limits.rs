@@ -1,0 +1,47 @@
+//! Every maximum of the sandbox: Microsoft's, which it imitates, and its own, which bound its memory.
+
+use std::time::Duration;
+
+// Microsoft's (reference/microsoft.md §2 and §3)
+
+/// Requests at once for one app and mailbox; the fifth is answered 429 `ApplicationThrottled`.
+pub(crate) const CONCURRENT_REQUESTS_PER_MAILBOX_MAX: usize = 4;
+/// Messages a minute for one mailbox. Exchange delays what goes beyond, it does not refuse.
+pub(crate) const MESSAGES_PER_MINUTE: usize = 30;
+pub(crate) const RATE_WINDOW_SECONDS: i64 = 60;
+/// Bytes of one Graph request ("4 MB"; the documents do not say which megabyte).
+pub(crate) const GRAPH_REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Recipients over to, cc and bcc.
+pub(crate) const RECIPIENTS_MAX: usize = 500;
+/// Entries of `internetMessageHeaders`.
+pub(crate) const CUSTOM_HEADERS_MAX: usize = 5;
+/// Seconds an access token lives, where the app does not say otherwise.
+pub(crate) const TOKEN_LIFETIME_SECONDS: i64 = 3599;
+/// `Retry-After` of a throttled token endpoint.
+pub(crate) const TOKEN_RETRY_AFTER_SECONDS: f64 = 60.0;
+/// `Retry-After` where a throttle scenario does not say otherwise.
+pub(crate) const RETRY_AFTER_SECONDS: f64 = 2.0;
+
+// The sandbox's own
+
+/// What a body beyond its limit may still send before the connection is closed: a client that is still writing
+/// would otherwise see a reset instead of the 413.
+pub(crate) const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const TOKEN_REQUEST_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const CONTROL_REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Mails kept; the oldest go first.
+pub(crate) const STORED_MAILS_MAX: usize = 100_000;
+pub(crate) const STORED_BYTES_MAX: usize = 256 * 1024 * 1024;
+pub(crate) const SCENARIOS_MAX: usize = 1_000;
+pub(crate) const DIRECTORIES_MAX: usize = 10_000;
+/// Rows of the inbox page.
+pub(crate) const INBOX_ROWS_MAX: usize = 200;
+/// The longest wait a `slow` scenario may ask for.
+pub(crate) const SLOW_MAX: Duration = Duration::from_secs(600);
+/// Calls that hang are let go this long after the sandbox was told to stop.
+pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
+/// A request on another connection that arrives this soon after a 429 was already on its way when it was given.
+pub(crate) const RETRY_AFTER_CROSSING: Duration = Duration::from_millis(10);
+
+const _: () = assert!(GRAPH_REQUEST_BYTES_MAX < DRAINED_BYTES_MAX);
+const _: () = assert!(GRAPH_REQUEST_BYTES_MAX < STORED_BYTES_MAX);

@@ -1,0 +1,21 @@
+//! What can go wrong in the database, as its callers must tell it apart.
+
+/// Every error is logged where it is answered, once; the cause is for the operator, never for a caller.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was written. It may be tried again.
+    #[error("the database is away: {cause}")]
+    Unavailable { cause: String },
+    /// COMMIT failed or was not answered: what was to be written may be there or not.
+    #[error("the outcome of a commit is not known: {cause}")]
+    CommitUnknown { cause: String },
+    /// No room: nothing was written.
+    #[error("the disk or the database is full: {cause}")]
+    Full { cause: String },
+    /// What is stored cannot be read as what it must be.
+    #[error("{table}.{column} of {row} cannot be read")]
+    Inconsistent { table: &'static str, column: &'static str, row: String },
+    /// Opening failed, in words for the operator with the mend.
+    #[error("{0}")]
+    Open(String),
+}
