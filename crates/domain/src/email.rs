@@ -129,11 +129,16 @@ impl Email {
         }
         if recipients > limits::RECIPIENTS_MAX {
             let most = limits::RECIPIENTS_MAX;
-            violations.push(format!("{field}.to"), format!("{recipients} recipients over to, cc and bcc; at most {most}"));
+            violations.push(
+                format!("{field}.to"),
+                format!("{recipients} recipients over to, cc and bcc; at most {most}"),
+            );
         }
         if self.reply_to.len() > limits::REPLY_TO_MAX {
-            violations
-                .push(format!("{field}.reply_to"), format!("must have at most {} entries", limits::REPLY_TO_MAX));
+            violations.push(
+                format!("{field}.reply_to"),
+                format!("must have at most {} entries", limits::REPLY_TO_MAX),
+            );
         }
     }
 
@@ -167,7 +172,8 @@ impl Email {
     }
 
     pub fn form(&self, settings: &SettingsValues) -> PayloadForm {
-        let other_from = self.from.as_ref().is_some_and(|from| !settings.mailbox.is_same_mailbox(&from.address));
+        let other_from =
+            self.from.as_ref().is_some_and(|from| !settings.mailbox.is_same_mailbox(&from.address));
         let extended = self.headers.iter().any(|(name, _)| name.is_extension());
         if other_from || extended || !self.save_to_sent_items { PayloadForm::Json } else { PayloadForm::Mime }
     }
@@ -189,14 +195,22 @@ fn parse_address(draft: AddressDraft, field: &str, violations: &mut Violations) 
 }
 
 /// `None` if any was wrong. At most one more than the limit is looked at, so that a flood costs nothing.
-fn parse_addresses(drafts: Vec<AddressDraft>, field: &str, violations: &mut Violations) -> Option<Vec<Address>> {
+fn parse_addresses(
+    drafts: Vec<AddressDraft>,
+    field: &str,
+    violations: &mut Violations,
+) -> Option<Vec<Address>> {
     let looked_at = drafts.into_iter().take(limits::RECIPIENTS_MAX + 1).enumerate();
     let parsed: Vec<_> =
         looked_at.map(|(i, draft)| parse_address(draft, &format!("{field}[{i}]"), violations)).collect();
     parsed.into_iter().collect()
 }
 
-fn parse_attachments(drafts: Vec<AttachmentDraft>, field: &str, violations: &mut Violations) -> Vec<Attachment> {
+fn parse_attachments(
+    drafts: Vec<AttachmentDraft>,
+    field: &str,
+    violations: &mut Violations,
+) -> Vec<Attachment> {
     if drafts.len() > limits::ATTACHMENTS_MAX {
         violations.push(field, format!("must have at most {} entries", limits::ATTACHMENTS_MAX));
     }
@@ -206,7 +220,8 @@ fn parse_attachments(drafts: Vec<AttachmentDraft>, field: &str, violations: &mut
 
 fn parse_attachment(draft: AttachmentDraft, field: &str, violations: &mut Violations) -> Option<Attachment> {
     let file_name = violations.check(format!("{field}.file_name"), parse_file_name(&draft.file_name));
-    let content_type = violations.check(format!("{field}.content_type"), parse_content_type(&draft.content_type));
+    let content_type =
+        violations.check(format!("{field}.content_type"), parse_content_type(&draft.content_type));
     let content_id = violations.check(format!("{field}.content_id"), parse_content_id(&draft.content_id));
     let content = draft.content;
     file_name.zip(content_type).zip(content_id).map(|((file_name, content_type), content_id)| Attachment {
@@ -230,7 +245,8 @@ fn parse_file_name(name: &str) -> Result<HeaderText, String> {
 /// Left out: bytes of no known type.
 fn parse_content_type(text: &str) -> Result<HeaderText, String> {
     let text = if text.is_empty() { "application/octet-stream" } else { text };
-    let token = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
+    let token =
+        |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
     let essence = text.split(';').next().unwrap_or_default().trim();
     let shaped = essence.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype));
     if !shaped || !text.is_ascii() {
@@ -283,7 +299,12 @@ mod tests {
     }
 
     fn draft() -> EmailDraft {
-        EmailDraft { to: vec![to("ada@example.net")], text: "Hello".into(), save_to_sent_items: true, ..EmailDraft::default() }
+        EmailDraft {
+            to: vec![to("ada@example.net")],
+            text: "Hello".into(),
+            save_to_sent_items: true,
+            ..EmailDraft::default()
+        }
     }
 
     fn wrong_fields(draft: EmailDraft) -> Vec<String> {
@@ -300,11 +321,18 @@ mod tests {
     fn every_wrong_field_is_named_at_once() {
         let mail = EmailDraft {
             to: vec![to("ada@example.net"), to("nobody")],
-            cc: vec![AddressDraft { address: "b@example.net".into(), display_name: "B\r\nBcc: x@y.example".into() }],
+            cc: vec![AddressDraft {
+                address: "b@example.net".into(),
+                display_name: "B\r\nBcc: x@y.example".into(),
+            }],
             subject: "Hi\r\nX: y".into(),
             text: String::new(),
             headers: BTreeMap::from([("Bcc".into(), "x@y.example".into()), ("x-a".into(), "1\n2".into())]),
-            attachments: vec![AttachmentDraft { file_name: "../a".into(), content_type: "pdf".into(), ..AttachmentDraft::default() }],
+            attachments: vec![AttachmentDraft {
+                file_name: "../a".into(),
+                content_type: "pdf".into(),
+                ..AttachmentDraft::default()
+            }],
             ..draft()
         };
         assert_eq!(

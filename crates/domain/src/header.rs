@@ -4,7 +4,6 @@
 
 use std::fmt;
 
-
 /// One line of text without control characters or bidirectional overrides.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HeaderText(String);

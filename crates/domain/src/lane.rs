@@ -8,7 +8,8 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::{
-    AttemptNumber, EmailAddress, Finding, InDoubtPolicy, MessageId, MessageState, Priority, ResellerId, Verdict,
+    AttemptNumber, EmailAddress, Finding, InDoubtPolicy, MessageId, MessageState, PaceOverride, Priority,
+    ResellerId, Verdict,
 };
 
 /// The queue of one sender mailbox. A reseller has one, since its settings name one mailbox.
@@ -18,7 +19,7 @@ pub struct Lane {
     pub mailbox: EmailAddress,
 }
 
-/// 128 random bits that never repeat; a write with another token changes nothing.
+/// 128 bits that never repeat, all but a few of them random; a write with another token changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LeaseToken([u8; 16]);
 
@@ -55,6 +56,8 @@ pub struct Lease {
     pub lane: Lane,
     pub token: LeaseToken,
     pub hold: Option<Hold>,
+    /// The reseller's own, lower limits.
+    pub pace: PaceOverride,
     /// Starts of the lane's attempts within the last minute, oldest first: pacing goes on where it was.
     pub recent_starts: Vec<Timestamp>,
     /// Attempts of an earlier holder that nobody resolved. They count against the mailbox until their deadline, and

@@ -34,9 +34,7 @@ mod violation;
 pub use address::{Address, EmailAddress};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use credential::{Credential, CredentialInfo, CredentialKind, CredentialVersion, Fingerprint};
-pub use email::{
-    AddressDraft, Attachment, AttachmentDraft, Email, EmailDraft, Importance, PayloadForm,
-};
+pub use email::{AddressDraft, Attachment, AttachmentDraft, Email, EmailDraft, Importance, PayloadForm};
 pub use finding::{Finding, FindingClass, FindingCode};
 pub use header::{HeaderName, HeaderText};
 pub use lane::{AttemptEnd, AttemptStart, Hold, Lane, Lease, LeaseToken, OpenAttempt, Queued, Resolution};

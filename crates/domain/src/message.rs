@@ -60,7 +60,11 @@ pub struct NotARequestId;
 impl RequestId {
     pub fn parse(text: &str) -> Result<Self, NotARequestId> {
         let fits = (1..=limits::REQUEST_ID_CHARS_MAX).contains(&text.len());
-        if fits && text.bytes().all(|b| b.is_ascii_graphic()) { Ok(Self(text.to_owned())) } else { Err(NotARequestId) }
+        if fits && text.bytes().all(|b| b.is_ascii_graphic()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotARequestId)
+        }
     }
 
     pub fn as_str(&self) -> &str {
@@ -81,9 +85,14 @@ pub(crate) fn parse_labels(labels: Labels, field: &str, violations: &mut Violati
             && key.len() <= limits::LABEL_KEY_CHARS_MAX
             && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b));
         if !key_fits {
-            violations.push(field, "a key must be 1 to 63 letters, digits, dots, slashes, hyphens or underscores");
-        } else if value.chars().count() > limits::LABEL_VALUE_CHARS_MAX || value.chars().any(char::is_control) {
-            violations.push(format!("{field}[\"{key}\"]"), "must be at most 255 characters, none of them a control character");
+            violations
+                .push(field, "a key must be 1 to 63 letters, digits, dots, slashes, hyphens or underscores");
+        } else if value.chars().count() > limits::LABEL_VALUE_CHARS_MAX || value.chars().any(char::is_control)
+        {
+            violations.push(
+                format!("{field}[\"{key}\"]"),
+                "must be at most 255 characters, none of them a control character",
+            );
         }
     }
     labels

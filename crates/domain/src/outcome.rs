@@ -50,10 +50,22 @@ pub struct Verdict {
 
 impl Verdict {
     pub fn sent(graph_request_id: Option<String>) -> Self {
-        Self { outcome: Outcome::Sent, finding: None, retry_after: None, graph_request_id, token_refused: false }
+        Self {
+            outcome: Outcome::Sent,
+            finding: None,
+            retry_after: None,
+            graph_request_id,
+            token_refused: false,
+        }
     }
 
     pub fn of(outcome: Outcome, finding: Finding) -> Self {
-        Self { outcome, finding: Some(finding), retry_after: None, graph_request_id: None, token_refused: false }
+        Self {
+            outcome,
+            finding: Some(finding),
+            retry_after: None,
+            graph_request_id: None,
+            token_refused: false,
+        }
     }
 }

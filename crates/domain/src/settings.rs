@@ -145,7 +145,8 @@ impl PaceOverride {
             match own {
                 Some(0) => violations.push(format!("{field}.{name}"), "must be at least 1"),
                 Some(own) if most > 0 && own > most => {
-                    violations.push(format!("{field}.{name}"), format!("must be at most the operator's {most}"));
+                    violations
+                        .push(format!("{field}.{name}"), format!("must be at most the operator's {most}"));
                 }
                 _ => {}
             }
@@ -187,15 +188,19 @@ impl SettingsValues {
         let mailbox =
             violations.check(format!("{field}.sender_mailbox"), EmailAddress::parse(&draft.sender_mailbox));
         if draft.send_as.len() > limits::SEND_AS_MAX {
-            violations
-                .push(format!("{field}.send_as"), format!("must have at most {} entries", limits::SEND_AS_MAX));
+            violations.push(
+                format!("{field}.send_as"),
+                format!("must have at most {} entries", limits::SEND_AS_MAX),
+            );
         }
         let send_as = draft
             .send_as
             .iter()
             .take(limits::SEND_AS_MAX)
             .enumerate()
-            .filter_map(|(i, text)| violations.check(format!("{field}.send_as[{i}]"), EmailAddress::parse(text)))
+            .filter_map(|(i, text)| {
+                violations.check(format!("{field}.send_as[{i}]"), EmailAddress::parse(text))
+            })
             .collect();
         draft.pace.check(&format!("{field}.pace"), operator, &mut violations);
         let labels = parse_labels(draft.labels, &format!("{field}.labels"), &mut violations);
@@ -281,7 +286,8 @@ impl Settings {
 mod tests {
     use super::*;
 
-    const OPERATOR: PaceLimits = PaceLimits { concurrency: 4, messages_per_minute: 30, recipients_per_day: 0 };
+    const OPERATOR: PaceLimits =
+        PaceLimits { concurrency: 4, messages_per_minute: 30, recipients_per_day: 0 };
 
     #[test]
     fn every_wrong_value_is_named_at_once() {
@@ -290,7 +296,11 @@ mod tests {
             client_id: String::new(),
             sender_mailbox: "sales".into(),
             send_as: vec!["ok@acme.example".into(), "no".into()],
-            pace: PaceOverride { concurrency: Some(5), recipients_per_day: Some(9), ..PaceOverride::default() },
+            pace: PaceOverride {
+                concurrency: Some(5),
+                recipients_per_day: Some(9),
+                ..PaceOverride::default()
+            },
             ..SettingsDraft::default()
         };
         let violations = SettingsValues::parse(draft, "settings", OPERATOR).expect_err("all wrong");

@@ -64,10 +64,9 @@ impl Debug for Attachment {
 impl Debug for Email {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("Email")
-            .field("content", &format_args!("{REDACTED}"))
             .field("recipients", &(self.to.len() + self.cc.len() + self.bcc.len()))
             .field("attachments", &self.attachments)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message as _;
-use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet};
-use protox::prost_reflect::{DescriptorPool, FieldDescriptor};
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet, MessageOptions,
+};
+use protox::prost_reflect::{DescriptorError, DescriptorPool, FieldDescriptor};
 
 const PACKAGE: &str = "postrider.v1";
 
@@ -15,12 +17,12 @@ const SERVICES: i32 = 6;
 const FIELDS_OR_VALUES_OR_METHODS: i32 = 2;
 const ONEOFS: i32 = 8;
 
-fn files() -> Vec<FileDescriptorProto> {
-    FileDescriptorSet::decode(postrider_proto::FILE_DESCRIPTOR_SET).unwrap().file
+fn files() -> Result<Vec<FileDescriptorProto>, prost::DecodeError> {
+    Ok(FileDescriptorSet::decode(postrider_proto::FILE_DESCRIPTOR_SET)?.file)
 }
 
-fn pool() -> DescriptorPool {
-    DescriptorPool::decode(postrider_proto::FILE_DESCRIPTOR_SET).unwrap()
+fn pool() -> Result<DescriptorPool, DescriptorError> {
+    DescriptorPool::decode(postrider_proto::FILE_DESCRIPTOR_SET)
 }
 
 /// The path and the name of all that wants a comment in one message, without what proto3 makes by itself: the entries of
@@ -58,7 +60,7 @@ fn of_services(file: &FileDescriptorProto) -> Vec<(Vec<i32>, String)> {
 fn every_name_has_a_comment() {
     let mut bare = Vec::new();
     let mut seen = 0;
-    for file in files().iter().filter(|file| file.package() == PACKAGE) {
+    for file in files().unwrap().iter().filter(|file| file.package() == PACKAGE) {
         let locations =
             file.source_code_info.as_ref().map(|info| info.location.as_slice()).unwrap_or_default();
         let comments: BTreeMap<&[i32], &str> =
@@ -78,7 +80,7 @@ fn every_name_has_a_comment() {
 
 #[test]
 fn nothing_is_nested_and_the_six_files_hold_all() {
-    let files: Vec<_> = files().into_iter().filter(|file| file.package() == PACKAGE).collect();
+    let files: Vec<_> = files().unwrap().into_iter().filter(|file| file.package() == PACKAGE).collect();
     let names: BTreeSet<_> = files.iter().map(FileDescriptorProto::name).collect();
     let expected = ["access_service", "finding", "mail_service", "message", "settings", "settings_service"];
     assert_eq!(
@@ -87,7 +89,7 @@ fn nothing_is_nested_and_the_six_files_hold_all() {
     );
     for message in files.iter().flat_map(|file| &file.message_type) {
         let mut nested =
-            message.nested_type.iter().filter(|n| !n.options.as_ref().is_some_and(|o| o.map_entry()));
+            message.nested_type.iter().filter(|n| !n.options.as_ref().is_some_and(MessageOptions::map_entry));
         assert!(nested.next().is_none() && message.enum_type.is_empty(), "nested in {}", message.name());
     }
 }
@@ -100,7 +102,7 @@ fn every_rpc_of_the_contract_exists_with_its_own_request_and_response() {
          RetryMessages",
         "SettingsService: PutSettings GetSettings ListSettings DeleteSettings TestSettings PauseSending ResumeSending",
     ];
-    let pool = pool();
+    let pool = pool().unwrap();
     let mut served: Vec<_> = pool.services().filter(|service| service.package_name() == PACKAGE).collect();
     served.sort_by_key(|service| service.name().to_owned());
     let said = served.iter().map(|service| {
@@ -118,7 +120,7 @@ fn every_rpc_of_the_contract_exists_with_its_own_request_and_response() {
 
 #[test]
 fn every_field_says_how_it_is_used() {
-    let pool = pool();
+    let pool = pool().unwrap();
     let behavior = pool.get_extension_by_name("google.api.field_behavior").unwrap();
     let messages = pool.all_messages().filter(|m| m.package_name() == PACKAGE && !m.is_map_entry());
     let fields = messages.flat_map(|message| message.fields().collect::<Vec<FieldDescriptor>>());
@@ -128,7 +130,7 @@ fn every_field_says_how_it_is_used() {
 
 #[test]
 fn reflection_can_decode_error_details() {
-    let pool = pool();
+    let pool = pool().unwrap();
     for name in [
         "Status",
         "ErrorInfo",

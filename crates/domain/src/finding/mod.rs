@@ -193,7 +193,10 @@ mod tests {
                 assert!(!code.section(heading).is_empty(), "{code}: {heading}");
             }
             let first = code.mend().lines().next().unwrap_or_default();
-            assert!(first.ends_with('.') && !first.starts_with(['1', '-', '`']), "{code}: the mend's first line stands alone");
+            assert!(
+                first.ends_with('.') && !first.starts_with(['1', '-', '`']),
+                "{code}: the mend's first line stands alone"
+            );
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::{fs, io};
 
 use protox::Compiler;
-use protox::prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, Value};
+use protox::prost_reflect::{DescriptorPool, DynamicMessage, Value};
 use tonic_prost_build::{Config, FileDescriptorSet};
 
 /// The API's own files.
@@ -73,7 +73,8 @@ fn descriptor_set(pool: &DescriptorPool, encoded: &[u8]) -> Result<Vec<u8>, Erro
         .get_message_by_name("google.protobuf.FileDescriptorSet")
         .ok_or("the API imports no file that imports descriptor.proto")?;
     let mut set = DynamicMessage::decode(shape, encoded)?;
-    for file in messages(&mut set, "file") {
+    let files = set.get_field_by_name_mut("file").and_then(Value::as_list_mut);
+    for file in files.into_iter().flatten().filter_map(Value::as_message_mut) {
         let name = file.get_field_by_name("name").and_then(|name| name.as_str().map(str::to_owned));
         if !name.is_some_and(|name| API.contains(&name.as_str())) {
             file.clear_field_by_name("source_code_info");
@@ -92,10 +93,4 @@ fn keep_comments(info: &mut DynamicMessage) {
             location.as_message().is_some_and(|l| l.has_field_by_name("leading_comments"))
         });
     }
-}
-
-fn messages<'a>(of: &'a mut DynamicMessage, field: &str) -> impl Iterator<Item = &'a mut DynamicMessage> {
-    debug_assert!(of.descriptor().get_field_by_name(field).is_some());
-    let list = of.get_field_by_name_mut(field).and_then(Value::as_list_mut);
-    list.into_iter().flatten().filter_map(Value::as_message_mut)
 }

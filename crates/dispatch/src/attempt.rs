@@ -1,0 +1,186 @@
+//! One try to hand a message to Microsoft: token → submit → classify → decide → record, in that order.
+//!
+//! Without a token nothing can leave, so that try is written down whole, in one write. With one, the attempt is
+//! written down first, then the call is made, then its outcome is written, for as long as it takes.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use postrider_domain::{
+    AttemptEnd, AttemptNumber, AttemptStart, Finding, FindingCode, Hold, Lane, LeaseToken, OpenAttempt,
+    Outcome, Queued, Resolution, TokenRefusal, Verdict,
+};
+use uuid::Uuid;
+
+use crate::lease::Trust;
+use crate::pace::Turn;
+use crate::ports::{Grant, PortError, Ports, Submission};
+use crate::retry::decide;
+
+/// Between tries to write an outcome down while the store is away: it is not given up.
+const RECORD_AGAIN: Duration = Duration::from_millis(500);
+
+/// What all attempts of a lane share.
+#[derive(Clone)]
+pub(crate) struct Attempts {
+    pub ports: Ports,
+    pub lane: Lane,
+    pub token: LeaseToken,
+    pub trust: Trust,
+    pub call_timeout: Duration,
+}
+
+/// How an attempt ended, for the lane.
+pub(crate) struct Ended {
+    pub verdict: Verdict,
+    pub resolution: Resolution,
+}
+
+/// An attempt that was written down and may be submitted.
+pub(crate) struct Started {
+    queued: Queued,
+    start: AttemptStart,
+    submission: Submission,
+    hold: Option<Hold>,
+    turn: Turn,
+}
+
+pub(crate) enum Begun {
+    Started(Box<Started>),
+    /// Nothing left: no token, or nothing to send.
+    Refused(Ended),
+    /// The lease is lost, or somebody ended the message: nothing was written.
+    Skipped,
+}
+
+impl Attempts {
+    /// Token, then the attempt's row. `turn` began at `now`.
+    pub(crate) async fn begin(
+        &self,
+        queued: Queued,
+        hold: Option<Hold>,
+        turn: Turn,
+        now: Timestamp,
+    ) -> Result<Begun, PortError> {
+        let deadline = now.saturating_add(self.call_timeout).unwrap_or(Timestamp::MAX);
+        let number = AttemptNumber(queued.attempts + 1);
+        let start = AttemptStart { message: queued.id, number, start_time: now, call_deadline: deadline };
+        let reseller = &self.lane.reseller;
+        let grant = match self.ports.tokens.grant(reseller).await {
+            Ok(grant) => grant,
+            Err(refusal) => return self.refuse(&queued, hold.as_ref(), start, no_token(refusal)).await,
+        };
+        let Some(content) = self.ports.outbox.content(reseller, &queued.id).await? else {
+            let finding = Finding::new(FindingCode::MessageInvalid).with("reason", "its content is gone");
+            return self.refuse(&queued, hold.as_ref(), start, Verdict::of(Outcome::Rejected, finding)).await;
+        };
+        if !self.ports.outbox.start_attempt(reseller, self.token, start.clone()).await? {
+            return Ok(Begun::Skipped);
+        }
+        let submission = Submission {
+            grant,
+            message: queued.id,
+            content,
+            client_request_id: Uuid::new_v4(),
+            timeout: self.call_timeout,
+        };
+        Ok(Begun::Started(Box::new(Started { queued, start, submission, hold, turn })))
+    }
+
+    async fn refuse(
+        &self,
+        queued: &Queued,
+        hold: Option<&Hold>,
+        start: AttemptStart,
+        verdict: Verdict,
+    ) -> Result<Begun, PortError> {
+        let now = self.ports.clock.now();
+        let end = self.end(queued, hold, &start, verdict, now);
+        let ended = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
+        let written = self.ports.outbox.refuse_attempt(&self.lane.reseller, self.token, start, end).await?;
+        if !written {
+            return Ok(Begun::Skipped);
+        }
+        self.tell(queued, &ended);
+        Ok(Begun::Refused(ended))
+    }
+
+    /// The call, and its outcome on disk.
+    pub(crate) async fn finish(self, started: Started, may_try_another_token: bool) -> Ended {
+        let Started { queued, start, submission, hold, turn } = started;
+        let grant = submission.grant.clone();
+        // Last thing before the first byte: after this moment another holder may have the lane.
+        let verdict = if self.trust.holds() {
+            self.ports.microsoft.submit(submission).await
+        } else {
+            let finding = Finding::new(FindingCode::NetworkUnreachable)
+                .with("reason", "the lease ran out before the call");
+            Verdict::of(Outcome::Deferred, finding)
+        };
+        drop(turn);
+        let now = self.ports.clock.now();
+        let mut end = self.end(&queued, hold.as_ref(), &start, verdict, now);
+        if end.verdict.token_refused {
+            self.forget(&grant).await;
+            if may_try_another_token {
+                end.resolution = Resolution::Again { at: now, counts: false };
+            }
+        }
+        let ended = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
+        self.record(end).await;
+        self.tell(&queued, &ended);
+        ended
+    }
+
+    /// Resolves a call of an earlier holder, whose answer nobody will hear.
+    pub(crate) async fn resolve_open(&self, open: &OpenAttempt, hold: Option<&Hold>) {
+        let finding = Finding::new(FindingCode::OutcomeUnknown)
+            .with("reason", "the process that made the call ended before the answer was written down");
+        let start = AttemptStart {
+            message: open.queued.id,
+            number: open.number,
+            start_time: open.call_deadline,
+            call_deadline: open.call_deadline,
+        };
+        let verdict = Verdict::of(Outcome::InDoubt, finding);
+        let end = self.end(&open.queued, hold, &start, verdict, self.ports.clock.now());
+        let ended = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
+        self.record(end).await;
+        self.tell(&open.queued, &ended);
+    }
+
+    fn end(
+        &self,
+        queued: &Queued,
+        hold: Option<&Hold>,
+        start: &AttemptStart,
+        verdict: Verdict,
+        now: Timestamp,
+    ) -> AttemptEnd {
+        let resolution = decide(&verdict, queued, hold, now);
+        AttemptEnd { message: queued.id, number: start.number, end_time: now, verdict, resolution }
+    }
+
+    async fn forget(&self, grant: &Grant) {
+        self.ports.tokens.forget(grant).await;
+    }
+
+    async fn record(&self, end: AttemptEnd) {
+        while self.ports.outbox.end_attempt(&self.lane.reseller, end.clone()).await.is_err() {
+            tokio::time::sleep(RECORD_AGAIN).await;
+        }
+    }
+
+    fn tell(&self, queued: &Queued, ended: &Ended) {
+        let finding = ended.verdict.finding.as_ref().map_or("", |finding| finding.code.as_str());
+        tracing::info!(
+            reseller = %self.lane.reseller, message_id = %queued.id,
+            outcome = ended.verdict.outcome.as_str(), finding, "attempt ended"
+        );
+        self.ports.observer.message_changed(&self.lane.reseller, &queued.id);
+    }
+}
+
+fn no_token(refusal: TokenRefusal) -> Verdict {
+    Verdict { retry_after: refusal.retry_after, ..Verdict::of(Outcome::Deferred, *refusal.finding) }
+}

@@ -1,0 +1,121 @@
+//! All that the dispatcher knows of the world, implemented outside it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use postrider_domain::{
+    AccessToken, AttemptEnd, AttemptStart, Clock, Lane, Lease, LeaseToken, MessageId, OpenAttempt, Queued,
+    ResellerId, Settings, TokenRefusal, Verdict,
+};
+use uuid::Uuid;
+
+/// The store did not answer. What was asked for may be asked for again.
+#[derive(Debug)]
+pub struct PortError;
+
+/// The database, as far as dispatching goes. Each function is told whose it is; see the store for what it promises.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    async fn due_lanes(&self, now: Timestamp, limit: u32) -> Result<Vec<Lane>, PortError>;
+    async fn next_due(&self) -> Result<Option<Timestamp>, PortError>;
+    async fn lease(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Lease>, PortError>;
+    async fn renew(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        until: Timestamp,
+    ) -> Result<bool, PortError>;
+    async fn release(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        pace_until: Option<Timestamp>,
+    ) -> Result<(), PortError>;
+    async fn expire(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        now: Timestamp,
+    ) -> Result<Vec<MessageId>, PortError>;
+    async fn next_queued(
+        &self,
+        reseller: &ResellerId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Queued>, PortError>;
+    async fn open_attempts(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+    ) -> Result<Vec<OpenAttempt>, PortError>;
+    async fn content(&self, reseller: &ResellerId, message: &MessageId)
+    -> Result<Option<Vec<u8>>, PortError>;
+    async fn start_attempt(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        start: AttemptStart,
+    ) -> Result<bool, PortError>;
+    async fn refuse_attempt(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        start: AttemptStart,
+        end: AttemptEnd,
+    ) -> Result<bool, PortError>;
+    async fn end_attempt(&self, reseller: &ResellerId, end: AttemptEnd) -> Result<(), PortError>;
+}
+
+/// The settings as they are now, and a token for them.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    pub settings: Settings,
+    pub token: AccessToken,
+}
+
+#[async_trait]
+pub trait Tokens: Send + Sync {
+    async fn grant(&self, reseller: &ResellerId) -> Result<Grant, TokenRefusal>;
+    /// Graph refused this token: the next grant must bring another.
+    async fn forget(&self, grant: &Grant);
+}
+
+/// One message on its way to Graph. Its attempt is already written down.
+#[derive(Debug)]
+pub struct Submission {
+    pub grant: Grant,
+    pub message: MessageId,
+    /// Opaque here.
+    pub content: Vec<u8>,
+    /// Sent as `client-request-id`.
+    pub client_request_id: Uuid,
+    pub timeout: std::time::Duration,
+}
+
+#[async_trait]
+pub trait Microsoft: Send + Sync {
+    async fn submit(&self, submission: Submission) -> Verdict;
+}
+
+/// Told after each change is committed, so that those who wait can look.
+pub trait Observer: Send + Sync {
+    fn message_changed(&self, reseller: &ResellerId, message: &MessageId);
+    /// A hold came or went: every waiting message reads differently.
+    fn lane_changed(&self, reseller: &ResellerId);
+}
+
+#[derive(Clone)]
+pub struct Ports {
+    pub outbox: Arc<dyn Outbox>,
+    pub tokens: Arc<dyn Tokens>,
+    pub microsoft: Arc<dyn Microsoft>,
+    pub observer: Arc<dyn Observer>,
+    pub clock: Arc<dyn Clock>,
+}

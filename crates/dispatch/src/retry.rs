@@ -1,0 +1,91 @@
+//! When a message is tried again: the only schedule.
+//!
+//! The verdict says *whether*, the gaps here say *when*, and [`decide`] says both. What Microsoft asked for
+//! (`Retry-After`) is never shortened. The whole schedule stands in the snapshot of `tests/schedule.rs`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use postrider_domain::{
+    Finding, FindingClass, FindingCode, Hold, InDoubtPolicy, MessageState, Outcome, Queued, Resolution,
+    Verdict,
+};
+
+/// The first gap, by which each next one is tripled, and where it stops growing.
+const BACKOFF_FIRST: Duration = Duration::from_secs(5);
+const BACKOFF_FACTOR: u32 = 3;
+const BACKOFF_MAX: Duration = Duration::from_secs(3600);
+/// A call that may have been taken may still be running at Microsoft's side: Graph's gateway gives up before this.
+const IN_DOUBT_PAUSE: Duration = Duration::from_secs(15);
+/// Daily limits and full mailboxes do not mend in minutes.
+const LONG_LIMIT_PAUSE: Duration = Duration::from_secs(3600);
+/// Held lanes are probed after this gap, doubled each time: scoping changes take up to 2 h to show at Microsoft.
+const PROBE_FIRST: Duration = Duration::from_secs(30);
+const PROBE_MAX: Duration = Duration::from_secs(2 * 3600);
+
+/// What becomes of the message, and of its lane. `hold` is the lane's as the attempt began.
+pub fn decide(verdict: &Verdict, queued: &Queued, hold: Option<&Hold>, now: Timestamp) -> Resolution {
+    match verdict.outcome {
+        Outcome::Sent => Resolution::End(MessageState::Sent),
+        Outcome::Rejected => Resolution::End(unless_in_doubt(queued, MessageState::Failed)),
+        Outcome::InDoubt => match queued.policy {
+            InDoubtPolicy::AtMostOnce => Resolution::End(MessageState::OutcomeUnknown),
+            InDoubtPolicy::AtLeastOnce => {
+                let gap = backoff(queued.backoffs).max(IN_DOUBT_PAUSE);
+                Resolution::Again { at: later(now, gap, verdict), counts: true }
+            }
+        },
+        Outcome::Deferred => defer(verdict, queued, hold, now),
+    }
+}
+
+fn defer(verdict: &Verdict, queued: &Queued, hold: Option<&Hold>, now: Timestamp) -> Resolution {
+    let Some(finding) = &verdict.finding else {
+        return Resolution::Again { at: later(now, backoff(queued.backoffs), verdict), counts: true };
+    };
+    match finding.class {
+        FindingClass::Settings => Resolution::LaneHeld(held(finding, hold, now, verdict)),
+        FindingClass::Limit => {
+            let long = matches!(
+                finding.code,
+                FindingCode::MailboxFull | FindingCode::DailyLimit | FindingCode::TenantSendLimit
+            );
+            let gap = if long { LONG_LIMIT_PAUSE } else { backoff(queued.attempts) };
+            Resolution::LaneWaits { until: later(now, gap, verdict) }
+        }
+        FindingClass::Outage => {
+            Resolution::LaneWaits { until: later(now, backoff(queued.attempts), verdict) }
+        }
+        FindingClass::Message | FindingClass::InDoubt | FindingClass::Advice => {
+            Resolution::Again { at: later(now, backoff(queued.backoffs), verdict), counts: true }
+        }
+    }
+}
+
+fn held(finding: &Finding, hold: Option<&Hold>, now: Timestamp, verdict: &Verdict) -> Hold {
+    let probes = hold.map_or(0, |hold| hold.probes.saturating_add(1));
+    Hold { finding: finding.clone(), probe_time: later(now, probe_gap(probes), verdict), probes }
+}
+
+/// An unresolved doubt is never hidden behind another end.
+pub(crate) fn unless_in_doubt(queued: &Queued, end: MessageState) -> MessageState {
+    if queued.in_doubt { MessageState::OutcomeUnknown } else { end }
+}
+
+/// The gap after so many tries that counted before: 5 s, 15 s, 45 s … 1 h.
+pub fn backoff(tries: u32) -> Duration {
+    BACKOFF_FACTOR
+        .checked_pow(tries)
+        .map_or(BACKOFF_MAX, |factor| BACKOFF_FIRST.saturating_mul(factor))
+        .min(BACKOFF_MAX)
+}
+
+/// The gap after so many probes: 30 s, 1 min, 2 min … 2 h.
+pub fn probe_gap(probes: u32) -> Duration {
+    2_u32.checked_pow(probes).map_or(PROBE_MAX, |factor| PROBE_FIRST.saturating_mul(factor)).min(PROBE_MAX)
+}
+
+fn later(now: Timestamp, gap: Duration, verdict: &Verdict) -> Timestamp {
+    let gap = verdict.retry_after.map_or(gap, |asked| asked.max(gap));
+    now.saturating_add(gap).unwrap_or(Timestamp::MAX)
+}
