@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    AccessToken, AttemptEnd, AttemptStart, Clock, Lane, Lease, LeaseToken, MessageId, OpenAttempt, Queued,
+    AccessToken, AttemptEnd, AttemptStart, Clock, Content, Lane, Lease, LeaseToken, MessageId, OpenAttempt, Queued,
     ResellerId, Settings, TokenRefusal, Verdict,
 };
 use uuid::Uuid;
@@ -56,7 +56,7 @@ pub trait Outbox: Send + Sync {
         token: LeaseToken,
     ) -> Result<Vec<OpenAttempt>, PortError>;
     async fn content(&self, reseller: &ResellerId, message: &MessageId)
-    -> Result<Option<Vec<u8>>, PortError>;
+    -> Result<Option<Content>, PortError>;
     async fn start_attempt(
         &self,
         reseller: &ResellerId,
@@ -92,8 +92,7 @@ pub trait Tokens: Send + Sync {
 pub struct Submission {
     pub grant: Grant,
     pub message: MessageId,
-    /// Opaque here.
-    pub content: Vec<u8>,
+    pub content: Content,
     /// Sent as `client-request-id`.
     pub client_request_id: Uuid,
     pub timeout: std::time::Duration,

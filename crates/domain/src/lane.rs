@@ -87,6 +87,15 @@ pub struct Queued {
     pub expire_time: Timestamp,
 }
 
+/// What is sent, as it was accepted: the same bytes, Message-ID and date in every attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Opaque to store and dispatcher.
+    pub body: Vec<u8>,
+    pub internet_message_id: Option<String>,
+    pub create_time: Timestamp,
+}
+
 /// What is written down before the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptStart {

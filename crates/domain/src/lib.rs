@@ -37,7 +37,7 @@ pub use credential::{Credential, CredentialInfo, CredentialKind, CredentialVersi
 pub use email::{AddressDraft, Attachment, AttachmentDraft, Email, EmailDraft, Importance, PayloadForm};
 pub use finding::{Finding, FindingClass, FindingCode};
 pub use header::{HeaderName, HeaderText};
-pub use lane::{AttemptEnd, AttemptStart, Hold, Lane, Lease, LeaseToken, OpenAttempt, Queued, Resolution};
+pub use lane::{AttemptEnd, AttemptStart, Content, Hold, Lane, Lease, LeaseToken, OpenAttempt, Queued, Resolution};
 pub use message::{
     Attempt, AttemptNumber, InDoubtPolicy, Labels, Message, MessageId, MessageState, Priority, RequestId,
 };
@@ -45,7 +45,7 @@ pub use outcome::{Outcome, Verdict};
 pub use reseller::ResellerId;
 pub use settings::{
     ClientId, Cloud, DirectoryId, Etag, PaceLimits, PaceOverride, Settings, SettingsDraft, SettingsState,
-    SettingsStatus, SettingsValues,
+    SettingsStatus, SettingsValues, Usage,
 };
 pub use token::{AccessToken, TokenKey, TokenRefusal};
 pub use violation::{Violation, Violations};

@@ -261,12 +261,17 @@ pub struct Settings {
     /// Names the exact credential version in use.
     pub credential: CredentialInfo,
     pub status: SettingsStatus,
+    pub etag: Etag,
+    pub update_time: Timestamp,
+}
+
+/// What of its limits a reseller has used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
     /// Messages not finished yet.
     pub queued_messages: u32,
     /// Recipients of messages sent in the last 24 h.
     pub recipients_last_day: u32,
-    pub etag: Etag,
-    pub update_time: Timestamp,
 }
 
 impl Settings {

@@ -1,1 +1,55 @@
-//! The only crate that knows Entra and Graph.
+//! The only crate that knows Entra and Graph: it asks for access tokens and hands messages over.
+//!
+//! | step | function | file | gives |
+//! | --- | --- | --- | --- |
+//! | token | [`Microsoft::token`] | `entra.rs`, `aadsts.rs` | an [`AccessToken`](postrider_domain::AccessToken), or why there is none |
+//! | submit | [`Microsoft::send_mail`] | `graph.rs`, `payload/` | what Graph answered |
+//! | classify | inside `send_mail` | `answer.rs`, `classify.rs` | a [`Verdict`](postrider_domain::Verdict) |
+//! | test | [`Microsoft::discover`], [`roles`] | `entra.rs`, `roles.rs` | what can be known before a mail is sent |
+//!
+//! Rules
+//! - Each call is one request on the wire: no redirect is followed, nothing is sent again by itself.
+//! - Only 202 is sent. "Not started", "refused" and "in doubt" are told apart by what may have been written.
+//! - Microsoft's machine codes decide, its human text does not (one exception, named in `classify.rs`).
+//! - What an access token says about itself is advice: it may choose between two findings of one class, never an outcome.
+//! - No secret and no token is in any error, finding, log line or `Debug`.
+//!
+//! Later credentials (certificate, federated) are further arms in `entra::Proof`; upload sessions are a further file
+//! beside `graph.rs`.
+
+mod aadsts;
+mod answer;
+mod classify;
+mod cloud;
+mod entra;
+mod graph;
+mod http;
+mod payload;
+mod retry_after;
+mod roles;
+
+use std::sync::Arc;
+
+use postrider_domain::Clock;
+
+pub use cloud::{Hosts, NotAnOrigin};
+pub use entra::Discovered;
+pub use graph::SendMail;
+pub use http::SetupError;
+pub use payload::{Payload, internet_message_id};
+pub use roles::{TokenRoles, roles};
+
+/// Entra and Graph, in all clouds. Cheap to clone; the clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Microsoft {
+    http: reqwest::Client,
+    hosts: Arc<Hosts>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Microsoft {
+    /// `extra_ca_pem` is trusted beside the system's authorities: for a stand-in, or a gateway that opens TLS.
+    pub fn new(hosts: Hosts, extra_ca_pem: Option<&[u8]>, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        Ok(Self { http: http::client(extra_ca_pem)?, hosts: Arc::new(hosts), clock })
+    }
+}

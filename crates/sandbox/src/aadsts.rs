@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-/// The ids of one call to Entra.
+/// The ids of one call to Entra; its bodies call the first one "trace_id".
 #[derive(Debug)]
 pub(crate) struct Trace {
-    pub(crate) trace_id: Uuid,
+    pub(crate) request_id: Uuid,
     pub(crate) correlation_id: Uuid,
     pub(crate) now: Timestamp,
 }
@@ -45,11 +45,17 @@ impl Aadsts {
     }
 
     pub(crate) fn only_post(method: &str) -> Aadsts {
-        Aadsts::bad_request(900_561, format!("The endpoint only accepts POST requests. Received a {method} request."))
+        Aadsts::bad_request(
+            900_561,
+            format!("The endpoint only accepts POST requests. Received a {method} request."),
+        )
     }
 
     pub(crate) fn parameter_missing(name: &str) -> Aadsts {
-        Aadsts::bad_request(900_144, format!("The request body must contain the following parameter: '{name}'."))
+        Aadsts::bad_request(
+            900_144,
+            format!("The request body must contain the following parameter: '{name}'."),
+        )
     }
 
     pub(crate) fn malformed() -> Aadsts {
@@ -68,8 +74,9 @@ impl Aadsts {
     }
 
     pub(crate) fn tenant_malformed(tenant: &str) -> Aadsts {
-        let text =
-            format!("Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid external domain.");
+        let text = format!(
+            "Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid external domain."
+        );
         Aadsts::bad_request(900_023, text)
     }
 
@@ -117,7 +124,8 @@ impl Aadsts {
     }
 
     pub(crate) fn credential_missing() -> Aadsts {
-        let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+        let text =
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
         Aadsts::invalid_client(7_000_218, text.to_owned())
     }
 
@@ -158,7 +166,7 @@ impl Aadsts {
     pub(crate) fn answer(&self, trace: &Trace) -> Response {
         let Aadsts { number, status, error, text } = self;
         let timestamp = trace.now.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
-        let (trace_id, correlation_id) = (trace.trace_id, trace.correlation_id);
+        let (trace_id, correlation_id) = (trace.request_id, trace.correlation_id);
         let body = json!({
             "error": error,
             "error_description": format!(
@@ -188,7 +196,7 @@ impl Trace {
         for (name, value) in fixed {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        for (name, id) in [("x-ms-request-id", self.trace_id), ("client-request-id", self.correlation_id)] {
+        for (name, id) in [("x-ms-request-id", self.request_id), ("client-request-id", self.correlation_id)] {
             if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
                 headers.insert(HeaderName::from_static(name), value);
             }

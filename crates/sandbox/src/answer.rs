@@ -75,7 +75,8 @@ impl GraphCall {
         });
         let body = json!({"error": {"code": refusal.code, "message": refusal.message, "innerError": inner}});
         let mut response = (refusal.status, Json(body)).into_response();
-        if let Some(value) = refusal.retry_after.as_ref().and_then(|value| HeaderValue::from_str(value).ok()) {
+        if let Some(value) = refusal.retry_after.as_ref().and_then(|value| HeaderValue::from_str(value).ok())
+        {
             response.headers_mut().insert(header::RETRY_AFTER, value);
         }
         response

@@ -16,7 +16,11 @@ pub(crate) struct Bearer {
     pub(crate) known: Arc<Known>,
 }
 
-pub(crate) fn authorize(headers: &HeaderMap, directories: &Directories, now: Timestamp) -> Result<Bearer, Refusal> {
+pub(crate) fn authorize(
+    headers: &HeaderMap,
+    directories: &Directories,
+    now: Timestamp,
+) -> Result<Bearer, Refusal> {
     let claims = token(headers)
         .and_then(Claims::read)
         .ok_or_else(|| invalid_token("CompactToken parsing failed with error code: 80049217"))?;

@@ -38,17 +38,25 @@ impl TokenForm {
     }
 
     fn secret(&self) -> Option<&str> {
-        let basic = self.basic.as_ref().map(|(_, secret)| secret.as_str()).filter(|secret| !secret.is_empty());
+        let basic =
+            self.basic.as_ref().map(|(_, secret)| secret.as_str()).filter(|secret| !secret.is_empty());
         self.get("client_secret").or(basic)
     }
 
     /// None, wrong, expired: in this order. `expired_since` is a scenario's earlier end of every secret.
-    pub(crate) fn prove(&self, app: &App, expired_since: Option<Timestamp>, now: Timestamp) -> Result<(), Aadsts> {
+    pub(crate) fn prove(
+        &self,
+        app: &App,
+        expired_since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), Aadsts> {
         let Some(value) = self.secret() else {
             let assertion = self.get("client_assertion").is_some();
             return Err(if assertion { Aadsts::assertion_unread() } else { Aadsts::credential_missing() });
         };
-        let Some(secret) = app.secrets.iter().find(|secret| secret.value == value && !secret.value.is_empty()) else {
+        let Some(secret) =
+            app.secrets.iter().find(|secret| secret.value == value && !secret.value.is_empty())
+        else {
             return Err(Aadsts::secret_wrong(&app.client_id));
         };
         let ends = [secret.expire_time, expired_since].into_iter().flatten().min();

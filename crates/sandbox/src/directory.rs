@@ -32,7 +32,7 @@ pub struct Directory {
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent switch of the Entra admin centre")]
 pub struct App {
-    #[serde(deserialize_with = "required")]
+    /// The one thing that cannot be left out.
     pub client_id: String,
     pub secrets: Vec<Secret>,
     /// PEM; kept, but assertions are not read yet.
@@ -67,11 +67,6 @@ impl Default for App {
     }
 }
 
-fn required<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let value = String::deserialize(deserializer)?;
-    if value.trim().is_empty() { Err(serde::de::Error::custom("client_id is empty")) } else { Ok(value) }
-}
-
 /// A client secret: what the admin centre shows as "Secret ID" and "Value".
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -84,7 +79,10 @@ pub struct Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secret").field("id", &self.id).field("expire_time", &self.expire_time).finish_non_exhaustive()
+        f.debug_struct("Secret")
+            .field("id", &self.id)
+            .field("expire_time", &self.expire_time)
+            .finish_non_exhaustive()
     }
 }
 
@@ -144,10 +142,16 @@ impl Directories {
         if !is_tenant_name(&name) {
             return Err(format!("'{name}' is neither a GUID nor a domain"));
         }
+        if directory.apps.iter().any(|app| app.client_id.trim().is_empty()) {
+            return Err("an app has no client_id".to_owned());
+        }
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         let before = by_name.get(&name).filter(|known| known.names.first() == Some(&name)).cloned();
         if before.is_none() && by_name.len() >= limits::DIRECTORIES_MAX {
-            return Err(format!("the sandbox holds no more than {} directory names", limits::DIRECTORIES_MAX));
+            return Err(format!(
+                "the sandbox holds no more than {} directory names",
+                limits::DIRECTORIES_MAX
+            ));
         }
         let tenant_id = Uuid::try_parse(&name)
             .ok()
@@ -170,7 +174,11 @@ impl Directories {
 
 fn index(name: String, tenant_id: Uuid, directory: Directory) -> Known {
     let mut names = vec![name, tenant_id.to_string()];
-    let of_mailboxes = directory.mailboxes.iter().filter_map(|mailbox| mailbox.address.rsplit_once('@')).map(|(_, domain)| domain);
+    let of_mailboxes = directory
+        .mailboxes
+        .iter()
+        .filter_map(|mailbox| mailbox.address.rsplit_once('@'))
+        .map(|(_, domain)| domain);
     for domain in directory.domains.iter().map(String::as_str).chain(of_mailboxes) {
         let domain = domain.to_ascii_lowercase();
         if !names.contains(&domain) {

@@ -137,7 +137,8 @@ fn find_app<'a>(known: &'a Known, client_id: &str, tenant: &str) -> Result<&'a A
 }
 
 fn issue(shared: &Shared, scope: &Scope<'_>, app: &App, audience: &str, trace: &Trace) -> Response {
-    let scripted = |kind| shared.scenarios.take(scope, Call::Token, trace.now, |found| found == kind).is_some();
+    let scripted =
+        |kind| shared.scenarios.take(scope, Call::Token, trace.now, |found| found == kind).is_some();
     let mut roles = if app.consented { app.roles.clone() } else { Vec::new() };
     if scripted(Kind::TokenWithoutRoles) {
         roles.clear();
@@ -161,6 +162,13 @@ fn issue(shared: &Shared, scope: &Scope<'_>, app: &App, audience: &str, trace: &
 }
 
 fn trace(headers: &HeaderMap) -> Trace {
-    let given = headers.get("client-request-id").and_then(|id| id.to_str().ok()).and_then(|id| Uuid::try_parse(id).ok());
-    Trace { trace_id: Uuid::new_v4(), correlation_id: given.unwrap_or_else(Uuid::new_v4), now: clock::now() }
+    let given = headers
+        .get("client-request-id")
+        .and_then(|id| id.to_str().ok())
+        .and_then(|id| Uuid::try_parse(id).ok());
+    Trace {
+        request_id: Uuid::new_v4(),
+        correlation_id: given.unwrap_or_else(Uuid::new_v4),
+        now: clock::now(),
+    }
 }

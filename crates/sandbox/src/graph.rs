@@ -52,7 +52,9 @@ async fn user_action(
     let call = GraphCall::new(&headers, clock::now());
     let incoming = Incoming { method, headers, body, peer };
     let result = match path {
-        Ok(Path((mailbox, action))) if is_send_mail(&action) => send_mail(&shared, &call, &mailbox, incoming).await,
+        Ok(Path((mailbox, action))) if is_send_mail(&action) => {
+            send_mail(&shared, &call, &mailbox, incoming).await
+        }
         Ok(Path((_, action))) => Err(not_served(&action)),
         Err(_) => Err(Refusal::bad_request("BadRequest", "The request URI is not valid.")),
     };
@@ -78,10 +80,19 @@ fn is_send_mail(action: &str) -> bool {
 }
 
 fn not_served(path: &str) -> Refusal {
-    Refusal::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", format!("'{path}' is not yet in this sandbox."))
+    Refusal::new(
+        StatusCode::NOT_IMPLEMENTED,
+        "NotImplemented",
+        format!("'{path}' is not yet in this sandbox."),
+    )
 }
 
-async fn send_mail(shared: &Shared, call: &GraphCall, address: &str, incoming: Incoming) -> Result<Response, Refusal> {
+async fn send_mail(
+    shared: &Shared,
+    call: &GraphCall,
+    address: &str,
+    incoming: Incoming,
+) -> Result<Response, Refusal> {
     if incoming.method != Method::POST || address.trim().is_empty() {
         let message = "Specified HTTP method is not allowed for the request target.";
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest", message));
@@ -90,8 +101,9 @@ async fn send_mail(shared: &Shared, call: &GraphCall, address: &str, incoming: I
     let scope = Scope { known: &bearer.known, mailbox: Some(address) };
     permit(shared, &bearer, &scope, call)?;
     let mailbox = bearer.known.mailbox(address);
-    let in_flight =
-        mailbox.map(|mailbox| shared.breaches.enter(&bearer.claims.appid, &mailbox.address, incoming.peer, call.now));
+    let in_flight = mailbox.map(|mailbox| {
+        shared.breaches.enter(&bearer.claims.appid, &mailbox.address, incoming.peer, call.now)
+    });
     let body = receive(incoming.body).await?;
     let mailbox = mailbox.ok_or_else(|| {
         let message = format!("The requested user '{address}' is invalid.");
@@ -135,8 +147,14 @@ async fn receive(body: Body) -> Result<Bytes, Refusal> {
     }
 }
 
-fn read_mail(headers: &HeaderMap, body: &Bytes, mailbox: &Mailbox, call: &GraphCall) -> Result<Mail, Refusal> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn read_mail(
+    headers: &HeaderMap,
+    body: &Bytes,
+    mailbox: &Mailbox,
+    call: &GraphCall,
+) -> Result<Mail, Refusal> {
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let mail = match essence.as_str() {
         "text/plain" => mime::read(body, mailbox, call.now)?,

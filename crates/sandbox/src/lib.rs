@@ -6,10 +6,10 @@
 //!
 //! | path | module |
 //! | --- | --- |
-//! | `/{tenant}/v2.0/.well-known/openid-configuration`, `/{tenant}/oauth2/v2.0/token` | [`entra`] |
-//! | `/v1.0/users/{mailbox}/sendMail` | [`graph`] |
-//! | `/sandbox/…` | [`control`] |
-//! | `/`, `/messages/{number}` | [`inbox`] |
+//! | `/{tenant}/v2.0/.well-known/openid-configuration`, `/{tenant}/oauth2/v2.0/token` | `entra.rs` |
+//! | `/v1.0/users/{mailbox}/sendMail` | `graph.rs` |
+//! | `/sandbox/…` | `control.rs` |
+//! | `/`, `/messages/{number}` | `inbox.rs` |
 //!
 //! Rules
 //! - A mail is stored exactly when Microsoft would have taken it, scripted answers included: each entry is a mail
@@ -56,8 +56,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::breach::Breaches;
-pub use crate::directory::{App, Directory, Mailbox, Secret};
 use crate::directory::Directories;
+pub use crate::directory::{App, Directory, Mailbox, Secret};
 use crate::message::Mails;
 use crate::scenario::Scenarios;
 use crate::shared::Shared;

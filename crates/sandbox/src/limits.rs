@@ -37,7 +37,7 @@ pub(crate) const DIRECTORIES_MAX: usize = 10_000;
 /// Rows of the inbox page.
 pub(crate) const INBOX_ROWS_MAX: usize = 200;
 /// The longest wait a `slow` scenario may ask for.
-pub(crate) const SLOW_MAX: Duration = Duration::from_secs(600);
+pub(crate) const SLOW_MAX: Duration = Duration::from_mins(10);
 /// Calls that hang are let go this long after the sandbox was told to stop.
 pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 /// A request on another connection that arrives this soon after a 429 was already on its way when it was given.

@@ -45,7 +45,13 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    pub(crate) fn new(known: &Known, app: &App, audience: &str, roles: Vec<String>, now: Timestamp) -> Claims {
+    pub(crate) fn new(
+        known: &Known,
+        app: &App,
+        audience: &str,
+        roles: Vec<String>,
+        now: Timestamp,
+    ) -> Claims {
         let tenant_id = known.tenant_id.to_string();
         let object_id = service_principal_id(known.tenant_id, &app.client_id);
         let issuer = format!("https://sts.windows.net/{tenant_id}/");
@@ -71,7 +77,9 @@ impl Claims {
     }
 
     pub(crate) fn is_for_graph(&self) -> bool {
-        GRAPH_AUDIENCES.contains(&self.aud.as_str()) || self.aud.starts_with("http://") || is_own_origin(&self.aud)
+        GRAPH_AUDIENCES.contains(&self.aud.as_str())
+            || self.aud.starts_with("http://")
+            || is_own_origin(&self.aud)
     }
 
     pub(crate) fn may_send_mail(&self) -> bool {
@@ -132,7 +140,10 @@ mod tests {
     #[test]
     fn only_graphs_default_scope_names_an_audience() {
         let origin = "http://127.0.0.1:8025";
-        assert_eq!(audience("https://graph.microsoft.com/.default", origin), Some("https://graph.microsoft.com"));
+        assert_eq!(
+            audience("https://graph.microsoft.com/.default", origin),
+            Some("https://graph.microsoft.com")
+        );
         assert_eq!(audience("http://127.0.0.1:8025/.default", origin), Some("http://127.0.0.1:8025"));
         assert_eq!(audience("https://graph.microsoft.com/Mail.Send", origin), None);
         assert_eq!(audience("https://outlook.office365.com/.default", origin), None);
@@ -141,7 +152,16 @@ mod tests {
 
     #[test]
     fn what_is_no_token_of_ours_reads_as_nothing() {
-        for token in ["", "a", "a.b", "a.b.c", "a.e30.c", "....", "EwBoA8l6BAAUpostridersandbox", "\u{e9}.\u{e9}.\u{e9}"] {
+        for token in [
+            "",
+            "a",
+            "a.b",
+            "a.b.c",
+            "a.e30.c",
+            "....",
+            "EwBoA8l6BAAUpostridersandbox",
+            "\u{e9}.\u{e9}.\u{e9}",
+        ] {
             assert!(Claims::read(token).is_none(), "{token}");
         }
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptStart, InDoubtPolicy, Labels, Lane, Lease, LeaseToken, Message, MessageId, MessageState,
+    AttemptEnd, AttemptStart, Content, InDoubtPolicy, Labels, Lane, Lease, LeaseToken, Message, MessageId, MessageState,
     OpenAttempt, Priority, Queued, RequestId, ResellerId,
 };
 
@@ -104,7 +104,7 @@ pub trait Outbox: Send + Sync {
     async fn get_message(&self, reseller: &ResellerId, id: &MessageId) -> Result<Option<Message>, StoreError>;
     async fn list_messages(&self, reseller: &ResellerId, filter: MessageFilter) -> Result<MessagePage, StoreError>;
     /// `None` once purged.
-    async fn content(&self, reseller: &ResellerId, id: &MessageId) -> Result<Option<Vec<u8>>, StoreError>;
+    async fn content(&self, reseller: &ResellerId, id: &MessageId) -> Result<Option<Content>, StoreError>;
 
     // lease
 

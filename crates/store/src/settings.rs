@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postrider_domain::{CredentialInfo, Etag, Finding, ResellerId, Settings, SettingsState, SettingsValues};
+use postrider_domain::{CredentialInfo, Etag, Finding, ResellerId, Settings, SettingsState, SettingsValues, Usage};
 
 use crate::StoreError;
 
@@ -59,7 +59,10 @@ pub struct SettingsPage {
 pub trait SettingsStore: Send + Sync {
     /// Saves, lifts a hold that broken settings caused, and makes the lane due, in one transaction. The lane takes the new mailbox.
     async fn put_settings(&self, new: NewSettings) -> Result<Put, StoreError>;
+    /// A look-up by key: on the way of every message.
     async fn get_settings(&self, reseller: &ResellerId) -> Result<Option<Settings>, StoreError>;
+    /// Counted when asked for; not for the hot path.
+    async fn usage(&self, reseller: &ResellerId, now: Timestamp) -> Result<Usage, StoreError>;
     async fn list_settings(&self, filter: SettingsFilter) -> Result<SettingsPage, StoreError>;
     /// Deletes settings and lane; unfinished messages become CANCELLED and their content is purged.
     async fn delete_settings(

@@ -1,2 +1,63 @@
-//! Every task of the project that is not cargo's own.
-fn main() {}
+//! Every task of the project that is not cargo's own: `cargo xtask <command>`.
+
+mod counts;
+mod deny;
+mod process;
+mod proto;
+mod steps;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::tools::Toolbox;
+
+/// Tasks of the project that are not cargo's own.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    /// A folder (or one with `bin` in it) that already has buf, grpcurl and cargo-deny in the pinned versions
+    #[arg(long = "tools", env = "POSTRIDER_TOOLS", value_name = "FOLDER", global = true)]
+    folder: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The one test command: sets up what it needs, then checks and tests everything
+    Test,
+    /// Holds the project's invariants: dependency edges, words, headers, budgets
+    Tidy,
+    /// Generates the API's types and descriptor set anew
+    Proto {
+        /// Only compare, and fail when what is checked in is stale
+        #[arg(long)]
+        check: bool,
+    },
+    /// Finds or installs the tools that `test` needs
+    Tools,
+}
+
+fn main() -> ExitCode {
+    let Arguments { folder, command } = Arguments::parse();
+    let toolbox = Toolbox::new(folder);
+    let result = match command {
+        Command::Test => return test::run(&toolbox),
+        Command::Tidy => tidy::run().map(|note| println!("{note}")),
+        Command::Proto { check } => proto::run(check),
+        Command::Tools => toolbox.all(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What every credential store promises, as one suite.
+//!
+//! Give [`exercise`] an empty store and two resellers of your choice. It leaves nothing behind.
+
+use jiff::{SignedDuration, Timestamp};
+use postrider_domain::{Credential, CredentialInfo, CredentialKind, CredentialVersion, ResellerId};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{CredentialStore, CredentialStoreError};
+
+const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+
+/// All promises, one after another. An error of the store's is a promise broken, too.
+pub async fn exercise(
+    store: &dyn CredentialStore,
+    one: &ResellerId,
+    other: &ResellerId,
+) -> Result<(), CredentialStoreError> {
+    store.health().await?;
+    a_credential_comes_back_whole(store, one).await?;
+    versions_stand_beside_each_other(store, one).await?;
+    a_version_is_never_given_twice(store, one).await?;
+    a_fingerprint_tells_secrets_apart(store, one).await?;
+    what_was_never_put_is_missing(store, one).await?;
+    no_reseller_reaches_anothers_version(store, one, other).await?;
+    prune_keeps_the_version_in_use_alone(store, one, other).await?;
+    prune_of_all_leaves_nothing(store, one, other).await
+}
+
+async fn a_credential_comes_back_whole(
+    store: &dyn CredentialStore,
+    reseller: &ResellerId,
+) -> Result<(), CredentialStoreError> {
+    let expire_time = NOW.checked_add(SignedDuration::from_hours(24)).ok();
+    let values = ["abc8Q~secret.Value", "with \"quotes\", \\ and\nlines", "é – 鍵", " ", &"x".repeat(10_000)];
+    for (value, expire_time) in values.into_iter().flat_map(|value| [(value, None), (value, expire_time)]) {
+        let put = store.put(reseller, &client_secret(value, expire_time), NOW).await?;
+        assert_eq!(put.kind, CredentialKind::ClientSecret);
+        assert_eq!(put.create_time, NOW);
+        assert_eq!(put.expire_time, expire_time);
+        let Credential::ClientSecret { value: found, expire_time: found_end } =
+            store.get(reseller, &put.version).await?;
+        assert_eq!(found.expose_secret(), value);
+        assert_eq!(found_end, expire_time);
+    }
+    store.prune(reseller, None).await
+}
+
+async fn versions_stand_beside_each_other(
+    store: &dyn CredentialStore,
+    reseller: &ResellerId,
+) -> Result<(), CredentialStoreError> {
+    let old = put(store, reseller, "old").await?;
+    let new = put(store, reseller, "new").await?;
+    assert_holds(store, reseller, &old.version, "old").await?;
+    assert_holds(store, reseller, &new.version, "new").await?;
+    store.prune(reseller, None).await
+}
+
+async fn a_version_is_never_given_twice(
+    store: &dyn CredentialStore,
+    reseller: &ResellerId,
+) -> Result<(), CredentialStoreError> {
+    let first = put(store, reseller, "same").await?;
+    store.prune(reseller, None).await?;
+    let second = put(store, reseller, "same").await?;
+    assert_ne!(first.version, second.version);
+    assert_missing(store, reseller, &first.version).await;
+    store.prune(reseller, None).await
+}
+
+async fn a_fingerprint_tells_secrets_apart(
+    store: &dyn CredentialStore,
+    reseller: &ResellerId,
+) -> Result<(), CredentialStoreError> {
+    let first = put(store, reseller, "same").await?;
+    let again = put(store, reseller, "same").await?;
+    let other = put(store, reseller, "other").await?;
+    assert_eq!(first.fingerprint, again.fingerprint);
+    assert_ne!(first.fingerprint, other.fingerprint);
+    let text = first.fingerprint.as_str();
+    assert!(text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit()), "{text}: 16 hexadecimal digits");
+    store.prune(reseller, None).await
+}
+
+async fn what_was_never_put_is_missing(
+    store: &dyn CredentialStore,
+    reseller: &ResellerId,
+) -> Result<(), CredentialStoreError> {
+    assert_missing(store, reseller, &CredentialVersion::of_store("0")).await;
+    put(store, reseller, "there").await?;
+    assert_missing(store, reseller, &CredentialVersion::of_store("0")).await;
+    store.prune(reseller, None).await
+}
+
+async fn no_reseller_reaches_anothers_version(
+    store: &dyn CredentialStore,
+    one: &ResellerId,
+    other: &ResellerId,
+) -> Result<(), CredentialStoreError> {
+    let ours = put(store, one, "ours").await?;
+    assert_missing(store, other, &ours.version).await;
+    store.prune(one, None).await
+}
+
+async fn prune_keeps_the_version_in_use_alone(
+    store: &dyn CredentialStore,
+    one: &ResellerId,
+    other: &ResellerId,
+) -> Result<(), CredentialStoreError> {
+    let replaced = put(store, one, "replaced").await?;
+    let used = put(store, one, "used").await?;
+    let orphan = put(store, one, "orphan").await?;
+    let neighbour = put(store, other, "neighbour").await?;
+    for _ in 0..2 {
+        store.prune(one, Some(&used.version)).await?;
+        assert_holds(store, one, &used.version, "used").await?;
+        assert_missing(store, one, &replaced.version).await;
+        assert_missing(store, one, &orphan.version).await;
+        assert_holds(store, other, &neighbour.version, "neighbour").await?;
+    }
+    store.prune(one, None).await?;
+    store.prune(other, None).await
+}
+
+async fn prune_of_all_leaves_nothing(
+    store: &dyn CredentialStore,
+    one: &ResellerId,
+    other: &ResellerId,
+) -> Result<(), CredentialStoreError> {
+    let old = put(store, one, "old").await?;
+    let new = put(store, one, "new").await?;
+    let neighbour = put(store, other, "neighbour").await?;
+    store.prune(one, None).await?;
+    assert_missing(store, one, &old.version).await;
+    assert_missing(store, one, &new.version).await;
+    assert_holds(store, other, &neighbour.version, "neighbour").await?;
+    store.prune(one, None).await?;
+    store.prune(other, None).await
+}
+
+fn client_secret(value: &str, expire_time: Option<Timestamp>) -> Credential {
+    Credential::ClientSecret { value: SecretString::from(value), expire_time }
+}
+
+async fn put(
+    store: &dyn CredentialStore,
+    reseller: &ResellerId,
+    value: &str,
+) -> Result<CredentialInfo, CredentialStoreError> {
+    store.put(reseller, &client_secret(value, None), NOW).await
+}
+
+async fn assert_holds(
+    store: &dyn CredentialStore,
+    reseller: &ResellerId,
+    version: &CredentialVersion,
+    expected: &str,
+) -> Result<(), CredentialStoreError> {
+    let Credential::ClientSecret { value, .. } = store.get(reseller, version).await?;
+    assert_eq!(value.expose_secret(), expected);
+    Ok(())
+}
+
+async fn assert_missing(store: &dyn CredentialStore, reseller: &ResellerId, version: &CredentialVersion) {
+    let found = store.get(reseller, version).await;
+    let is_missing = matches!(
+        &found,
+        Err(CredentialStoreError::Missing { reseller: of, version: which }) if of == reseller && which == version
+    );
+    assert!(is_missing, "expected nothing there, found {found:?}");
+}

@@ -1,0 +1,270 @@
+//! The keeper of the records is played by [`Shelf`], which does to them what a thief or a broken disk would.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use postrider_domain::{Credential, CredentialInfo, CredentialVersion, ResellerId};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{SealedCredentialStore, SealedRecords};
+use crate::{Cause, CredentialStore, CredentialStoreError, LocalKey, conformance};
+
+const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+const SECRET: &str = "canary-8Q~planted.Secret_Value";
+
+#[derive(Default)]
+struct Shelf(Mutex<BTreeMap<(String, String), Vec<u8>>>);
+
+fn place(reseller: &ResellerId, version: &CredentialVersion) -> (String, String) {
+    (reseller.as_str().to_owned(), version.as_str().to_owned())
+}
+
+#[async_trait]
+impl SealedRecords for Shelf {
+    async fn put(
+        &self,
+        reseller: &ResellerId,
+        version: &CredentialVersion,
+        sealed: Vec<u8>,
+        _now: Timestamp,
+    ) -> Result<(), Cause> {
+        let replaced = self.0.lock().unwrap().insert(place(reseller, version), sealed);
+        assert!(replaced.is_none(), "a put touches no other version");
+        Ok(())
+    }
+
+    async fn get(&self, reseller: &ResellerId, version: &CredentialVersion) -> Result<Option<Vec<u8>>, Cause> {
+        Ok(self.0.lock().unwrap().get(&place(reseller, version)).cloned())
+    }
+
+    async fn prune(&self, reseller: &ResellerId, keep: Option<&CredentialVersion>) -> Result<(), Cause> {
+        let kept = |(of, version): &(String, String)| {
+            of != reseller.as_str() || keep.is_some_and(|keep| keep.as_str() == version)
+        };
+        self.0.lock().unwrap().retain(|place, _| kept(place));
+        Ok(())
+    }
+}
+
+/// A keeper that is away.
+struct Away;
+
+#[async_trait]
+impl SealedRecords for Away {
+    async fn put(&self, _: &ResellerId, _: &CredentialVersion, _: Vec<u8>, _: Timestamp) -> Result<(), Cause> {
+        Err("the disk is gone".into())
+    }
+
+    async fn get(&self, _: &ResellerId, _: &CredentialVersion) -> Result<Option<Vec<u8>>, Cause> {
+        Err("the disk is gone".into())
+    }
+
+    async fn prune(&self, _: &ResellerId, _: Option<&CredentialVersion>) -> Result<(), Cause> {
+        Err("the disk is gone".into())
+    }
+}
+
+struct Given {
+    shelf: Arc<Shelf>,
+    store: SealedCredentialStore,
+}
+
+impl Given {
+    fn a_store() -> Self {
+        let shelf = Arc::new(Shelf::default());
+        let store = store_of(&shelf, 1);
+        Self { shelf, store }
+    }
+
+    async fn put(&self, reseller: &ResellerId) -> CredentialInfo {
+        self.store.put(reseller, &secret(), NOW).await.unwrap()
+    }
+
+    fn record(&self, reseller: &ResellerId, version: &CredentialVersion) -> Vec<u8> {
+        self.shelf.0.lock().unwrap()[&place(reseller, version)].clone()
+    }
+
+    fn lay(&self, reseller: &ResellerId, version: &CredentialVersion, record: Vec<u8>) {
+        self.shelf.0.lock().unwrap().insert(place(reseller, version), record);
+    }
+
+    async fn assert_damaged(&self, reseller: &ResellerId, version: &CredentialVersion, how: &str) {
+        assert_damaged(&self.store, reseller, version, how).await;
+    }
+}
+
+fn store_of(shelf: &Arc<Shelf>, key: u8) -> SealedCredentialStore {
+    SealedCredentialStore::new(Arc::clone(shelf) as Arc<dyn SealedRecords>, &LocalKey::of_bytes([key; 32]))
+}
+
+fn secret() -> Credential {
+    Credential::ClientSecret { value: SecretString::from(SECRET), expire_time: Some(NOW) }
+}
+
+fn reseller(slug: &str) -> ResellerId {
+    ResellerId::parse(slug).unwrap()
+}
+
+async fn assert_damaged(
+    store: &SealedCredentialStore,
+    reseller: &ResellerId,
+    version: &CredentialVersion,
+    how: &str,
+) {
+    let found = store.get(reseller, version).await;
+    let is_damaged = matches!(
+        &found,
+        Err(CredentialStoreError::Damaged { reseller: of, version: which }) if of == reseller && which == version
+    );
+    assert!(is_damaged, "{how}: {found:?}");
+}
+
+#[tokio::test]
+async fn the_sealed_store_keeps_every_promise_of_a_store() {
+    let given = Given::a_store();
+    conformance::exercise(&given.store, &reseller("acme"), &reseller("beta")).await.unwrap();
+    assert!(given.shelf.0.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_moved_record_is_damaged() {
+    let given = Given::a_store();
+    let (acme, beta) = (reseller("acme"), reseller("beta"));
+    let (old, new) = (given.put(&acme).await.version, given.put(&acme).await.version);
+    let record = given.record(&acme, &old);
+    given.lay(&acme, &new, record.clone());
+    given.assert_damaged(&acme, &new, "moved to another version").await;
+    given.lay(&beta, &old, record);
+    given.assert_damaged(&beta, &old, "moved to another reseller").await;
+}
+
+#[tokio::test]
+async fn a_record_does_not_open_where_the_names_only_join_up_alike() {
+    let given = Given::a_store();
+    let (acme, version) = (reseller("acme"), CredentialVersion::of_store("a1"));
+    let sealed = given.put(&acme).await.version;
+    let record = given.record(&acme, &sealed);
+    let shifted = CredentialVersion::of_store(format!("e{}", sealed.as_str()));
+    given.lay(&reseller("acm"), &shifted, record.clone());
+    given.assert_damaged(&reseller("acm"), &shifted, "a letter moved from reseller to version").await;
+    given.lay(&acme, &version, record);
+    given.assert_damaged(&acme, &version, "a made-up version").await;
+}
+
+#[tokio::test]
+async fn a_record_with_any_bit_flipped_is_damaged() {
+    let given = Given::a_store();
+    let acme = reseller("acme");
+    let version = given.put(&acme).await.version;
+    let record = given.record(&acme, &version);
+    for bit in 0..record.len() * 8 {
+        let mut flipped = record.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        given.lay(&acme, &version, flipped);
+        given.assert_damaged(&acme, &version, &format!("bit {bit}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_any_other_length_is_damaged() {
+    let given = Given::a_store();
+    let acme = reseller("acme");
+    let version = given.put(&acme).await.version;
+    let record = given.record(&acme, &version);
+    for length in 0..record.len() {
+        given.lay(&acme, &version, record[..length].to_vec());
+        given.assert_damaged(&acme, &version, &format!("cut to {length}")).await;
+    }
+    given.lay(&acme, &version, [record.as_slice(), &[0]].concat());
+    given.assert_damaged(&acme, &version, "one byte longer").await;
+}
+
+#[tokio::test]
+async fn another_key_opens_nothing_and_says_no_more_than_damage_does() {
+    let given = Given::a_store();
+    let acme = reseller("acme");
+    let version = given.put(&acme).await.version;
+    assert_damaged(&store_of(&given.shelf, 2), &acme, &version, "another key").await;
+    assert!(store_of(&given.shelf, 1).get(&acme, &version).await.is_ok(), "the same key after a restart");
+}
+
+#[tokio::test]
+async fn the_same_secret_is_never_the_same_record() {
+    let given = Given::a_store();
+    let acme = reseller("acme");
+    let (one, other) = (given.put(&acme).await.version, given.put(&acme).await.version);
+    let (one, other) = (given.record(&acme, &one), given.record(&acme, &other));
+    assert_eq!(one[..9], other[..9], "format and key");
+    assert_ne!(one[9..21], other[9..21], "nonce");
+    assert!(one[21..].windows(16).all(|part| other.windows(16).all(|theirs| theirs != part)), "ciphertext");
+}
+
+#[tokio::test]
+async fn the_secret_shows_nowhere_outside_the_envelope() {
+    let given = Given::a_store();
+    let acme = reseller("acme");
+    let info = given.put(&acme).await;
+    let record = given.record(&acme, &info.version);
+    let base64 = data_encoding::BASE64.encode(SECRET.as_bytes());
+    for canary in [SECRET, base64.as_str()] {
+        for part in canary.as_bytes().windows(8) {
+            assert!(record.windows(8).all(|stored| stored != part), "in the record");
+        }
+    }
+    given.lay(&acme, &info.version, vec![1]);
+    let damaged = given.store.get(&acme, &info.version).await.unwrap_err();
+    let away = SealedCredentialStore::new(Arc::new(Away), &LocalKey::of_bytes([1; 32]));
+    let unavailable = away.put(&acme, &secret(), NOW).await.unwrap_err();
+    let shown = format!("{:?} {:?} {info:?} {damaged} {damaged:?} {unavailable} {unavailable:?}", given.store, secret());
+    assert!(!shown.contains(SECRET) && !shown.contains(&base64), "{shown}");
+}
+
+#[tokio::test]
+async fn a_fingerprint_of_another_key_tells_nothing() {
+    let given = Given::a_store();
+    let ours = given.put(&reseller("acme")).await.fingerprint;
+    let theirs = store_of(&given.shelf, 2).put(&reseller("acme"), &secret(), NOW).await.unwrap().fingerprint;
+    assert_ne!(ours, theirs);
+}
+
+#[tokio::test]
+async fn a_keeper_that_is_away_is_named_as_the_cause() {
+    let store = SealedCredentialStore::new(Arc::new(Away), &LocalKey::of_bytes([1; 32]));
+    let (acme, version) = (reseller("acme"), CredentialVersion::of_store("1"));
+    let errors = [
+        store.put(&acme, &secret(), NOW).await.map(|_| ()),
+        store.get(&acme, &version).await.map(|_| ()),
+        store.prune(&acme, None).await,
+    ];
+    for error in errors {
+        let error = error.unwrap_err();
+        assert_eq!(error.to_string(), "the credential store cannot be reached");
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the disk is gone");
+    }
+}
+
+/// Written once and never again: a release that cannot open it has broken every store there is.
+#[tokio::test]
+async fn a_record_of_the_first_release_still_opens() {
+    let given = Given::a_store();
+    let (acme, version) = (reseller("acme"), CredentialVersion::of_store("00000000000000000000000000000001"));
+    let record = data_encoding::HEXLOWER.decode(FIRST_RELEASE.as_bytes()).unwrap();
+    given.lay(&acme, &version, record);
+    let Credential::ClientSecret { value, expire_time } = given.store.get(&acme, &version).await.unwrap();
+    assert_eq!((value.expose_secret(), expire_time), (SECRET, Some(NOW)));
+}
+
+const FIRST_RELEASE: &str = "";
+
+#[test]
+fn zz_print() {
+    let v = CredentialVersion::of_store("00000000000000000000000000000001");
+    let r = reseller("acme");
+    let e = super::envelope::Envelope::new(&LocalKey::of_bytes([1; 32]));
+    let s = e
+        .seal(super::envelope::Place { reseller: &r, version: &v }, super::plaintext::write(&secret()).unwrap())
+        .unwrap();
+    println!("SEALED {}", data_encoding::HEXLOWER.encode(&s));
+}

@@ -1,0 +1,162 @@
+//! The MIME form: the whole message, with our own Message-ID.
+//!
+//! Every part is in base64: Exchange re-encodes what it is given, and has been seen to corrupt quoted-printable. That
+//! also makes the boundaries safe, for `=_` does not occur in base64. Header values are [`HeaderText`], which holds no
+//! line break, so that no value can become a header.
+
+use data_encoding::{BASE64, BASE64_MIME};
+use jiff::Timestamp;
+use mail_builder::MessageBuilder;
+use mail_builder::headers::HeaderType;
+use mail_builder::headers::address::Address as AddressHeader;
+use mail_builder::headers::content_type::ContentType;
+use mail_builder::headers::date::Date;
+use mail_builder::headers::raw::Raw;
+use mail_builder::headers::text::Text;
+use mail_builder::mime::{BodyPart, MimePart};
+use postrider_domain::{Address, Attachment, Email, HeaderText, Importance, SettingsValues};
+
+/// Characters of a value without a blank to fold at: a line holds 998 with the header's name.
+const RUN_CHARS_MAX: usize = 900;
+/// Bytes of text in one encoded word: 45 are 60 in base64, of the 75 characters that it may have.
+const WORD_BYTES_MAX: usize = 45;
+const BOUNDARY_CHARS_MAX: usize = 40;
+
+pub(super) fn build(email: &Email, settings: &SettingsValues, message_id: &str, date: Timestamp) -> Vec<u8> {
+    let own = Address { address: settings.mailbox.clone(), display_name: None };
+    let mut builder = MessageBuilder::new().from(address(email.from.as_ref().unwrap_or(&own)));
+    for (name, addresses) in
+        [("To", &email.to), ("Cc", &email.cc), ("Bcc", &email.bcc), ("Reply-To", &email.reply_to)]
+    {
+        if !addresses.is_empty() {
+            builder = builder.header(name, AddressHeader::new_list(addresses.iter().map(address).collect()));
+        }
+    }
+    let id = message_id.trim_start_matches('<').trim_end_matches('>');
+    builder = builder.header("Subject", subject(&email.subject)).date(Date::new(date.as_second())).message_id(id);
+    match email.importance {
+        Importance::Normal => {}
+        Importance::Low => builder = builder.header("Importance", Raw::new("low")),
+        Importance::High => builder = builder.header("Importance", Raw::new("high")),
+    }
+    for (name, value) in &email.headers {
+        builder = builder.header(name.as_str(), extra(value));
+    }
+    let mut message = Vec::new();
+    builder.body(content(email, &Boundaries::of(id))).serialize(&mut message);
+    message
+}
+
+fn address(address: &Address) -> AddressHeader<'_> {
+    AddressHeader::new_address(address.display_name.as_ref().map(HeaderText::as_str), address.address.as_str())
+}
+
+/// Encoded also where it looks encoded or begins with a blank: what is read is what was written.
+fn subject(subject: &HeaderText) -> HeaderType<'_> {
+    let subject = subject.as_str();
+    if subject.contains("=?") || subject.starts_with(' ') {
+        Raw::new(encoded_words(subject)).into()
+    } else {
+        Text::new(subject).into()
+    }
+}
+
+/// As it is, because these are read by machines; encoded only where it could not be a line of a mail at all.
+fn extra(value: &HeaderText) -> HeaderType<'_> {
+    let value = value.as_str();
+    if value.is_ascii() && value.split(' ').all(|run| run.len() <= RUN_CHARS_MAX) {
+        Raw::new(value).into()
+    } else {
+        Raw::new(encoded_words(value)).into()
+    }
+}
+
+/// RFC 2047, whole characters in each word.
+fn encoded_words(text: &str) -> String {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    for char in text.chars() {
+        if word.len() + char.len_utf8() > WORD_BYTES_MAX {
+            words.push(std::mem::take(&mut word));
+        }
+        word.push(char);
+    }
+    words.push(word);
+    let encoded = words.iter().map(|word| format!("=?utf-8?B?{}?=", BASE64.encode(word.as_bytes())));
+    encoded.collect::<Vec<_>>().join(" ")
+}
+
+/// mixed( alternative( text, related( html, inline images ) ), attachments ), without the layers that hold one part.
+fn content<'a>(email: &'a Email, boundaries: &Boundaries) -> MimePart<'a> {
+    let has_html = email.html.is_some();
+    let (inline, attached): (Vec<_>, Vec<_>) =
+        email.attachments.iter().partition(|file| has_html && file.content_id.is_some());
+    let html = email.html.as_deref().map(|html| {
+        let mut parts = vec![text("text/html", html)];
+        parts.extend(inline.into_iter().map(|file| attachment(file, "inline")));
+        multipart(ContentType::new("multipart/related").attribute("type", "text/html"), parts, boundaries, "r")
+    });
+    let text = email.text.as_deref().map(|plain| text("text/plain", plain));
+    let bodies = text.into_iter().chain(html).collect();
+    let mut parts = vec![multipart(ContentType::new("multipart/alternative"), bodies, boundaries, "a")];
+    parts.extend(attached.into_iter().map(|file| attachment(file, "attachment")));
+    multipart(ContentType::new("multipart/mixed"), parts, boundaries, "m")
+}
+
+/// One part alone needs no layer.
+fn multipart<'a>(
+    content_type: ContentType<'a>,
+    mut parts: Vec<MimePart<'a>>,
+    boundaries: &Boundaries,
+    layer: &str,
+) -> MimePart<'a> {
+    match parts.pop() {
+        Some(only) if parts.is_empty() => only,
+        last => {
+            parts.extend(last);
+            MimePart::new(content_type.attribute("boundary", boundaries.of_layer(layer)), parts)
+        }
+    }
+}
+
+/// Lines of text end in CRLF (RFC 2045 §6.8), whatever the caller's end in.
+fn text<'a>(content_type: &'static str, text: &str) -> MimePart<'a> {
+    let lines = text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
+    base64(Raw::new(format!("{content_type}; charset=\"utf-8\"")), lines.as_bytes())
+}
+
+fn attachment<'a>(file: &'a Attachment, disposition: &'a str) -> MimePart<'a> {
+    let disposition = ContentType::new(disposition).attribute("filename", file.file_name.as_str());
+    let part = base64(Raw::new(leaf_type(file.content_type.as_str())), &file.content)
+        .header("Content-Disposition", disposition);
+    match &file.content_id {
+        Some(id) => part.cid(id.as_str()),
+        None => part,
+    }
+}
+
+/// A file that calls itself `multipart/…` would be taken for a layer of the message.
+fn leaf_type(content_type: &str) -> &str {
+    let kind = content_type.split('/').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("multipart") { "application/octet-stream" } else { content_type }
+}
+
+fn base64<'a>(content_type: Raw<'a>, content: &[u8]) -> MimePart<'a> {
+    MimePart::raw(BodyPart::Binary(BASE64_MIME.encode(content).into_bytes().into()))
+        .header("Content-Type", content_type)
+        .transfer_encoding("base64")
+}
+
+/// The same for the same message, so that a second attempt sends the same bytes.
+struct Boundaries(String);
+
+impl Boundaries {
+    fn of(message_id: &str) -> Self {
+        let local = message_id.split('@').next().unwrap_or_default();
+        Self(local.chars().filter(char::is_ascii_alphanumeric).take(BOUNDARY_CHARS_MAX).collect())
+    }
+
+    fn of_layer(&self, layer: &str) -> String {
+        format!("=_{}_{layer}", self.0)
+    }
+}

@@ -1,0 +1,130 @@
+//! Who is calling, for which resellers, with which scopes.
+//!
+//! Rules
+//! - A call is authenticated before it is routed and its scope is checked before its body is read ([`AccessLayer`]); the
+//!   reseller it names is checked before anything else in it ([`authorise`]). Validation comes after both.
+//! - What is not in the table of `scopes.rs` is denied.
+//! - "Not yours" and "does not exist" are one answer. No key, a wrong one, an expired and a revoked one are one answer.
+//! - A key's secret is kept as a keyed hash, compared in constant time; an unknown key costs the same work.
+//! - A revoked key is refused at once where it was revoked, and within [`KNOWN_FOR`](known::KNOWN_FOR) elsewhere.
+//!
+//! With the store away, keys read a moment ago go on; any other call is refused as `STORE_UNAVAILABLE`, not as
+//! unauthenticated, so that nobody throws a good key away. Read first: `layer.rs`, `scopes.rs`.
+
+mod admin_key;
+mod authorise;
+mod key;
+mod known;
+mod layer;
+mod scopes;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use postrider_credential_store::KeyedHash;
+use postrider_domain::{Clock, ResellerId};
+use postrider_store::{AccessKey, AccessStore, KeyId, Scope};
+
+pub use admin_key::{AdminKeyError, make_admin_key};
+pub use authorise::{ResellerClaim, authorise};
+pub use key::{Minted, PresentedKey};
+pub use layer::AccessLayer;
+pub use scopes::{Reach, Rule, rule};
+
+use crate::status::Refusal;
+use known::KnownKeys;
+
+/// Who is calling, in the extensions of every request that got past the door but those to health and reflection.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    key: Arc<AccessKey>,
+    source_address: Option<IpAddr>,
+}
+
+impl Caller {
+    pub fn key_id(&self) -> &KeyId {
+        &self.key.id
+    }
+
+    /// Whether the key has the scope, or `admin`, which holds every scope.
+    pub fn has(&self, scope: Scope) -> bool {
+        self.key.scopes.iter().any(|&own| own == scope || own == Scope::Admin)
+    }
+
+    /// The resellers the key is bound to; `None` is all. Lists are filtered by it.
+    pub fn resellers(&self) -> Option<&[ResellerId]> {
+        (!self.key.resellers.is_empty()).then_some(self.key.resellers.as_slice())
+    }
+
+    pub fn may_reach(&self, reseller: &ResellerId) -> bool {
+        self.resellers().is_none_or(|own| own.contains(reseller))
+    }
+
+    pub fn source_address(&self) -> Option<IpAddr> {
+        self.source_address
+    }
+}
+
+/// Tells who shows a key. One for the whole server.
+pub struct Access {
+    store: Arc<dyn AccessStore>,
+    hash: KeyedHash,
+    clock: Arc<dyn Clock>,
+    known: KnownKeys,
+}
+
+impl Access {
+    pub fn new(store: Arc<dyn AccessStore>, hash: KeyedHash, clock: Arc<dyn Clock>) -> Self {
+        Self { store, hash, clock, known: KnownKeys::default() }
+    }
+
+    /// A fresh key, whose secret exists nowhere else.
+    pub fn mint(&self) -> Result<Minted, Refusal> {
+        Minted::fresh(&self.hash).map_err(Refusal::internal)
+    }
+
+    /// To be called after a key was revoked, so that it is refused from now on.
+    pub fn forget(&self, id: &KeyId) {
+        self.known.forget(id);
+    }
+
+    /// Who shows the value of the `authorization` header.
+    pub async fn authenticate(
+        &self,
+        authorization: &[u8],
+        source_address: Option<IpAddr>,
+    ) -> Result<Caller, Refusal> {
+        let presented = PresentedKey::of_authorization(authorization).ok_or(Refusal::Unauthenticated)?;
+        let now = self.clock.now();
+        let found = match self.known.get(&presented.id, now) {
+            Some(key) => Some(key),
+            None => self.store.find_key(&presented.id).await?.map(Arc::new),
+        };
+        // Why: an unknown id costs what a known one does, so that time does not tell which ids there are.
+        let stored = found.as_deref().map(|key| key.hash);
+        let fits = presented.matches(stored, &self.hash);
+        let key = found.filter(|key| fits && is_live(key, now)).ok_or(Refusal::Unauthenticated)?;
+        if self.known.keep(&key, now) {
+            self.touch(key.id.clone(), now);
+        }
+        Ok(Caller { key, source_address })
+    }
+
+    /// Notes the use of a key, never in the way of the call.
+    fn touch(&self, id: KeyId, now: Timestamp) {
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.touch_key(&id, now).await {
+                tracing::debug!(key_id = %id, %error, "the last use of a key was not noted");
+            }
+        });
+    }
+}
+
+fn is_live(key: &AccessKey, now: Timestamp) -> bool {
+    key.revoke_time.is_none() && key.expire_time.is_none_or(|end| now < end)
+}
+
+#[cfg(test)]
+mod tests;

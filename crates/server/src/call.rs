@@ -1,0 +1,81 @@
+//! The wrapper around every RPC: who calls, whether they may, until when, and what is answered when it fails.
+//!
+//! A handler takes [`Authorised`], which only this file makes: none can be reached around it. Authorisation comes
+//! before anything of the request but its reseller is looked at.
+//!
+//! The handler runs in a task of its own, so that a caller who goes away in the middle of a commit changes nothing:
+//! what was accepted is also woken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
+
+use crate::access::{Caller, authorise};
+use crate::app::App;
+use crate::status::Refusal;
+
+/// A request's reseller, as far as it names one.
+pub(crate) trait Claims {
+    /// `None`: requests of this kind name no reseller.
+    fn reseller(&self) -> Option<&str>;
+}
+
+/// A request whose caller may make it.
+pub(crate) struct Authorised<R> {
+    pub request: R,
+    pub caller: Caller,
+    /// When the caller stops waiting, if it said so.
+    pub deadline: Option<Instant>,
+}
+
+/// What is left for the way back, so that our answer comes before the transport's.
+const WAY_BACK: Duration = Duration::from_millis(5);
+
+/// `rpc` is its full path, such as `/postrider.v1.MailService/SendMail`.
+pub(crate) async fn call<Req, Res, Fut>(
+    app: &Arc<App>,
+    rpc: &'static str,
+    request: Request<Req>,
+    handler: impl FnOnce(Arc<App>, Authorised<Req>) -> Fut,
+) -> Result<Response<Res>, Status>
+where
+    Req: Claims,
+    Res: Send + 'static,
+    Fut: Future<Output = Result<Res, Refusal>> + Send + 'static,
+{
+    let deadline = deadline(&request);
+    let caller = request.extensions().get::<Caller>().cloned().ok_or(Refusal::Unauthenticated)?;
+    let request = request.into_inner();
+    authorise(&caller, rpc, request.reseller())?;
+    let span = tracing::info_span!("call", rpc, reseller = request.reseller().unwrap_or_default(), caller = %caller.key_id);
+    let handled = tokio::spawn(handler(Arc::clone(app), Authorised { request, caller, deadline }).instrument(span));
+    let answer = match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, handled).await.map_err(|_| Refusal::DeadlineExceeded)?,
+        None => handled.await,
+    };
+    match answer {
+        Ok(Ok(reply)) => Ok(Response::new(reply)),
+        Ok(Err(refusal)) => Err(refusal.into()),
+        Err(panicked) => Err(Refusal::internal(&panicked).into()),
+    }
+}
+
+/// From `grpc-timeout` (gRPC over HTTP/2): at most eight digits and a unit.
+fn deadline<R>(request: &Request<R>) -> Option<Instant> {
+    let text = request.metadata().get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let amount: u64 = (digits.len() <= 8).then(|| digits.parse().ok()).flatten()?;
+    let timeout = match unit {
+        "H" => Duration::from_secs(amount * 3600),
+        "M" => Duration::from_secs(amount * 60),
+        "S" => Duration::from_secs(amount),
+        "m" => Duration::from_millis(amount),
+        "u" => Duration::from_micros(amount),
+        "n" => Duration::from_nanos(amount),
+        _ => return None,
+    };
+    Instant::now().checked_add(timeout.saturating_sub(WAY_BACK))
+}

@@ -1,0 +1,130 @@
+//! What the operator may choose: one typed struct per concern over `config.default.toml`, which is compiled in.
+//!
+//! Rules
+//! - The command line goes over the environment, that over the file, that over the defaults.
+//! - A key that `config.default.toml` does not hold is an error, wherever it comes from. A value for something that a
+//!   later version brings is refused, never ignored.
+//! - Of the environment only `POSTRIDER_…` names with `__` are configuration, beside [`DATA_DIR_VARIABLE`].
+//! - Unset never means a stand-in: without a word from the operator, mail goes to Microsoft.
+//! - An error is one sentence with the key, where it was set, and what to do.
+//!
+//! The environment is handed in; nothing here reads it. Read first: `config.default.toml`.
+
+mod credentials;
+mod error;
+mod layers;
+mod lease;
+mod limits;
+mod listen;
+mod log;
+mod microsoft;
+mod pace;
+mod span;
+mod storage;
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+pub use credentials::{CredentialStoreKind, Credentials};
+pub use error::ConfigError;
+pub use lease::Lease;
+pub use limits::Limits;
+pub use listen::Listen;
+pub use log::{Log, LogFormat, LogLevel};
+pub use microsoft::Microsoft;
+pub use pace::Pace;
+pub use storage::Storage;
+
+/// The commented defaults, for whoever wants to print them.
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+/// The environment's name for `--data-dir`.
+pub const DATA_DIR_VARIABLE: &str = "POSTRIDER_DATA_DIR";
+
+const DATA_DIR: &str = "./postrider-data";
+const DATA_DIR_SANDBOX: &str = "./postrider-sandbox";
+
+/// Where configuration comes from, as the binary found it.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// All of the environment; what is not ours is passed over.
+    pub environment: Vec<(String, String)>,
+    /// `--section.key=value`, without the hyphens.
+    pub overrides: Vec<(String, String)>,
+    /// `--data-dir`.
+    pub data_dir: Option<PathBuf>,
+    /// Whether the stand-in Microsoft is served too, which has a data directory of its own.
+    pub sandbox: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub sandbox: bool,
+    pub listen: Listen,
+    pub storage: Storage,
+    pub credentials: Credentials,
+    pub microsoft: Microsoft,
+    pub pace: Pace,
+    pub lease: Lease,
+    pub limits: Limits,
+    pub log: Log,
+}
+
+/// The sections as they stand in a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sections {
+    listen: Listen,
+    storage: Storage,
+    credentials: Credentials,
+    microsoft: Microsoft,
+    pace: Pace,
+    lease: Lease,
+    limits: Limits,
+    log: Log,
+}
+
+/// A value that can be read but does not hold, with its key.
+struct Fault {
+    key: &'static str,
+    problem: String,
+}
+
+impl Config {
+    pub fn load(sources: Sources) -> Result<Self, ConfigError> {
+        let data_dir = data_dir(&sources);
+        let layers = layers::Layers::read(sources.file.as_deref(), &sources.environment, &sources.overrides)?;
+        let sections: Sections = layers.deserialize()?;
+        sections.check().map_err(|fault| layers.blame(fault.key, fault.problem))?;
+        let Sections { listen, storage, credentials, microsoft, pace, lease, limits, log } = sections;
+        let sandbox = sources.sandbox;
+        Ok(Self { data_dir, sandbox, listen, storage, credentials, microsoft, pace, lease, limits, log })
+    }
+}
+
+impl Sections {
+    fn check(&self) -> Result<(), Fault> {
+        self.listen.check()?;
+        self.microsoft.check()?;
+        self.pace.check()?;
+        self.lease.check()?;
+        self.limits.check()
+    }
+}
+
+fn data_dir(sources: &Sources) -> PathBuf {
+    let named = || sources.environment.iter().find(|(name, _)| name == DATA_DIR_VARIABLE);
+    let default = if sources.sandbox { DATA_DIR_SANDBOX } else { DATA_DIR };
+    sources
+        .data_dir
+        .clone()
+        .or_else(|| named().filter(|(_, path)| !path.is_empty()).map(|(_, path)| PathBuf::from(path)))
+        .unwrap_or_else(|| PathBuf::from(default))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! Each promise of the module's header, by what an operator would write.
+
+use std::time::Duration;
+
+use super::*;
+
+fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
+    of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn from_environment(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::load(Sources { environment: pairs(variables), ..Sources::default() })
+}
+
+fn from_command_line(overrides: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::load(Sources { overrides: pairs(overrides), ..Sources::default() })
+}
+
+fn from_file(text: &str) -> Result<Config, ConfigError> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("postrider.toml");
+    std::fs::write(&file, text).unwrap();
+    let loaded = Config::load(Sources { file: Some(file.clone()), ..Sources::default() });
+    loaded.map_err(|error| match error {
+        ConfigError::UnknownKey { key, mend, .. } => {
+            ConfigError::UnknownKey { key, origin: "the file".to_owned(), mend }
+        }
+        ConfigError::Value { key, problem, .. } => {
+            ConfigError::Value { key, origin: "the file".to_owned(), problem }
+        }
+        ConfigError::NotToml { problem, .. } => ConfigError::NotToml { path: "the file".into(), problem },
+        other @ ConfigError::Unreadable { .. } => other,
+    })
+}
+
+fn sentence(loaded: Result<Config, ConfigError>) -> String {
+    loaded.map(|_| String::new()).unwrap_or_else(|error| error.to_string())
+}
+
+#[test]
+fn the_defaults_alone_are_a_working_configuration() {
+    let config = Config::load(Sources::default()).unwrap();
+    assert_eq!(config.data_dir, PathBuf::from("./postrider-data"));
+    assert_eq!(config.listen.grpc.to_string(), "127.0.0.1:50051");
+    assert_eq!(config.listen.http.to_string(), "127.0.0.1:9464");
+    assert_eq!(config.listen.sandbox.to_string(), "127.0.0.1:8025");
+    assert_eq!(config.storage.sqlite_path("data/postrider.db".as_ref()), PathBuf::from("data/postrider.db"));
+    assert_eq!((config.microsoft.login_url, config.microsoft.graph_url), (None, None));
+    assert_eq!(config.microsoft.call_timeout, postrider_domain::limits::CALL_TIMEOUT);
+    assert_eq!(config.pace.limits().messages_per_minute, postrider_domain::limits::MAILBOX_MESSAGES_PER_MINUTE);
+    assert_eq!(config.lease.duration, Duration::from_secs(10));
+    assert_eq!(config.limits.message_bytes, postrider_domain::limits::EMAIL_BYTES_MAX);
+    assert_eq!(config.log, Log { format: LogFormat::Text, level: LogLevel::Info });
+}
+
+#[test]
+fn the_command_line_goes_over_the_environment_over_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("postrider.toml");
+    std::fs::write(&file, "[lease]\nduration = '20s'\n[log]\nlevel = 'warn'\n[pace]\nconcurrency = 1\n").unwrap();
+    let config = Config::load(Sources {
+        file: Some(file),
+        environment: pairs(&[("POSTRIDER_LEASE__DURATION", "30s"), ("POSTRIDER_LOG__LEVEL", "debug")]),
+        overrides: pairs(&[("lease.duration", "40s")]),
+        ..Sources::default()
+    })
+    .unwrap();
+    assert_eq!(config.lease.duration, Duration::from_secs(40));
+    assert_eq!(config.log.level, LogLevel::Debug);
+    assert_eq!(config.pace.concurrency, 1);
+}
+
+#[test]
+fn an_unknown_key_is_an_error_wherever_it_comes_from() {
+    insta::assert_snapshot!(sentence(from_file("[listen]\ngprc = '127.0.0.1:1'")), @"");
+    insta::assert_snapshot!(sentence(from_file("[vault]\naddress = 'https://vault'")), @"");
+    insta::assert_snapshot!(sentence(from_environment(&[("POSTRIDER_LISTEN__METRICS", "127.0.0.1:1")])), @"");
+    insta::assert_snapshot!(sentence(from_command_line(&[("pace.concurency", "1")])), @"");
+}
+
+#[test]
+fn names_without_two_underscores_are_not_configuration() {
+    let injected = [
+        ("POSTRIDER_SERVICE_HOST", "10.0.0.1"),
+        ("POSTRIDER_PORT", "tcp://10.0.0.1:50051"),
+        ("POSTRIDER_KEY", "pr_…"),
+        ("OTHER__THING", "1"),
+        ("POSTRIDER_DATA_DIR", "/var/lib/postrider"),
+    ];
+    let config = from_environment(&injected).unwrap();
+    assert_eq!(config.data_dir, PathBuf::from("/var/lib/postrider"));
+}
+
+#[test]
+fn the_sandbox_has_a_data_directory_of_its_own_unless_one_is_named() {
+    let load = |data_dir: Option<&str>| {
+        Config::load(Sources { sandbox: true, data_dir: data_dir.map(PathBuf::from), ..Sources::default() })
+    };
+    assert_eq!(load(None).unwrap().data_dir, PathBuf::from("./postrider-sandbox"));
+    assert_eq!(load(Some("here")).unwrap().data_dir, PathBuf::from("here"));
+}
+
+#[test]
+fn a_value_that_does_not_hold_names_its_key_its_origin_and_the_mend() {
+    let environment = |name, value| sentence(from_environment(&[(name, value)]));
+    insta::assert_snapshot!(environment("POSTRIDER_LISTEN__GRPC", "localhost"), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_LISTEN__HTTP", "0.0.0.0:9464"), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "postgres://u:secret@db/x"), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "mysql:x"), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_CREDENTIALS__STORE", "vault"), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__LOGIN_URL", "http://login.example"), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__GRAPH_URL", "https://graph.example/v1.0"), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__CA_FILE", "/nowhere/ca.pem"), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_PACE__CONCURRENCY", "5"), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_PACE__MESSAGES_PER_MINUTE", "many"), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_LEASE__DURATION", "10"), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_LIMITS__MESSAGE_BYTES", "0"), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_LOG__FORMAT", "xml"), @"");
+    insta::assert_snapshot!(sentence(from_file("[lease]\nduration = 10")), @"");
+    insta::assert_snapshot!(sentence(from_file("[log]\nlevel = 'loud'")), @"");
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_refused_without_quoting_it() {
+    insta::assert_snapshot!(sentence(from_file("[log]\nlevel = secret-of-mine\n")), @"");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let loaded = Config::load(Sources { file: Some("/nowhere/postrider.toml".into()), ..Sources::default() });
+    insta::assert_snapshot!(sentence(loaded), @"");
+}
+
+#[test]
+fn plaintext_beyond_loopback_can_be_allowed() {
+    let config =
+        from_command_line(&[("listen.grpc", "0.0.0.0:0"), ("listen.allow_plaintext", "true")]).unwrap();
+    assert_eq!(config.listen.grpc.port(), 0);
+}
+
+#[test]
+fn an_origin_loses_its_last_slash_and_a_loopback_one_may_be_plain() {
+    let config = from_command_line(&[
+        ("microsoft.login_url", "http://127.0.0.1:8025/"),
+        ("microsoft.graph_url", "https://graph.microsoft.com"),
+        ("storage.url", "sqlite:/var/lib/postrider/mail.db"),
+    ])
+    .unwrap();
+    assert_eq!(config.microsoft.login_url.as_deref(), Some("http://127.0.0.1:8025"));
+    assert_eq!(config.microsoft.graph_url.as_deref(), Some("https://graph.microsoft.com"));
+    assert_eq!(config.storage.sqlite_path("x".as_ref()), PathBuf::from("/var/lib/postrider/mail.db"));
+}

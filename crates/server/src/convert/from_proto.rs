@@ -1,0 +1,216 @@
+//! Requests into domain types, with everything that is wrong at once.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use postrider_domain::{
+    AddressDraft, AttachmentDraft, Email, EmailDraft, Importance, InDoubtPolicy, Labels, MessageState, Priority,
+    RequestId, ResellerId, Violations, limits,
+};
+use postrider_proto::v1;
+
+/// What `SendMail` asks for, once it has been looked at.
+#[derive(Debug)]
+pub(crate) struct SendMail {
+    pub reseller: ResellerId,
+    pub email: Email,
+    pub request_id: Option<RequestId>,
+    pub wait_for_sent: bool,
+    pub validate_only: bool,
+    pub send_time: Option<Timestamp>,
+    pub expire_time: Timestamp,
+    pub priority: Priority,
+    pub policy: InDoubtPolicy,
+    pub labels: Labels,
+}
+
+
+pub(crate) fn reseller(text: &str, violations: &mut Violations) -> Option<ResellerId> {
+    violations.check("reseller", ResellerId::parse(text))
+}
+
+pub(crate) fn send_mail(request: v1::SendMailRequest, now: Timestamp) -> Result<SendMail, Violations> {
+    let mut violations = Violations::default();
+    let v = &mut violations;
+    let reseller = reseller(&request.reseller, v);
+    let email = match request.email {
+        Some(email) => match Email::parse(email_draft(email, "email", v), "email") {
+            Ok(email) => Some(email),
+            Err(wrong) => {
+                v.extend(wrong);
+                None
+            }
+        },
+        None => {
+            v.push("email", "is required");
+            None
+        }
+    };
+    let request_id = request_id(&request.request_id, v);
+    let wait_for = enumeration::<v1::WaitFor>(request.wait_for, "wait_for", v);
+    let send_time = timestamp(request.send_time, "send_time", v).filter(|time| *time > now);
+    if wait_for == Some(v1::WaitFor::Sent) && send_time.is_some() {
+        v.push("wait_for", "cannot wait for SENT with a send_time");
+    }
+    if send_time.is_some_and(|time| time.duration_since(now) > span(limits::SCHEDULE_MAX)) {
+        v.push("send_time", "must be within 365 days");
+    }
+    let expire_time = expire_time(request.expiration, send_time.unwrap_or(now), v);
+    let priority = match enumeration::<v1::Priority>(request.priority, "priority", v) {
+        Some(v1::Priority::Urgent) => Priority::Urgent,
+        Some(v1::Priority::Bulk) => Priority::Bulk,
+        _ => Priority::Normal,
+    };
+    let policy = match enumeration::<v1::InDoubtPolicy>(request.in_doubt, "in_doubt", v) {
+        Some(v1::InDoubtPolicy::AtMostOnce) => InDoubtPolicy::AtMostOnce,
+        _ => InDoubtPolicy::AtLeastOnce,
+    };
+    let labels = v.labels("labels", request.labels);
+    let wait_for_sent = wait_for == Some(v1::WaitFor::Sent);
+    let parsed = reseller.zip(email).zip(expire_time).map(|((reseller, email), expire_time)| SendMail {
+        reseller,
+        email,
+        request_id,
+        wait_for_sent,
+        validate_only: request.validate_only,
+        send_time,
+        expire_time,
+        priority,
+        policy,
+        labels,
+    });
+    violations.into_result(parsed)
+}
+
+/// Empty: none was given.
+pub(crate) fn request_id(text: &str, violations: &mut Violations) -> Option<RequestId> {
+    if text.is_empty() { None } else { violations.check("request_id", RequestId::parse(text)) }
+}
+
+/// `from` is the later of acceptance and `send_time`: the default and `ttl` count from it.
+fn expire_time(
+    expiration: Option<v1::send_mail_request::Expiration>,
+    from: Timestamp,
+    violations: &mut Violations,
+) -> Option<Timestamp> {
+    use v1::send_mail_request::Expiration;
+    let after = |span: Duration| from.saturating_add(span).ok();
+    match expiration {
+        None => after(limits::EXPIRY_DEFAULT),
+        Some(Expiration::ExpireTime(time)) => {
+            let time = timestamp(Some(time), "expire_time", violations)?;
+            if time <= from {
+                violations.push("expire_time", "must be after now, and after send_time");
+            }
+            latest(time, from, "expire_time", violations)
+        }
+        Some(Expiration::Ttl(ttl)) => match duration(ttl) {
+            Some(ttl) if !ttl.is_zero() => latest(after(ttl)?, from, "ttl", violations),
+            _ => {
+                violations.push("ttl", "must be greater than 0");
+                None
+            }
+        },
+    }
+}
+
+fn latest(time: Timestamp, from: Timestamp, field: &str, violations: &mut Violations) -> Option<Timestamp> {
+    if time.duration_since(from) > span(limits::SCHEDULE_MAX) {
+        violations.push(field, "must be within 365 days");
+    }
+    Some(time)
+}
+
+fn span(duration: Duration) -> jiff::SignedDuration {
+    jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
+}
+
+/// What was stored as content, read back: it was looked at when it was accepted.
+pub(crate) fn stored_email(email: v1::Email) -> Result<Email, Violations> {
+    let mut violations = Violations::default();
+    let draft = email_draft(email, "email", &mut violations);
+    Email::parse(draft, "email")
+}
+
+fn email_draft(email: v1::Email, field: &str, violations: &mut Violations) -> EmailDraft {
+    let importance = enumeration::<v1::Importance>(email.importance, &format!("{field}.importance"), violations);
+    let addresses = |list: Vec<v1::Address>| list.into_iter().map(address_draft).collect();
+    EmailDraft {
+        from: email.from.map(address_draft),
+        to: addresses(email.to),
+        cc: addresses(email.cc),
+        bcc: addresses(email.bcc),
+        reply_to: addresses(email.reply_to),
+        subject: email.subject,
+        text: email.text,
+        html: email.html,
+        attachments: email.attachments.into_iter().map(attachment_draft).collect(),
+        headers: email.headers,
+        importance: match importance {
+            Some(v1::Importance::Low) => Importance::Low,
+            Some(v1::Importance::High) => Importance::High,
+            _ => Importance::Normal,
+        },
+        save_to_sent_items: email.save_to_sent_items.unwrap_or(true),
+    }
+}
+
+fn address_draft(address: v1::Address) -> AddressDraft {
+    AddressDraft { address: address.address, display_name: address.display_name }
+}
+
+fn attachment_draft(attachment: v1::Attachment) -> AttachmentDraft {
+    AttachmentDraft {
+        file_name: attachment.file_name,
+        content_type: attachment.content_type,
+        content: attachment.content.into(),
+        content_id: attachment.content_id,
+    }
+}
+
+/// A value this version does not know is an error, not a default.
+pub(crate) fn enumeration<E: TryFrom<i32>>(value: i32, field: &str, violations: &mut Violations) -> Option<E> {
+    violations.check(field, E::try_from(value).map_err(|_| "is not a value this version knows"))
+}
+
+pub(crate) fn timestamp(
+    time: Option<prost_types::Timestamp>,
+    field: &str,
+    violations: &mut Violations,
+) -> Option<Timestamp> {
+    let time = time?;
+    violations.check(field, Timestamp::new(time.seconds, time.nanos).map_err(|_| "is not a time between the years 1 and 9999"))
+}
+
+/// `None`: negative, or past all counting.
+pub(crate) fn duration(duration: prost_types::Duration) -> Option<Duration> {
+    Duration::try_from(duration).ok()
+}
+
+/// As callers see them, without those of message trace, which never occur here.
+pub(crate) fn states(states: &[i32], violations: &mut Violations) -> Vec<MessageState> {
+    let state = |(index, value): (usize, &i32)| {
+        let field = format!("states[{index}]");
+        match enumeration::<v1::MessageState>(*value, &field, violations)? {
+            v1::MessageState::Unspecified => {
+                violations.push(field, "must name a state");
+                None
+            }
+            v1::MessageState::Accepted => Some(MessageState::Accepted),
+            v1::MessageState::Scheduled => Some(MessageState::Scheduled),
+            v1::MessageState::Sending => Some(MessageState::Sending),
+            v1::MessageState::Deferred => Some(MessageState::Deferred),
+            v1::MessageState::Held => Some(MessageState::Held),
+            v1::MessageState::Sent => Some(MessageState::Sent),
+            v1::MessageState::OutcomeUnknown => Some(MessageState::OutcomeUnknown),
+            v1::MessageState::Failed => Some(MessageState::Failed),
+            v1::MessageState::Cancelled => Some(MessageState::Cancelled),
+            v1::MessageState::Expired => Some(MessageState::Expired),
+            v1::MessageState::Delivered | v1::MessageState::Bounced => {
+                violations.push(field, "message trace is not part of this version");
+                None
+            }
+        }
+    };
+    states.iter().enumerate().filter_map(state).collect()
+}

@@ -1,0 +1,8 @@
+//! The one place that knows both the wire and the domain. `from_proto` reads, `to_proto` writes; nothing else does.
+
+pub(crate) mod from_proto;
+pub(crate) mod page;
+mod settings;
+pub(crate) mod to_proto;
+
+pub(crate) use settings::{CredentialInput, settings_draft};

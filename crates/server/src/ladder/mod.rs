@@ -1,0 +1,85 @@
+//! The ladder of a settings test: SHAPE → DIRECTORY → CREDENTIAL → PERMISSION → SEND.
+//!
+//! Each step needs the one before; after a failed one the rest are skipped. The candidate and the saved settings go the
+//! same way, and a test neither reads nor writes the token cache: it shows what is true now.
+//!
+//! PERMISSION only advises: with RBAC for Applications the right to send lives in Exchange, and the token does not show
+//! it. The one honest proof is SEND, a real mail.
+
+mod report;
+mod send;
+mod shape;
+
+use std::sync::Arc;
+
+use postrider_domain::{
+    AccessToken, Credential, EmailAddress, Finding, FindingCode, MessageId, ResellerId, SettingsDraft, SettingsValues,
+};
+use postrider_microsoft::TokenRoles;
+use tokio::time::Instant;
+
+pub(crate) use report::{Report, Step, StepResult, StepStatus};
+
+use crate::app::App;
+use crate::status::Refusal;
+
+/// What is tested.
+pub(crate) struct Trial {
+    pub reseller: ResellerId,
+    pub draft: SettingsDraft,
+    pub credential: Credential,
+    /// Where the test mail goes; `None`: the sender mailbox itself.
+    pub recipient: Option<EmailAddress>,
+    /// Whether to stop before SEND.
+    pub token_only: bool,
+}
+
+/// Climbs as far as it goes. An error is Postrider's own trouble; whatever is wrong with the settings is in the report.
+pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusal> {
+    let mut report = Report::default();
+    let Some(values) = report.step(Step::Shape, Instant::now(), shape::look(&trial, app)) else {
+        return Ok(report.rest_skipped());
+    };
+    let started = Instant::now();
+    let found = app.microsoft.discover(values.cloud, &values.directory).await;
+    if report.step(Step::Directory, started, found.map(|_| ((), Vec::new())).map_err(|finding| vec![finding])).is_none() {
+        return Ok(report.rest_skipped());
+    }
+    let started = Instant::now();
+    let token = app.microsoft.token(values.cloud, &values.directory, &values.client, &trial.credential).await;
+    let advice = crate::rpc::known_at_once(&trial.credential, app.clock.now());
+    let token = token.map(|token| (token, advice.into_iter().collect())).map_err(|refusal| vec![*refusal.finding]);
+    let Some(token) = report.step(Step::Credential, started, token) else {
+        return Ok(report.rest_skipped());
+    };
+    report.step(Step::Permission, Instant::now(), Ok(((), permission(&token))));
+    if trial.token_only {
+        return Ok(report.rest_skipped());
+    }
+    let started = Instant::now();
+    let (message, sent) = send::send(app, &trial, &values, &token).await?;
+    report.message = Some(message);
+    report.step(Step::Send, started, sent.map(|advice| ((), advice)).map_err(|finding| vec![finding]));
+    Ok(report)
+}
+
+/// What the token says of what it may do. Advice, never a verdict.
+fn permission(token: &AccessToken) -> Vec<Finding> {
+    let roles = TokenRoles::of(token);
+    let finding = match &roles {
+        TokenRoles::Unknown => return Vec::new(),
+        TokenRoles::Delegated => Finding::new(FindingCode::DelegatedNotApplication),
+        TokenRoles::Application(roles) if roles.is_empty() => Finding::new(FindingCode::ConsentMissing),
+        TokenRoles::Application(roles) if roles.iter().any(|role| role == "Mail.Send") => return Vec::new(),
+        TokenRoles::Application(roles) => {
+            Finding::new(FindingCode::MailSendMissing).with("roles", roles.join(" "))
+        }
+    };
+    vec![finding]
+}
+
+/// What SHAPE gives to the steps after it.
+type Values = SettingsValues;
+
+/// The id of a test mail, if one was made.
+pub(crate) type TestMessage = MessageId;

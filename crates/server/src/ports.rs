@@ -1,0 +1,194 @@
+//! What the dispatcher knows of the world, given to it: the store, tokens, Microsoft, and those who wait.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use postrider_credential_store::{CredentialStore, CredentialStoreError, SealedEntry, SealedRecords};
+use postrider_dispatch::ports::{self, Grant, Submission};
+use postrider_dispatch::{Observer, PortError};
+use postrider_domain::{
+    AttemptEnd, AttemptStart, Content, Finding, FindingCode, Lane, Lease, LeaseToken, MessageId, OpenAttempt, Outcome,
+    Queued, ResellerId, Settings, TokenRefusal, Verdict,
+};
+use postrider_microsoft::{Microsoft, Payload, SendMail};
+use postrider_proto::v1;
+use postrider_store::{DynStore, StoreError};
+use postrider_token_cache::TokenCache;
+use prost::Message as _;
+
+use crate::convert::from_proto;
+use crate::wait::Waits;
+
+/// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
+pub(crate) struct OutboxPort(pub DynStore);
+
+fn away(error: StoreError) -> PortError {
+    tracing::error!(%error, "the store did not answer the dispatcher");
+    PortError
+}
+
+#[async_trait]
+impl ports::Outbox for OutboxPort {
+    async fn due_lanes(&self, now: Timestamp, limit: u32) -> Result<Vec<Lane>, PortError> {
+        self.0.due_lanes(now, limit).await.map_err(away)
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, PortError> {
+        self.0.next_due().await.map_err(away)
+    }
+
+    async fn lease(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Lease>, PortError> {
+        self.0.lease(reseller, token, now, until).await.map_err(away)
+    }
+
+    async fn renew(&self, reseller: &ResellerId, token: LeaseToken, until: Timestamp) -> Result<bool, PortError> {
+        self.0.renew(reseller, token, until).await.map_err(away)
+    }
+
+    async fn release(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        pace_until: Option<Timestamp>,
+    ) -> Result<(), PortError> {
+        self.0.release(reseller, token, pace_until).await.map(|_| ()).map_err(away)
+    }
+
+    async fn expire(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        now: Timestamp,
+    ) -> Result<Vec<MessageId>, PortError> {
+        self.0.expire(reseller, token, now).await.map_err(away)
+    }
+
+    async fn next_queued(&self, reseller: &ResellerId, now: Timestamp, limit: u32) -> Result<Vec<Queued>, PortError> {
+        self.0.next_queued(reseller, now, limit).await.map_err(away)
+    }
+
+    async fn open_attempts(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Vec<OpenAttempt>, PortError> {
+        self.0.open_attempts(reseller, token).await.map_err(away)
+    }
+
+    async fn content(&self, reseller: &ResellerId, message: &MessageId) -> Result<Option<Content>, PortError> {
+        self.0.content(reseller, message).await.map_err(away)
+    }
+
+    async fn start_attempt(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        start: AttemptStart,
+    ) -> Result<bool, PortError> {
+        self.0.start_attempt(reseller, token, start).await.map_err(away)
+    }
+
+    async fn refuse_attempt(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        start: AttemptStart,
+        end: AttemptEnd,
+    ) -> Result<bool, PortError> {
+        self.0.refuse_attempt(reseller, token, start, end).await.map_err(away)
+    }
+
+    async fn end_attempt(&self, reseller: &ResellerId, end: AttemptEnd) -> Result<(), PortError> {
+        self.0.end_attempt(reseller, end).await.map(|_| ()).map_err(away)
+    }
+}
+
+/// Settings as they are now, their credential, and the cache before Entra.
+pub(crate) struct TokensPort {
+    pub store: DynStore,
+    pub credentials: Arc<dyn CredentialStore>,
+    pub cache: Arc<TokenCache>,
+    pub microsoft: Microsoft,
+}
+
+#[async_trait]
+impl ports::Tokens for TokensPort {
+    async fn grant(&self, reseller: &ResellerId) -> Result<Grant, TokenRefusal> {
+        let settings = match self.store.get_settings(reseller).await {
+            Ok(Some(settings)) => settings,
+            Ok(None) => return Err(unavailable("the settings were deleted")),
+            Err(error) => {
+                tracing::error!(%reseller, %error, "the settings could not be read");
+                return Err(unavailable("the settings could not be read"));
+            }
+        };
+        let token = self.cache.get_or_fetch(settings.token_key(), || self.fetch(&settings)).await?;
+        Ok(Grant { settings, token })
+    }
+
+    async fn forget(&self, grant: &Grant) {
+        self.cache.forget(&grant.settings.token_key()).await;
+    }
+}
+
+impl TokensPort {
+    async fn fetch(&self, settings: &Settings) -> Result<postrider_domain::AccessToken, TokenRefusal> {
+        let version = &settings.credential.version;
+        let credential = self.credentials.get(&settings.reseller, version).await.map_err(|error| {
+            tracing::error!(reseller = %settings.reseller, %error, "the credential could not be read");
+            unavailable(match error {
+                CredentialStoreError::Unavailable { .. } => "the credential store did not answer",
+                _ => "the credential is missing or damaged: save the settings with it again",
+            })
+        })?;
+        let values = &settings.values;
+        self.microsoft.token(values.cloud, &values.directory, &values.client, &credential).await
+    }
+}
+
+fn unavailable(reason: &str) -> TokenRefusal {
+    let finding = Finding::new(FindingCode::CredentialStoreUnavailable).with("reason", reason);
+    TokenRefusal { finding: Box::new(finding), retry_after: None }
+}
+
+/// The content read back, built into a payload, and given to Graph.
+pub(crate) struct MicrosoftPort(pub Microsoft);
+
+#[async_trait]
+impl ports::Microsoft for MicrosoftPort {
+    async fn submit(&self, submission: Submission) -> Verdict {
+        let Submission { grant, message, content, client_request_id, timeout } = submission;
+        let values = &grant.settings.values;
+        let email = v1::Email::decode(content.body.as_slice()).ok();
+        let Some(email) = email.and_then(|email| from_proto::stored_email(email).ok()) else {
+            let finding = Finding::new(FindingCode::MessageInvalid).with("reason", "its stored content cannot be read");
+            return Verdict::of(Outcome::Rejected, finding);
+        };
+        let id = content
+            .internet_message_id
+            .unwrap_or_else(|| postrider_microsoft::internet_message_id(&message, &values.mailbox));
+        let payload = Payload::build(&email, values, &id, content.create_time);
+        let call = SendMail {
+            cloud: values.cloud,
+            mailbox: &values.mailbox,
+            token: &grant.token,
+            payload,
+            client_request_id,
+            timeout,
+        };
+        self.0.send_mail(call).await
+    }
+}
+
+impl Observer for Waits {
+    fn message_changed(&self, reseller: &ResellerId, message: &MessageId) {
+        Self::message_changed(self, reseller, message);
+    }
+
+    fn lane_changed(&self, reseller: &ResellerId) {
+        Self::lane_changed(self, reseller);
+    }
+}

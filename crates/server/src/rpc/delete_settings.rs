@@ -1,0 +1,36 @@
+//! `DeleteSettings`: the credential goes, the history stays without content.
+
+use std::sync::Arc;
+
+use postrider_domain::{Etag, Violations};
+use postrider_proto::v1;
+use postrider_store::Deleted;
+
+use crate::app::App;
+use crate::call::Authorised;
+use crate::convert::from_proto;
+use crate::status::Refusal;
+
+pub(super) async fn delete_settings(
+    app: Arc<App>,
+    call: Authorised<v1::DeleteSettingsRequest>,
+) -> Result<v1::DeleteSettingsResponse, Refusal> {
+    let request = call.request;
+    let mut violations = Violations::default();
+    let reseller = from_proto::reseller(&request.reseller, &mut violations);
+    let reseller = violations.into_result(reseller)?;
+    let etag = Some(request.etag).filter(|etag| !etag.is_empty()).map(Etag::of_store);
+    let _one_at_a_time = app.puts.lock().await;
+    let now = app.clock.now();
+    match app.store.delete_settings(&reseller, etag.as_ref(), request.cancel_unfinished, now).await? {
+        Deleted::Done => {}
+        Deleted::Missing => return Err(Refusal::SettingsMissing),
+        Deleted::EtagMismatch => return Err(Refusal::EtagMismatch),
+        Deleted::Unfinished(count) => return Err(Refusal::MessagesUnfinished { count, in_flight: false }),
+        Deleted::InFlight(count) => return Err(Refusal::MessagesUnfinished { count, in_flight: true }),
+    }
+    app.tokens.forget_reseller(&reseller).await;
+    app.waits.lane_changed(&reseller);
+    app.credentials.prune(&reseller, None).await?;
+    Ok(v1::DeleteSettingsResponse {})
+}

@@ -1,0 +1,106 @@
+//! `CreateKey`, `ListKeys`, `RevokeKey`: a bound key creates, sees and revokes only within its resellers.
+
+use std::sync::Arc;
+
+use postrider_domain::{HeaderText, ResellerId, Violations};
+use postrider_proto::v1;
+use postrider_store::{AccessKey, KeyId, Scope};
+
+use crate::access::{Caller, NewKey};
+use crate::app::App;
+use crate::call::Authorised;
+use crate::convert::{from_proto, to_proto};
+use crate::status::Refusal;
+
+/// Characters of a key's name.
+const NAME_CHARS_MAX: usize = 100;
+/// Resellers one key may name.
+const RESELLERS_MAX: usize = 1_000;
+
+pub(super) async fn create_key(
+    app: Arc<App>,
+    call: Authorised<v1::CreateKeyRequest>,
+) -> Result<v1::CreateKeyResponse, Refusal> {
+    let Authorised { request, caller, .. } = call;
+    check_bound(&caller, &request.resellers)?;
+    let new = new_key(request, app.clock.now())?;
+    let (key, secret) = app.keys.create(app.store.as_ref(), new, app.clock.now()).await?;
+    Ok(v1::CreateKeyResponse { key: Some(to_proto::access_key(key)), secret })
+}
+
+/// Before anything else of the request: what a bound caller may not name is denied, whatever it is.
+fn check_bound(caller: &Caller, asked: &[String]) -> Result<(), Refusal> {
+    let Some(own) = caller.resellers() else { return Ok(()) };
+    let within = !asked.is_empty() && asked.iter().all(|name| own.iter().any(|reseller| reseller.as_str() == name));
+    if within { Ok(()) } else { Err(Refusal::AccessDenied) }
+}
+
+fn new_key(request: v1::CreateKeyRequest, now: jiff::Timestamp) -> Result<NewKey, Violations> {
+    let mut violations = Violations::default();
+    let v = &mut violations;
+    let name = v.check("name", HeaderText::parse(&request.name, NAME_CHARS_MAX));
+    if request.name.trim().is_empty() {
+        v.push("name", "is required");
+    }
+    if request.scopes.is_empty() {
+        v.push("scopes", "one scope is required");
+    }
+    let mut scopes: Vec<_> =
+        request.scopes.iter().enumerate().filter_map(|(i, scope)| self::scope(*scope, i, v)).collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    if request.resellers.len() > RESELLERS_MAX {
+        v.push("resellers", format!("must have at most {RESELLERS_MAX} entries"));
+    }
+    let named = request.resellers.iter().take(RESELLERS_MAX).enumerate();
+    let resellers = named.filter_map(|(i, name)| v.check(format!("resellers[{i}]"), ResellerId::parse(name))).collect();
+    let expire_time = from_proto::timestamp(request.expire_time, "expire_time", v);
+    if expire_time.is_some_and(|time| time <= now) {
+        v.push("expire_time", "must be in the future");
+    }
+    let key = name.map(|name| NewKey { name: name.as_str().to_owned(), scopes, resellers, expire_time });
+    violations.into_result(key)
+}
+
+fn scope(scope: i32, index: usize, violations: &mut Violations) -> Option<Scope> {
+    let field = format!("scopes[{index}]");
+    match from_proto::enumeration::<v1::Scope>(scope, &field, violations)? {
+        v1::Scope::Unspecified => {
+            violations.push(field, "must name a scope");
+            None
+        }
+        v1::Scope::Send => Some(Scope::Send),
+        v1::Scope::Read => Some(Scope::Read),
+        v1::Scope::Settings => Some(Scope::Settings),
+        v1::Scope::Test => Some(Scope::Test),
+        v1::Scope::Admin => Some(Scope::Admin),
+    }
+}
+
+pub(super) async fn list_keys(
+    app: Arc<App>,
+    call: Authorised<v1::ListKeysRequest>,
+) -> Result<v1::ListKeysResponse, Refusal> {
+    let mut keys = app.store.list_keys().await?;
+    keys.reverse();
+    let seen = keys.into_iter().filter(|key| may_see(&call.caller, key));
+    Ok(v1::ListKeysResponse { keys: seen.map(to_proto::access_key).collect() })
+}
+
+pub(super) async fn revoke_key(
+    app: Arc<App>,
+    call: Authorised<v1::RevokeKeyRequest>,
+) -> Result<v1::RevokeKeyResponse, Refusal> {
+    if call.request.key_id.is_empty() {
+        return Err(Violations::one("key_id", "is required").into());
+    }
+    let id = KeyId::of_text(call.request.key_id);
+    let key = app.store.find_key(&id).await?.filter(|key| may_see(&call.caller, key));
+    let key = key.ok_or(Refusal::KeyNotFound)?;
+    app.store.revoke_key(&key.id, app.clock.now()).await?;
+    Ok(v1::RevokeKeyResponse {})
+}
+
+fn may_see(caller: &Caller, key: &AccessKey) -> bool {
+    caller.resellers().is_none_or(|own| !key.resellers.is_empty() && key.resellers.iter().all(|r| own.contains(r)))
+}

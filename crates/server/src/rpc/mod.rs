@@ -1,0 +1,19 @@
+//! One file a verb: request → domain, one piece of work, domain → reply.
+
+mod access_service;
+mod claims;
+mod delete_settings;
+mod get_message;
+mod get_settings;
+mod keys;
+mod list_messages;
+mod list_settings;
+mod mail_service;
+mod put_settings;
+mod send_mail;
+mod settings_service;
+mod test_settings;
+
+pub(crate) use access_service::Access;
+pub(crate) use mail_service::Mail;
+pub(crate) use settings_service::SettingsRpcs;

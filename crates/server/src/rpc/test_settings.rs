@@ -1,0 +1,130 @@
+//! `TestSettings`: a candidate, or what is saved, climbs the ladder. A failed test is an answer, not an error.
+
+use std::sync::Arc;
+
+use postrider_domain::{
+    Credential, EmailAddress, Etag, ResellerId, Settings, SettingsDraft, Violations,
+};
+use postrider_proto::v1;
+use postrider_store::Scope;
+
+use crate::app::App;
+use crate::call::Authorised;
+use crate::convert::{CredentialInput, from_proto, settings_draft, to_proto};
+use crate::ladder::{Report, Step, StepResult, StepStatus, Trial, climb};
+use crate::status::Refusal;
+
+pub(super) async fn test_settings(
+    app: Arc<App>,
+    call: Authorised<v1::TestSettingsRequest>,
+) -> Result<v1::TestSettingsResponse, Refusal> {
+    let Authorised { request, caller, .. } = call;
+    let mut violations = Violations::default();
+    let v = &mut violations;
+    let reseller = from_proto::reseller(&request.reseller, v);
+    let level = from_proto::enumeration::<v1::TestLevel>(request.level, "level", v);
+    from_proto::request_id(&request.request_id, v);
+    let recipient = Some(request.recipient.as_str()).filter(|text| !text.is_empty());
+    let recipient = recipient.and_then(|text| v.check("recipient", EmailAddress::parse(text)));
+    let candidate = request.candidate.map(|candidate| read_candidate(candidate, &request.reseller, v));
+    let (reseller, candidate) = match (reseller, candidate) {
+        (Some(reseller), None) => (reseller, None),
+        (Some(reseller), Some(Some(candidate))) => (reseller, Some(candidate)),
+        _ => return Err(violations.into()),
+    };
+    violations.into_result(Some(()))?;
+    let saved = app.store.get_settings(&reseller).await?;
+    let (draft, credential, etag) = trial_of(&app, &reseller, saved, candidate).await?;
+    let elsewhere = recipient.as_ref().is_some_and(|to| !draft.sender_mailbox.eq_ignore_ascii_case(to.as_str()));
+    if elsewhere && !caller.allows(Scope::Send) {
+        return Err(Refusal::AccessDenied);
+    }
+    let token_only = level == Some(v1::TestLevel::Token);
+    let trial = Trial { reseller: reseller.clone(), draft, credential, recipient, token_only };
+    let report = climb(&app, trial).await?;
+    if let Some(etag) = etag.filter(|_| report.sent()) {
+        app.store.settings_work(&reseller, &etag, app.clock.now()).await?;
+        app.tokens.forget_reseller(&reseller).await;
+        app.wakeup.wake(&reseller);
+        app.waits.lane_changed(&reseller);
+    }
+    Ok(reply(report))
+}
+
+fn read_candidate(
+    candidate: v1::Settings,
+    reseller: &str,
+    violations: &mut Violations,
+) -> Option<(SettingsDraft, CredentialInput)> {
+    if !candidate.reseller.is_empty() && candidate.reseller != reseller {
+        violations.push("candidate.reseller", "must be empty or the request's reseller");
+    }
+    let (draft, credential) = settings_draft(candidate, "candidate", violations);
+    credential.map(|credential| (draft, credential))
+}
+
+/// What to test, with which credential, and the etag where it is what is saved.
+async fn trial_of(
+    app: &App,
+    reseller: &ResellerId,
+    saved: Option<Settings>,
+    candidate: Option<(SettingsDraft, CredentialInput)>,
+) -> Result<(SettingsDraft, Credential, Option<Etag>), Refusal> {
+    let missing = || Refusal::SettingsMissing(reseller.clone());
+    match candidate {
+        Some((draft, CredentialInput::Given(credential))) => Ok((draft, credential, None)),
+        Some((draft, CredentialInput::Saved)) => {
+            let saved = saved.ok_or_else(|| Violations::one("candidate.credential", "is required: none is saved"))?;
+            Ok((draft, saved_credential(app, &saved).await?, None))
+        }
+        None => {
+            let saved = saved.ok_or_else(missing)?;
+            let credential = saved_credential(app, &saved).await?;
+            let values = saved.values;
+            let draft = SettingsDraft {
+                tenant_id: values.directory.to_string(),
+                client_id: values.client.to_string(),
+                sender_mailbox: values.mailbox.to_string(),
+                cloud: values.cloud,
+                send_as: values.send_as.iter().map(ToString::to_string).collect(),
+                pace: values.pace,
+                labels: values.labels,
+            };
+            Ok((draft, credential, Some(saved.etag)))
+        }
+    }
+}
+
+async fn saved_credential(app: &App, saved: &Settings) -> Result<Credential, Refusal> {
+    Ok(app.credentials.get(&saved.reseller, &saved.credential.version).await?)
+}
+
+fn reply(report: Report) -> v1::TestSettingsResponse {
+    v1::TestSettingsResponse {
+        passed: report.passed(),
+        message_id: report.message.map(|id| id.to_string()).unwrap_or_default(),
+        steps: report.steps.into_iter().map(step_result).collect(),
+    }
+}
+
+fn step_result(result: StepResult) -> v1::TestStepResult {
+    let name = match result.step {
+        Step::Shape => v1::TestStep::Shape,
+        Step::Directory => v1::TestStep::Directory,
+        Step::Credential => v1::TestStep::Credential,
+        Step::Permission => v1::TestStep::Permission,
+        Step::Send => v1::TestStep::Send,
+    };
+    let status = match result.status {
+        StepStatus::Passed => v1::TestStatus::Passed,
+        StepStatus::Warned => v1::TestStatus::Warned,
+        StepStatus::Failed => v1::TestStatus::Failed,
+        StepStatus::Skipped => v1::TestStatus::Skipped,
+    };
+    v1::TestStepResult {
+        name: name.into(),
+        status: status.into(),
+        findings: result.findings.iter().map(to_proto::finding).collect(),
+        duration: prost_types::Duration::try_from(result.duration).ok(),
+    }
+}

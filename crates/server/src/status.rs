@@ -1,0 +1,357 @@
+//! Every way in which a call can be refused, and the one place where that becomes a gRPC status.
+//!
+//! Rules
+//! - A status carries exactly one `ErrorInfo` of the domain `postrider`, and `RequestInfo` with the id of the call.
+//! - What a caller reads is written here: what happened and what to do. A cause goes to the log, once, under the
+//!   call's id, and nowhere else. No text tells of another's mail, settings or keys.
+//! - Details fit into the header lists of every client (8 KiB is the smallest): a long list of faults is cut and says so.
+//!
+//! Read first: `every_refusal_has_its_code_reason_and_details` below.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use postrider_domain::{MessageId, MessageState, ResellerId, Violations};
+use postrider_store::StoreError;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+use uuid::Uuid;
+
+/// The `domain` of every `ErrorInfo`.
+pub const DOMAIN: &str = "postrider";
+
+/// The id of one call, in its answer and in the log. The door gives each call one, in the request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallId(Uuid);
+
+impl CallId {
+    #[expect(clippy::new_without_default, reason = "each is another")]
+    pub fn new() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// The call's own id where the door gave it one.
+    pub fn of(extensions: &http::Extensions) -> Self {
+        extensions.get().copied().unwrap_or_else(Self::new)
+    }
+}
+
+impl std::fmt::Display for CallId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0.hyphenated())
+    }
+}
+
+/// Why a call is refused. `cause` is for the log alone.
+#[derive(Debug)]
+pub enum Refusal {
+    Unauthenticated,
+    AccessDenied,
+    Invalid(Violations),
+    MessageNotFound,
+    SettingsMissing(ResellerId),
+    RequestIdReused,
+    EtagMismatch,
+    /// The state that forbids it.
+    MessageState(MessageState),
+    MessagesUnfinished,
+    KeyNotFound,
+    QueueFull,
+    /// With the id, where a message was to be accepted.
+    CommitUnknown { message_id: Option<MessageId>, cause: String },
+    StoreUnavailable { cause: String },
+    CredentialStoreUnavailable { cause: String },
+    StorageFull { cause: String },
+    RequestTooLarge { limit_bytes: usize },
+    /// What the transport said of bytes that are no request.
+    Undecodable { cause: String },
+    Unimplemented,
+    ShuttingDown,
+    DeadlineExceeded,
+    Internal { cause: String },
+}
+
+/// What a status is made of.
+struct Answer {
+    code: Code,
+    reason: &'static str,
+    message: String,
+    metadata: HashMap<String, String>,
+    details: ErrorDetails,
+}
+
+/// How long to wait before the next try, by what has to happen first.
+const RETRY_STORE: Duration = Duration::from_secs(1);
+const RETRY_SHUTDOWN: Duration = Duration::from_secs(1);
+const RETRY_QUEUE: Duration = Duration::from_secs(10);
+const RETRY_FULL: Duration = Duration::from_secs(60);
+
+/// Bytes of field violations in one answer: base64 and the rest of the headers must stay below 8 KiB.
+const VIOLATION_BYTES_MAX: usize = 4 * 1024;
+
+impl Refusal {
+    pub fn internal(cause: impl ToString) -> Self {
+        Self::Internal { cause: cause.to_string() }
+    }
+
+    /// The refusal of a message that was to be accepted under this id.
+    pub fn of_accept(error: StoreError, message_id: MessageId) -> Self {
+        match Self::from(error) {
+            Self::CommitUnknown { cause, .. } => Self::CommitUnknown { message_id: Some(message_id), cause },
+            other => other,
+        }
+    }
+
+    /// The reason as a caller sees it.
+    pub fn reason(&self) -> &'static str {
+        self.answer().reason
+    }
+
+    /// Logs the cause, if there is one, and makes the answer.
+    pub fn into_status(self, call: CallId) -> Status {
+        let Answer { code, reason, message, metadata, mut details } = self.answer();
+        match self.cause() {
+            Some(cause) if code == Code::Internal => tracing::error!(request_id = %call, reason, cause, "call failed"),
+            Some(cause) => tracing::warn!(request_id = %call, reason, cause, "call refused"),
+            None => tracing::debug!(request_id = %call, reason, "call refused"),
+        }
+        details.set_error_info(reason, DOMAIN, metadata);
+        details.set_request_info(call.to_string(), "");
+        Status::with_error_details(code, message, details)
+    }
+
+    fn cause(&self) -> Option<&str> {
+        match self {
+            Self::CommitUnknown { cause, .. }
+            | Self::StoreUnavailable { cause }
+            | Self::CredentialStoreUnavailable { cause }
+            | Self::StorageFull { cause }
+            | Self::Undecodable { cause }
+            | Self::Internal { cause } => Some(cause),
+            _ => None,
+        }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one table, a line for each refusal")]
+    fn answer(&self) -> Answer {
+        use Code as C;
+        match self {
+            Self::Unauthenticated => plain(C::Unauthenticated, "UNAUTHENTICATED", UNAUTHENTICATED),
+            Self::AccessDenied => plain(C::PermissionDenied, "ACCESS_DENIED", ACCESS_DENIED),
+            Self::Invalid(violations) => invalid(violations),
+            Self::MessageNotFound => plain(C::NotFound, "MESSAGE_NOT_FOUND", MESSAGE_NOT_FOUND),
+            Self::SettingsMissing(reseller) => settings_missing(reseller),
+            Self::RequestIdReused => plain(C::AlreadyExists, "REQUEST_ID_REUSED", REQUEST_ID_REUSED),
+            Self::EtagMismatch => plain(C::Aborted, "ETAG_MISMATCH", ETAG_MISMATCH),
+            Self::MessageState(state) => plain(C::FailedPrecondition, "MESSAGE_STATE", format!(
+                "the message is {}, which does not allow this",
+                state.as_str().to_ascii_uppercase()
+            )),
+            Self::MessagesUnfinished => plain(C::FailedPrecondition, "MESSAGES_UNFINISHED", MESSAGES_UNFINISHED),
+            Self::KeyNotFound => plain(C::NotFound, "KEY_NOT_FOUND", "there is no key of this key_id"),
+            Self::QueueFull => queue_full(),
+            Self::CommitUnknown { message_id, .. } => commit_unknown(*message_id),
+            Self::StoreUnavailable { .. } => retried(C::Unavailable, "STORE_UNAVAILABLE", RETRY_STORE, STORE_AWAY),
+            Self::CredentialStoreUnavailable { .. } => {
+                retried(C::Unavailable, "CREDENTIAL_STORE_UNAVAILABLE", RETRY_STORE, CREDENTIAL_STORE_AWAY)
+            }
+            Self::StorageFull { .. } => retried(C::ResourceExhausted, "STORAGE_FULL", RETRY_FULL, STORAGE_FULL),
+            Self::RequestTooLarge { limit_bytes } => Answer {
+                metadata: HashMap::from([("limit_bytes".to_owned(), limit_bytes.to_string())]),
+                ..plain(C::InvalidArgument, "REQUEST_TOO_LARGE", format!(
+                    "the request is too large: an email may have {limit_bytes} bytes"
+                ))
+            },
+            Self::Undecodable { .. } => plain(C::InvalidArgument, "UNDECODABLE", UNDECODABLE),
+            Self::Unimplemented => plain(C::Unimplemented, "UNIMPLEMENTED", UNIMPLEMENTED),
+            Self::ShuttingDown => retried(C::Unavailable, "SHUTTING_DOWN", RETRY_SHUTDOWN, SHUTTING_DOWN),
+            Self::DeadlineExceeded => plain(C::DeadlineExceeded, "DEADLINE_EXCEEDED", DEADLINE_EXCEEDED),
+            Self::Internal { .. } => plain(C::Internal, "INTERNAL", INTERNAL),
+        }
+    }
+}
+
+const UNAUTHENTICATED: &str =
+    "no valid access key: send the metadata `authorization: Bearer pr_…` with a key that is neither expired nor revoked";
+const ACCESS_DENIED: &str = "this access key may not do that: it needs the scope and the reseller of the call";
+const MESSAGE_NOT_FOUND: &str = "the reseller has no message of this message_id";
+const REQUEST_ID_REUSED: &str =
+    "this request_id was used with other content: repeat that content, or take a new request_id";
+const ETAG_MISMATCH: &str = "the settings have changed since this etag: get them and try again";
+const MESSAGES_UNFINISHED: &str =
+    "the reseller has unfinished messages: wait for them, or set cancel_unfinished to cancel them";
+const STORE_AWAY: &str = "the database is away and nothing was changed: try again";
+const CREDENTIAL_STORE_AWAY: &str = "the credential store is away: try again";
+const STORAGE_FULL: &str = "the storage is full and nothing was changed: try again when the operator has made room";
+const UNDECODABLE: &str = "the bytes of the request are not the message of this RPC: check the .proto files' version";
+const UNIMPLEMENTED: &str = "this version does not serve this RPC or this compression";
+const SHUTTING_DOWN: &str = "this server is shutting down: try again on a new connection";
+const DEADLINE_EXCEEDED: &str =
+    "the deadline passed before the answer: repeat with the same request_id to learn the outcome";
+const INTERNAL: &str = "the service failed: give the operator the request_id of RequestInfo, which finds the cause in the log";
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable { cause } | StoreError::Open(cause) => Self::StoreUnavailable { cause },
+            StoreError::CommitUnknown { cause } => Self::CommitUnknown { message_id: None, cause },
+            StoreError::Full { cause } => Self::StorageFull { cause },
+            inconsistent @ StoreError::Inconsistent { .. } => Self::internal(inconsistent),
+        }
+    }
+}
+
+impl From<Violations> for Refusal {
+    fn from(violations: Violations) -> Self {
+        Self::Invalid(violations)
+    }
+}
+
+fn plain(code: Code, reason: &'static str, message: impl Into<String>) -> Answer {
+    Answer { code, reason, message: message.into(), metadata: HashMap::new(), details: ErrorDetails::new() }
+}
+
+fn retried(code: Code, reason: &'static str, after: Duration, message: &str) -> Answer {
+    Answer { details: ErrorDetails::with_retry_info(Some(after)), ..plain(code, reason, message) }
+}
+
+fn queue_full() -> Answer {
+    const MESSAGE: &str = "the reseller's queue is full: try again when some of it is sent";
+    let mut answer = retried(Code::ResourceExhausted, "QUEUE_FULL", RETRY_QUEUE, MESSAGE);
+    answer.details.add_quota_failure_violation("queued_messages", MESSAGE);
+    answer
+}
+
+fn settings_missing(reseller: &ResellerId) -> Answer {
+    const MESSAGE: &str = "the reseller has no settings: save them with PutSettings";
+    let details =
+        ErrorDetails::with_precondition_failure_violation("SETTINGS", format!("resellers/{reseller}"), MESSAGE);
+    Answer { details, ..plain(Code::FailedPrecondition, "SETTINGS_MISSING", MESSAGE) }
+}
+
+fn commit_unknown(message_id: Option<MessageId>) -> Answer {
+    let message = if message_id.is_some() {
+        "it is not known whether the message was stored: repeat with the same request_id, or ask GetMessage"
+    } else {
+        "it is not known whether the change was stored: read, or repeat it"
+    };
+    let metadata = message_id.map(|id| ("message_id".to_owned(), id.to_string())).into_iter().collect();
+    Answer { metadata, ..retried(Code::Unavailable, "COMMIT_UNKNOWN", RETRY_STORE, message) }
+}
+
+fn invalid(violations: &Violations) -> Answer {
+    let mut bytes_left = VIOLATION_BYTES_MAX;
+    let shown: Vec<_> = violations
+        .iter()
+        .take_while(|violation| {
+            let bytes = violation.field.len() + violation.description.len();
+            let fits = bytes <= bytes_left;
+            bytes_left = bytes_left.saturating_sub(bytes);
+            fits
+        })
+        .map(|violation| FieldViolation::new(&violation.field, &violation.description))
+        .collect();
+    let message = match (shown.as_slice(), violations.iter().count() - shown.len()) {
+        ([only], 0) => format!("{}: {}", only.field, only.description),
+        (all, 0) => format!("{} fields are invalid", all.len()),
+        (some, rest) => format!("{} fields are invalid, of which the first {} are listed", some.len() + rest, some.len()),
+    };
+    Answer { details: ErrorDetails::with_bad_request(shown), ..plain(Code::InvalidArgument, "INVALID_REQUEST", message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_refusal() -> Vec<Refusal> {
+        let cause = || "disk I/O error in /var/lib/postrider".to_owned();
+        let message_id = Some(MessageId::of_uuid(Uuid::nil()));
+        let mut violations = Violations::one("email.to", "must have at least one address");
+        violations.push("email.subject", "must not hold a line break");
+        vec![
+            Refusal::Unauthenticated,
+            Refusal::AccessDenied,
+            Refusal::Invalid(violations),
+            Refusal::MessageNotFound,
+            Refusal::SettingsMissing(ResellerId::parse("acme").unwrap()),
+            Refusal::RequestIdReused,
+            Refusal::EtagMismatch,
+            Refusal::MessageState(MessageState::OutcomeUnknown),
+            Refusal::MessagesUnfinished,
+            Refusal::KeyNotFound,
+            Refusal::QueueFull,
+            Refusal::CommitUnknown { message_id, cause: cause() },
+            Refusal::CommitUnknown { message_id: None, cause: cause() },
+            Refusal::StoreUnavailable { cause: cause() },
+            Refusal::CredentialStoreUnavailable { cause: cause() },
+            Refusal::StorageFull { cause: cause() },
+            Refusal::RequestTooLarge { limit_bytes: 36_700_160 },
+            Refusal::Undecodable { cause: cause() },
+            Refusal::Unimplemented,
+            Refusal::ShuttingDown,
+            Refusal::DeadlineExceeded,
+            Refusal::Internal { cause: cause() },
+        ]
+    }
+
+    fn in_a_line(status: &Status) -> String {
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        let mut line = format!("{:?} {}", status.code(), info.reason);
+        for (name, value) in &info.metadata {
+            line += &format!(" {name}={value}");
+        }
+        for violation in details.bad_request().iter().flat_map(|bad| &bad.field_violations) {
+            line += &format!(" [{}: {}]", violation.field, violation.description);
+        }
+        for violation in details.precondition_failure().iter().flat_map(|failure| &failure.violations) {
+            line += &format!(" {}@{}", violation.r#type, violation.subject);
+        }
+        for violation in details.quota_failure().iter().flat_map(|failure| &failure.violations) {
+            line += &format!(" quota {}", violation.subject);
+        }
+        for retry in details.retry_info().iter().filter_map(|retry| retry.retry_delay) {
+            line += &format!(" retry {}s", retry.as_secs());
+        }
+        line
+    }
+
+    #[test]
+    fn every_refusal_has_its_code_reason_and_details() {
+        let lines: Vec<_> =
+            every_refusal().into_iter().map(|refusal| in_a_line(&refusal.into_status(CallId::new()))).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"");
+    }
+
+    #[test]
+    fn every_status_names_our_domain_and_its_call_and_no_cause() {
+        for refusal in every_refusal() {
+            let call = CallId::new();
+            let status = refusal.into_status(call);
+            let details = status.get_error_details();
+            assert_eq!(details.error_info().unwrap().domain, DOMAIN);
+            assert_eq!(details.request_info().unwrap().request_id, call.to_string());
+            assert!(!String::from_utf8_lossy(status.details()).contains("disk"), "{status:?}");
+            assert!(!status.message().contains("disk") && !status.message().is_empty(), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_list_of_faults_is_cut_to_what_a_header_holds_and_says_so() {
+        let mut violations = Violations::default();
+        for i in 0..500 {
+            violations.push(format!("email.to[{i}].address"), "must be one address, such as a@example.com");
+        }
+        let status = Refusal::Invalid(violations).into_status(CallId::new());
+        insta::assert_snapshot!(status.message(), @"");
+        assert!(status.details().len() * 4 / 3 < 7 * 1024, "{}", status.details().len());
+    }
+
+    #[test]
+    fn a_store_that_lost_a_commit_names_the_message_that_may_be_there() {
+        let id = MessageId::of_uuid(Uuid::new_v4());
+        let refusal = Refusal::of_accept(StoreError::CommitUnknown { cause: String::new() }, id);
+        let status = refusal.into_status(CallId::new());
+        assert_eq!(status.get_error_details().error_info().unwrap().metadata["message_id"], id.to_string());
+    }
+}

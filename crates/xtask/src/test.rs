@@ -1,0 +1,96 @@
+//! `cargo xtask test`: the one test command, from a bare clone to the last line `N passed, N failed`.
+//!
+//! Rules
+//! - Cheap steps come first, and a step that fails does not stop the next.
+//! - A step that cannot run is a failure with its reason, never skipped. The one exception is the database of
+//!   advisories, which may be out of reach: `deny.rs` says so in plain words.
+//! - Clippy and the tests share the dev profile and the target folder: dependencies are compiled once.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, bail};
+
+use crate::counts::Counts;
+use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox};
+use crate::{deny, process, tidy, workspace};
+
+/// How the tests learn where grpcurl is.
+const GRPCURL_VARIABLE: &str = "POSTRIDER_GRPCURL";
+
+/// Runs every step and prints the summary. Exit code 0 only where all of them passed.
+pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
+    let mut steps = crate::steps::Steps::new(7);
+    steps.run("format", "every file as rustfmt writes it", || {
+        process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
+    });
+    steps.run("tidy", "dependency edges, words, headers, budgets", || {
+        tidy::run().map(|note| println!("   {note}"))
+    });
+    steps.run("tools", "buf, grpcurl and cargo-deny, found or installed", || toolbox.all());
+    steps.run("contract", "the API's files: lint, and nothing broken since the first ones", || {
+        contract(&toolbox.path(&BUF)?)
+    });
+    steps.run("dependencies", "licences, banned crates, duplicates, sources, advisories", || {
+        deny::run(&toolbox.path(&CARGO_DENY)?)
+    });
+    steps.run("lints", "clippy on every target, a warning is an error", || {
+        let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
+        process::run(&mut process::cargo(&clippy))
+    });
+    let mut counts = Counts::default();
+    steps.run("tests", "units, the built binary from outside, examples in the documentation", || {
+        tests(&toolbox.path(&GRPCURL)?, &mut counts)
+    });
+    print!("{}", steps.summary());
+    println!("{counts}");
+    if steps.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `buf lint`, and `buf breaking` against the first commit that had the API's files.
+fn contract(buf: &Path) -> anyhow::Result<()> {
+    let root = workspace::root();
+    process::run(Command::new(buf).args(["lint", "proto"]).current_dir(&root))?;
+    let mut log = Command::new("git");
+    log.args(["log", "--reverse", "--format=%H", "--diff-filter=A", "--", "proto/postrider"])
+        .current_dir(&root);
+    let commits = process::output(&mut log)?;
+    let Some(first) = commits.lines().next() else {
+        println!("   no commit has the API's files yet: nothing that could be broken");
+        return Ok(());
+    };
+    let folder = root.join("target/xtask");
+    std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    let archive = "target/xtask/first-contract.tar";
+    let mut export = Command::new("git");
+    export.args(["archive", "--format=tar", "--output", archive, first, "proto"]).current_dir(&root);
+    process::output(&mut export)?;
+    let against = format!("{archive}#subdir=proto");
+    process::run(Command::new(buf).args(["breaking", "proto", "--against", &against]).current_dir(&root))
+}
+
+/// `cargo test --workspace`, passed through line by line while its closing lines are summed.
+fn tests(grpcurl: &Path, counts: &mut Counts) -> anyhow::Result<()> {
+    let mut command = process::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
+    command.env(GRPCURL_VARIABLE, grpcurl).stdin(Stdio::null()).stdout(Stdio::piped());
+    println!("   $ {GRPCURL_VARIABLE}={} {}", grpcurl.display(), process::spelled(&command));
+    let mut child = command.spawn().context("cannot start cargo")?;
+    let mut lines = BufReader::new(child.stdout.take().context("cargo test has no output")?);
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        std::io::stdout().write_all(&line)?;
+        counts.read(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        // Why: what did not compile, or died before its closing line, is in nobody's count.
+        counts.failed = counts.failed.max(1);
+        bail!("`{}` ended with {status}; the failures are named above", process::spelled(&command));
+    }
+    if counts.passed == 0 {
+        bail!("`{}` passed but ran no test", process::spelled(&command));
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! The command line: what can be said to `postrider`, and which module does it.
+//!
+//! | command | module |
+//! | --- | --- |
+//! | `serve`, `sandbox`, `check-config` | [`serve`], [`sandbox`], [`configuration`] |
+//! | `send`, `settings …`, `messages …`, `keys …`: clients of a running service | [`send`], [`settings`], [`messages`], [`keys`] |
+//! | `findings` | [`findings`] |
+//!
+//! Rules
+//! - Standard output has the answer and nothing else; logs, hints and errors go to standard error.
+//! - Exit codes: 0 done, 1 failed, 2 usage or configuration ([`failure`]).
+//! - A secret is never an argument: it comes from a file or from standard input.
+//! - A client knows the API and nothing else of the service.
+
+mod access_key;
+mod attachment;
+mod client;
+mod configuration;
+pub(crate) mod environment;
+mod failure;
+mod finding;
+mod findings;
+mod input;
+mod keys;
+mod messages;
+mod nearest;
+mod overrides;
+mod place;
+mod retry;
+mod rpc_error;
+mod sandbox;
+mod screen;
+mod send;
+mod serve;
+mod settings;
+mod time;
+mod value;
+mod words;
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+
+use self::client::{Client, ClientFlags};
+use self::configuration::ConfigurationFlags;
+use self::environment::Environment;
+use self::failure::Failure;
+use self::screen::Screen;
+
+/// The version and, built from a clone, its revision. `build.rs` stamps it.
+const VERSION: &str = match option_env!("POSTRIDER_VERSION_LONG") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
+/// Sends each reseller's email from its own Microsoft 365 mailbox, through Microsoft Graph.
+#[derive(Debug, Parser)]
+#[command(name = "postrider", version = VERSION, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    client: ClientFlags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the service, or with --sandbox the service and a stand-in Microsoft to try it with.
+    Serve(serve::ServeArguments),
+    /// Runs the stand-in Microsoft alone.
+    Sandbox(ConfigurationFlags),
+    /// Says whether the configuration holds, and changes nothing.
+    CheckConfig(ConfigurationFlags),
+    /// Sends one email.
+    Send(Box<send::SendArguments>),
+    /// What a reseller's mail is sent with: put, get, test, list, delete.
+    #[command(subcommand)]
+    Settings(settings::SettingsCommand),
+    /// What became of messages: list, get.
+    #[command(subcommand)]
+    Messages(messages::MessagesCommand),
+    /// The keys by which callers are known: create, list, revoke.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Lists all that can be wrong, or explains one finding.
+    Findings(findings::FindingsArguments),
+}
+
+impl Command {
+    /// Whether `--section.key=value` means something to it.
+    fn is_configured(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Sandbox(_) | Self::CheckConfig(_))
+    }
+}
+
+/// One call of the program, as its arguments say it.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    cli: Cli,
+    /// `--section.key=value`, without the hyphens.
+    overrides: Vec<(String, String)>,
+}
+
+impl Invocation {
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        let (rest, overrides) = overrides::extract(arguments.iter().cloned());
+        match Cli::try_parse_from(rest) {
+            Ok(cli) if overrides.is_empty() || cli.command.is_configured() => Ok(Self { cli, overrides }),
+            // What looks like an override is then something else, such as a subject, or a mistake that clap names.
+            Ok(_) => Ok(Self { cli: Cli::try_parse_from(arguments)?, overrides: Vec::new() }),
+            Err(error) => match Cli::try_parse_from(arguments) {
+                Ok(cli) => Ok(Self { cli, overrides: Vec::new() }),
+                Err(_) => Err(error),
+            },
+        }
+    }
+
+    pub(crate) fn run(self, environment: &Environment) -> Result<(), Failure> {
+        let Self { cli: Cli { client: flags, command }, overrides } = self;
+        let screen = Screen::new(flags.output(), environment);
+        match command {
+            Command::Serve(arguments) => {
+                let data_dir = flags.only_data_dir("serve")?;
+                serve::run(arguments, data_dir, overrides, environment)
+            }
+            Command::Sandbox(arguments) => {
+                let data_dir = flags.only_data_dir("sandbox")?;
+                sandbox::run(arguments, data_dir, overrides, environment)
+            }
+            Command::CheckConfig(arguments) => {
+                let data_dir = flags.only_data_dir("check-config")?;
+                configuration::check(arguments, data_dir, overrides, environment, &screen)
+            }
+            Command::Findings(arguments) => findings::run(&arguments, &screen),
+            Command::Send(arguments) => {
+                call(&flags, environment, async |client| send::run(*arguments, client, &screen).await)
+            }
+            Command::Settings(command) => {
+                call(&flags, environment, async |client| settings::run(command, client, &screen).await)
+            }
+            Command::Messages(command) => {
+                call(&flags, environment, async |client| messages::run(command, client, &screen).await)
+            }
+            Command::Keys(command) => {
+                call(&flags, environment, async |client| keys::run(command, client, &screen).await)
+            }
+        }
+    }
+}
+
+/// Runs a client command against the service that the flags, the environment or this folder name.
+fn call(
+    flags: &ClientFlags,
+    environment: &Environment,
+    command: impl AsyncFnOnce(&Client) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let client = Client::connect(flags, environment).await?;
+        command(&client).await
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &[&str]) -> Result<Invocation, clap::Error> {
+        Invocation::parse(line.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn every_command_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_override_may_stand_anywhere_after_serve_or_before_it() {
+        for line in [
+            ["postrider", "serve", "--listen.grpc=127.0.0.1:0", "--sandbox"],
+            ["postrider", "--listen.grpc=127.0.0.1:0", "serve", "--sandbox"],
+        ] {
+            let invocation = parse(&line).expect("it parses");
+            assert_eq!(invocation.overrides, [("listen.grpc".to_owned(), "127.0.0.1:0".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn an_override_means_nothing_to_a_client_command() {
+        let error = parse(&["postrider", "keys", "list", "--listen.grpc=127.0.0.1:0"]).expect_err("refused");
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("--listen.grpc"), "{error}");
+    }
+
+    #[test]
+    fn a_value_that_looks_like_an_override_stays_a_value() {
+        let invocation =
+            parse(&["postrider", "send", "acme", "--to", "a@b.example", "--text=--pace.concurrency=9"]);
+        assert!(invocation.expect("it parses").overrides.is_empty());
+    }
+
+    #[test]
+    fn a_mistake_beside_an_override_is_named_itself() {
+        let error = parse(&["postrider", "serve", "--listen.grpc=[::1]:0", "--bogus"]).expect_err("refused");
+        assert!(error.to_string().contains("--bogus"), "{error}");
+    }
+}

@@ -1,0 +1,63 @@
+//! What a command reads beside its arguments: files, and standard input where a file is named `-`.
+
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+
+use anyhow::Context;
+use secrecy::SecretString;
+
+use super::failure::Failure;
+
+/// A file's text, or that of standard input for `-`.
+pub(crate) fn text(file: &Path) -> Result<String, Failure> {
+    if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("standard input cannot be read as text")?;
+        return Ok(text);
+    }
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    Ok(text)
+}
+
+/// A file's bytes.
+pub(crate) fn bytes(file: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    Ok(bytes)
+}
+
+/// A secret from a file, or from standard input for `-`, without the one end of line that editors leave.
+pub(crate) fn secret(file: &Path) -> Result<SecretString, Failure> {
+    if file == Path::new("-") && std::io::stdin().is_terminal() {
+        eprintln!("The secret, then Enter and Ctrl-D (it shows as you type):");
+    }
+    let mut text = text(file)?;
+    trim_end_of_line(&mut text);
+    Ok(SecretString::from(text))
+}
+
+fn trim_end_of_line(text: &mut String) {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_loses_one_end_of_line_and_no_more() {
+        let trimmed = |text: &str| {
+            let mut text = text.to_owned();
+            trim_end_of_line(&mut text);
+            text
+        };
+        assert_eq!(trimmed("secret\n"), "secret");
+        assert_eq!(trimmed("secret\r\n"), "secret");
+        assert_eq!(trimmed("secret"), "secret");
+        assert_eq!(trimmed("secret \n\n"), "secret \n");
+    }
+}
