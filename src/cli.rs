@@ -33,6 +33,7 @@ mod screen;
 mod send;
 mod serve;
 mod settings;
+mod signals;
 mod time;
 mod value;
 mod words;

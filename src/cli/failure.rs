@@ -38,6 +38,16 @@ impl Failure {
     }
 }
 
+impl From<Failure> for anyhow::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Failed(error) | Failure::Usage(error) => error,
+            Failure::Answered => anyhow::anyhow!("the answer is no"),
+            Failure::ReaderGone => anyhow::anyhow!("nobody reads standard output"),
+        }
+    }
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Failed(error)

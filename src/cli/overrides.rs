@@ -31,7 +31,14 @@ mod tests {
 
     #[test]
     fn overrides_are_taken_out_and_all_else_keeps_its_order() {
-        let line = ["postrider", "serve", "--listen.grpc=127.0.0.1:0", "--config", "a.toml", "--federated.k8s.token_file=/t"];
+        let line = [
+            "postrider",
+            "serve",
+            "--listen.grpc=127.0.0.1:0",
+            "--config",
+            "a.toml",
+            "--federated.k8s.token_file=/t",
+        ];
         let (rest, overrides) = extract(line.iter().map(OsString::from));
         assert_eq!(rest, ["postrider", "serve", "--config", "a.toml"]);
         let expected = [("listen.grpc", "127.0.0.1:0"), ("federated.k8s.token_file", "/t")];
@@ -46,7 +53,16 @@ mod tests {
 
     #[test]
     fn an_ordinary_flag_is_no_override() {
-        for argument in ["--sandbox", "--config=a.toml", "--data-dir=./a.b", "listen.grpc=1", "--listen.=1", "--.grpc=1", "--Listen.grpc=1", "--listen.grpc"] {
+        for argument in [
+            "--sandbox",
+            "--config=a.toml",
+            "--data-dir=./a.b",
+            "listen.grpc=1",
+            "--listen.=1",
+            "--.grpc=1",
+            "--Listen.grpc=1",
+            "--listen.grpc",
+        ] {
             assert_eq!(parse(argument), None, "{argument}");
         }
     }

@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Context;
 use clap::ValueEnum;
 use comfy_table::Table;
-use comfy_table::presets::NOTHING;
+use comfy_table::presets;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
 use super::environment::Environment;
@@ -68,12 +68,7 @@ impl Screen {
     /// Prints a text as a whole, with an end of line.
     pub(crate) fn say(&self, text: &str) -> Result<(), Failure> {
         let text = text.trim_end_matches('\n');
-        if text.is_empty() {
-            return Ok(());
-        }
-        let mut stdout = io::stdout().lock();
-        writeln!(stdout, "{text}")?;
-        Ok(stdout.flush()?)
+        if text.is_empty() { Ok(()) } else { Ok(print(text)?) }
     }
 
     pub(crate) fn paint(&self, colour: Colour, text: &str) -> String {
@@ -96,9 +91,16 @@ impl Screen {
             return std::iter::once(heading.join("\t")).chain(lines).collect::<Vec<_>>().join("\n");
         }
         let mut table = Table::new();
-        table.load_preset(NOTHING).set_header(heading).add_rows(rows);
+        table.load_style(presets::NOTHING).set_header(heading).add_rows(rows);
         table.trim_fmt()
     }
+}
+
+/// Prints a text as a whole, with an end of line, so that a reader has it at once.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{text}")?;
+    stdout.flush()
 }
 
 /// One line of the service's, without control characters.
@@ -122,8 +124,10 @@ pub(crate) fn listed(pairs: &[(&str, String)]) -> String {
 
 /// Protobuf's JSON of a message, by its full name.
 pub(crate) fn json<M: prost::Message>(name: &str, message: &M) -> anyhow::Result<String> {
-    let pool = DescriptorPool::decode(postrider_proto::FILE_DESCRIPTOR_SET).context("the API's descriptor set")?;
-    let descriptor = pool.get_message_by_name(name).with_context(|| format!("the API has no message {name}"))?;
+    let pool =
+        DescriptorPool::decode(postrider_proto::FILE_DESCRIPTOR_SET).context("the API's descriptor set")?;
+    let descriptor =
+        pool.get_message_by_name(name).with_context(|| format!("the API has no message {name}"))?;
     let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
     Ok(serde_json::to_string_pretty(&message)?)
 }
@@ -144,10 +148,15 @@ mod tests {
 
     #[test]
     fn json_is_that_of_protobuf() {
-        let message = v1::Message { message_id: "m1".to_owned(), state: v1::MessageState::Sent.into(), ..Default::default() };
+        let message = v1::Message {
+            message_id: "m1".to_owned(),
+            state: v1::MessageState::Sent.into(),
+            ..Default::default()
+        };
         let response = v1::SendMailResponse { message: Some(message), replayed: true };
         let json: serde_json::Value =
-            serde_json::from_str(&json("postrider.v1.SendMailResponse", &response).expect("JSON")).expect("JSON");
+            serde_json::from_str(&json("postrider.v1.SendMailResponse", &response).expect("JSON"))
+                .expect("JSON");
         let expected = serde_json::json!({"message": {"messageId": "m1", "state": "MESSAGE_STATE_SENT"}, "replayed": true});
         assert_eq!(json, expected);
     }

@@ -1,18 +1,17 @@
 //! Times and spans: as people write them, as the API carries them, as people read them.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 
 /// A time in RFC 3339, or a day, which begins at 00:00 UTC.
 pub(crate) fn moment(text: &str) -> Result<prost_types::Timestamp, String> {
-    let day = |day: Date| day.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+    let day = |day: Date| TimeZone::UTC.to_timestamp(day.to_datetime(Time::midnight()));
     let time = match text.parse::<Timestamp>() {
         Ok(time) => time,
-        Err(_) => text
-            .parse::<Date>()
-            .and_then(day)
-            .map_err(|_| "neither a time such as 2027-01-31T09:00:00Z nor a day such as 2027-01-31".to_owned())?,
+        Err(_) => text.parse::<Date>().and_then(day).map_err(|_| {
+            "neither a time such as 2027-01-31T09:00:00Z nor a day such as 2027-01-31".to_owned()
+        })?,
     };
     Ok(prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() })
 }
@@ -27,7 +26,9 @@ pub(crate) fn span(text: &str) -> Result<prost_types::Duration, String> {
 
 /// In UTC, to the second; empty where there is none.
 pub(crate) fn shown(time: Option<&prost_types::Timestamp>) -> String {
-    time.and_then(|time| Timestamp::new(time.seconds, 0).ok()).map(|time| time.to_string()).unwrap_or_default()
+    time.and_then(|time| Timestamp::new(time.seconds, 0).ok())
+        .map(|time| time.to_string())
+        .unwrap_or_default()
 }
 
 /// In milliseconds, or from ten seconds on in seconds.

@@ -78,6 +78,9 @@ mod tests {
             let name = short(state.as_str_name(), "MESSAGE_STATE_");
             assert_eq!(*word, name.to_ascii_lowercase().replace('_', "-"));
         }
-        assert_eq!(STATES.len() + 1, (0..100).filter(|number| MessageState::try_from(*number).is_ok()).count());
+        assert_eq!(
+            STATES.len() + 1,
+            (0..100).filter(|number| MessageState::try_from(*number).is_ok()).count()
+        );
     }
 }

@@ -222,8 +222,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("postrider.key");
         let good = LocalKey::of_bytes([1; 32]).to_text().to_string();
-        let garbled =
-            ["", "\n", "secret", PREFIX, &good[..good.len() - 3], &good.replace('1', "g"), &format!("{good}x")];
+        let garbled = [
+            "",
+            "\n",
+            "secret",
+            PREFIX,
+            &good[..good.len() - 3],
+            &good.replace('1', "g"),
+            &format!("{good}x"),
+        ];
         for text in garbled {
             write_private_file(&path, text.as_bytes()).unwrap();
             let refused = LocalKey::load_or_create(&path).unwrap_err();

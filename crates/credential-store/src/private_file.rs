@@ -1,7 +1,8 @@
 //! Files that only their owner may read: the local key, and the first access key.
 //!
 //! Written whole under another name and then linked to their own, which fails if that name is taken: after a crash the
-//! file is there whole or not at all, and no file is ever replaced. Rights are looked at on the opened file, before a byte of it is read.
+//! file is there whole or not at all (a hidden draft, as private, may be left), and no file is ever replaced. Rights
+//! are looked at on the opened file, before a byte of it is read.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};

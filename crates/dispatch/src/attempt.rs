@@ -95,14 +95,14 @@ impl Attempts {
         verdict: Verdict,
     ) -> Result<Begun, PortError> {
         let now = self.ports.clock.now();
-        let end = self.end(queued, hold, &start, verdict, now);
-        let ended = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
+        let end = ended(queued, hold, &start, verdict, now);
+        let told = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
         let written = self.ports.outbox.refuse_attempt(&self.lane.reseller, self.token, start, end).await?;
         if !written {
             return Ok(Begun::Skipped);
         }
-        self.tell(queued, &ended);
-        Ok(Begun::Refused(ended))
+        self.tell(queued, &told);
+        Ok(Begun::Refused(told))
     }
 
     /// The call, and its outcome on disk.
@@ -119,17 +119,17 @@ impl Attempts {
         };
         drop(turn);
         let now = self.ports.clock.now();
-        let mut end = self.end(&queued, hold.as_ref(), &start, verdict, now);
+        let mut end = ended(&queued, hold.as_ref(), &start, verdict, now);
         if end.verdict.token_refused {
             self.forget(&grant).await;
             if may_try_another_token {
                 end.resolution = Resolution::Again { at: now, counts: false };
             }
         }
-        let ended = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
+        let told = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
         self.record(end).await;
-        self.tell(&queued, &ended);
-        ended
+        self.tell(&queued, &told);
+        told
     }
 
     /// Resolves a call of an earlier holder, whose answer nobody will hear.
@@ -143,22 +143,10 @@ impl Attempts {
             call_deadline: open.call_deadline,
         };
         let verdict = Verdict::of(Outcome::InDoubt, finding);
-        let end = self.end(&open.queued, hold, &start, verdict, self.ports.clock.now());
-        let ended = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
+        let end = ended(&open.queued, hold, &start, verdict, self.ports.clock.now());
+        let told = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
         self.record(end).await;
-        self.tell(&open.queued, &ended);
-    }
-
-    fn end(
-        &self,
-        queued: &Queued,
-        hold: Option<&Hold>,
-        start: &AttemptStart,
-        verdict: Verdict,
-        now: Timestamp,
-    ) -> AttemptEnd {
-        let resolution = decide(&verdict, queued, hold, now);
-        AttemptEnd { message: queued.id, number: start.number, end_time: now, verdict, resolution }
+        self.tell(&open.queued, &told);
     }
 
     async fn forget(&self, grant: &Grant) {
@@ -179,6 +167,17 @@ impl Attempts {
         );
         self.ports.observer.message_changed(&self.lane.reseller, &queued.id);
     }
+}
+
+fn ended(
+    queued: &Queued,
+    hold: Option<&Hold>,
+    start: &AttemptStart,
+    verdict: Verdict,
+    now: Timestamp,
+) -> AttemptEnd {
+    let resolution = decide(&verdict, queued, hold, now);
+    AttemptEnd { message: queued.id, number: start.number, end_time: now, verdict, resolution }
 }
 
 fn no_token(refusal: TokenRefusal) -> Verdict {

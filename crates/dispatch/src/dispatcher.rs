@@ -22,7 +22,7 @@ const LANES_MAX: usize = 256;
 /// How long to leave a store alone that did not answer.
 const STORE_AWAY_PAUSE: Duration = Duration::from_secs(1);
 /// A far due time is looked at again at least this often: the wall clock may be set meanwhile.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
 /// What the operator sets.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use postrider_domain::{Lane, PaceLimits};
 use tokio::sync::Notify;
 
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// The pace of one mailbox, shared by all in this process who call Graph for it.
 #[derive(Debug, Default)]

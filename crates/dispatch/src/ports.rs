@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    AccessToken, AttemptEnd, AttemptStart, Clock, Content, Lane, Lease, LeaseToken, MessageId, OpenAttempt, Queued,
-    ResellerId, Settings, TokenRefusal, Verdict,
+    AccessToken, AttemptEnd, AttemptStart, Clock, Content, Lane, Lease, LeaseToken, MessageId, OpenAttempt,
+    Queued, ResellerId, Settings, TokenRefusal, Verdict,
 };
 use uuid::Uuid;
 

@@ -14,14 +14,14 @@ use postrider_domain::{
 /// The first gap, by which each next one is tripled, and where it stops growing.
 const BACKOFF_FIRST: Duration = Duration::from_secs(5);
 const BACKOFF_FACTOR: u32 = 3;
-const BACKOFF_MAX: Duration = Duration::from_secs(3600);
+const BACKOFF_MAX: Duration = Duration::from_hours(1);
 /// A call that may have been taken may still be running at Microsoft's side: Graph's gateway gives up before this.
 const IN_DOUBT_PAUSE: Duration = Duration::from_secs(15);
 /// Daily limits and full mailboxes do not mend in minutes.
-const LONG_LIMIT_PAUSE: Duration = Duration::from_secs(3600);
+const LONG_LIMIT_PAUSE: Duration = Duration::from_hours(1);
 /// Held lanes are probed after this gap, doubled each time: scoping changes take up to 2 h to show at Microsoft.
 const PROBE_FIRST: Duration = Duration::from_secs(30);
-const PROBE_MAX: Duration = Duration::from_secs(2 * 3600);
+const PROBE_MAX: Duration = Duration::from_hours(2);
 
 /// What becomes of the message, and of its lane. `hold` is the lane's as the attempt began.
 pub fn decide(verdict: &Verdict, queued: &Queued, hold: Option<&Hold>, now: Timestamp) -> Resolution {
@@ -51,10 +51,10 @@ fn defer(verdict: &Verdict, queued: &Queued, hold: Option<&Hold>, now: Timestamp
                 FindingCode::MailboxFull | FindingCode::DailyLimit | FindingCode::TenantSendLimit
             );
             let gap = if long { LONG_LIMIT_PAUSE } else { backoff(queued.attempts) };
-            Resolution::LaneWaits { until: later(now, gap, verdict) }
+            Resolution::LaneWaits { until: as_asked(now, gap, verdict) }
         }
         FindingClass::Outage => {
-            Resolution::LaneWaits { until: later(now, backoff(queued.attempts), verdict) }
+            Resolution::LaneWaits { until: as_asked(now, backoff(queued.attempts), verdict) }
         }
         FindingClass::Message | FindingClass::InDoubt | FindingClass::Advice => {
             Resolution::Again { at: later(now, backoff(queued.backoffs), verdict), counts: true }
@@ -85,6 +85,12 @@ pub fn probe_gap(probes: u32) -> Duration {
     2_u32.checked_pow(probes).map_or(PROBE_MAX, |factor| PROBE_FIRST.saturating_mul(factor)).min(PROBE_MAX)
 }
 
+/// A lane that Microsoft told when to come again comes then; our own gap is for when it said nothing.
+fn as_asked(now: Timestamp, gap: Duration, verdict: &Verdict) -> Timestamp {
+    now.saturating_add(verdict.retry_after.unwrap_or(gap)).unwrap_or(Timestamp::MAX)
+}
+
+/// Never before our own gap, nor before what Microsoft asked.
 fn later(now: Timestamp, gap: Duration, verdict: &Verdict) -> Timestamp {
     let gap = verdict.retry_after.map_or(gap, |asked| asked.max(gap));
     now.saturating_add(gap).unwrap_or(Timestamp::MAX)

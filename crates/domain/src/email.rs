@@ -90,11 +90,11 @@ impl Email {
         let from = draft
             .from
             .filter(|from| !from.address.is_empty())
-            .and_then(|from| parse_address(from, &format!("{field}.from"), v));
-        let to = parse_addresses(draft.to, &format!("{field}.to"), v);
-        let cc = parse_addresses(draft.cc, &format!("{field}.cc"), v);
-        let bcc = parse_addresses(draft.bcc, &format!("{field}.bcc"), v);
-        let reply_to = parse_addresses(draft.reply_to, &format!("{field}.reply_to"), v);
+            .and_then(|from| parse_address(&from, &format!("{field}.from"), v));
+        let to = parse_addresses(&draft.to, &format!("{field}.to"), v);
+        let cc = parse_addresses(&draft.cc, &format!("{field}.cc"), v);
+        let bcc = parse_addresses(&draft.bcc, &format!("{field}.bcc"), v);
+        let reply_to = parse_addresses(&draft.reply_to, &format!("{field}.reply_to"), v);
         let subject =
             v.check(format!("{field}.subject"), HeaderText::parse(&draft.subject, limits::SUBJECT_CHARS_MAX));
         if draft.text.is_empty() && draft.html.is_empty() {
@@ -184,7 +184,7 @@ impl Email {
     }
 }
 
-fn parse_address(draft: AddressDraft, field: &str, violations: &mut Violations) -> Option<Address> {
+fn parse_address(draft: &AddressDraft, field: &str, violations: &mut Violations) -> Option<Address> {
     let address = violations.check(format!("{field}.address"), EmailAddress::parse(&draft.address));
     let name = violations.check(
         format!("{field}.display_name"),
@@ -196,11 +196,11 @@ fn parse_address(draft: AddressDraft, field: &str, violations: &mut Violations) 
 
 /// `None` if any was wrong. At most one more than the limit is looked at, so that a flood costs nothing.
 fn parse_addresses(
-    drafts: Vec<AddressDraft>,
+    drafts: &[AddressDraft],
     field: &str,
     violations: &mut Violations,
 ) -> Option<Vec<Address>> {
-    let looked_at = drafts.into_iter().take(limits::RECIPIENTS_MAX + 1).enumerate();
+    let looked_at = drafts.iter().take(limits::RECIPIENTS_MAX + 1).enumerate();
     let parsed: Vec<_> =
         looked_at.map(|(i, draft)| parse_address(draft, &format!("{field}[{i}]"), violations)).collect();
     parsed.into_iter().collect()

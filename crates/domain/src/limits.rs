@@ -52,14 +52,14 @@ pub const MAILBOX_CONCURRENCY_MAX: u32 = 4;
 pub const MAILBOX_MESSAGES_PER_MINUTE: u32 = 30;
 
 /// How long a message may wait for its first 202, where the caller does not say.
-pub const EXPIRY_DEFAULT: Duration = Duration::from_secs(3 * 24 * 3600);
+pub const EXPIRY_DEFAULT: Duration = Duration::from_hours(3 * 24);
 /// The longest a caller may ask for, from acceptance. Ours.
-pub const SCHEDULE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+pub const SCHEDULE_MAX: Duration = Duration::from_hours(365 * 24);
 /// A `request_id` is kept this long after the message's end, and at least this long after acceptance.
-pub const REQUEST_ID_KEPT: Duration = Duration::from_secs(24 * 3600);
+pub const REQUEST_ID_KEPT: Duration = Duration::from_hours(24);
 
 /// How long one call to Graph may last before its outcome is in doubt. Graph's own gateway gives up earlier.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+pub const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long one call to Entra may last.
 pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a `WAIT_FOR_SENT` without a deadline waits.

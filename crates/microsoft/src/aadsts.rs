@@ -41,7 +41,9 @@ pub(crate) fn refusal(answer: &EntraAnswer, credential: Option<&Credential>) -> 
     let text = |name: &str| json.as_ref().and_then(|json| json.get(name)).and_then(Value::as_str);
     let numbers = numbers(json.as_ref(), text("error_description"));
     let code = match classify(answer.status, text("error"), &numbers) {
-        FindingCode::SecretWrong if credential.is_some_and(Credential::is_secret_id) => FindingCode::SecretIsId,
+        FindingCode::SecretWrong if credential.is_some_and(Credential::is_secret_id) => {
+            FindingCode::SecretIsId
+        }
         code => code,
     };
     let mut finding = Finding::new(code).with("http_status", answer.status);
@@ -96,8 +98,12 @@ fn of_number(number: u64) -> Option<FindingCode> {
             FindingCode::TenantNotFound
         }
         53_003 | 530_032 | 530_035 => FindingCode::ConditionalAccessBlocked,
-        700_027 | 700_024 | 50_012 | 50_013 | 50_027 | 50_048 | 700_030 | 50_146 => FindingCode::CertificateWrong,
-        70_021 | 700_211 | 700_212 | 700_213 | 700_229 | 7_002_137 | 7_002_138 => FindingCode::FederationWrong,
+        700_027 | 700_024 | 50_012 | 50_013 | 50_027 | 50_048 | 700_030 | 50_146 => {
+            FindingCode::CertificateWrong
+        }
+        70_021 | 700_211 | 700_212 | 700_213 | 700_229 | 7_002_137 | 7_002_138 => {
+            FindingCode::FederationWrong
+        }
         90_055 | 50_196 => FindingCode::Throttled,
         90_006 | 90_012 | 90_022 | 90_024 | 90_033 | 90_090 | 50_033 => FindingCode::MicrosoftUnavailable,
         _ => return None,

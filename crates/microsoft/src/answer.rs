@@ -86,14 +86,18 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn read(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Self {
         let head = Head::read(headers, now);
-        let id = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(|id| shown(id, ID_CHARS_MAX));
+        let id =
+            |name| headers.get(name).and_then(|value| value.to_str().ok()).map(|id| shown(id, ID_CHARS_MAX));
         let json = serde_json::from_slice::<Value>(body).ok();
         let error = json.as_ref().and_then(|json| json.get("error"));
         Self {
             status,
             codes: codes(error),
-            message: error.map(|error| text(error, "message", TEXT_CHARS_MAX).unwrap_or_default()).unwrap_or_default(),
-            request_id: id("request-id").or_else(|| inner(error?).and_then(|e| text(e, "request-id", ID_CHARS_MAX))),
+            message: error
+                .map(|error| text(error, "message", TEXT_CHARS_MAX).unwrap_or_default())
+                .unwrap_or_default(),
+            request_id: id("request-id")
+                .or_else(|| inner(error?).and_then(|e| text(e, "request-id", ID_CHARS_MAX))),
             client_request_id: id("client-request-id"),
             diagnostic: headers
                 .get("x-ms-ags-diagnostic")

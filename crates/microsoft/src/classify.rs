@@ -2,7 +2,7 @@
 //!
 //! The status says whether the message may have been taken; the codes say whose fault it was. Codes are read from the
 //! innermost out, the first that is known wins, and a code that is not known leaves it to the status, so that nothing
-//! is guessed from text. Text decides only where Graph gives nothing else: `[RAOP]`, an application access policy.
+//! is guessed from text. Text decides only where Graph gives nothing else: which switch in Exchange denies access.
 //!
 //! What cannot be proven not to have been taken is in doubt: every 2xx but 202, every 5xx but the few that refuse, and
 //! every call without an answer that had started.
@@ -49,7 +49,8 @@ pub(crate) fn classify_no_answer(no_answer: &NoAnswer, call: &Call) -> Verdict {
     } else {
         in_doubt(FindingCode::OutcomeUnknown, call)
     };
-    let evidence = |finding: Finding| finding.with("failure", no_answer.failure).with("cause", &no_answer.cause);
+    let evidence =
+        |finding: Finding| finding.with("failure", no_answer.failure).with("cause", &no_answer.cause);
     Verdict { finding: verdict.finding.map(evidence), ..verdict }
 }
 
@@ -65,7 +66,9 @@ fn refused(answer: &Answer, call: &Call) -> Verdict {
 fn of_code(code: &str, answer: &Answer, call: &Call) -> Option<Finding> {
     use FindingCode as F;
     Some(Finding::new(match code {
-        "ErrorAccessDenied" | "Authorization_RequestDenied" | "accessDenied" => return Some(access_denied(answer, call)),
+        "ErrorAccessDenied" | "Authorization_RequestDenied" | "accessDenied" => {
+            return Some(access_denied(answer, call));
+        }
         "ErrorSendAsDenied" => return Some(send_as_denied(call)),
         "NoPermissionsInAccessToken" => F::ConsentMissing,
         "Authorization_IdentityNotFound" => F::ServicePrincipalMissing,
@@ -86,8 +89,12 @@ fn of_code(code: &str, answer: &Answer, call: &Call) -> Option<Finding> {
         | "ErrorMessageThrottled"
         | "ErrorServerBusy"
         | "ErrorExceededConnectionCount" => F::Throttled,
-        "InvalidAuthenticationToken" | "unauthenticated" => F::MicrosoftUnavailable,
-        "ErrorIrresolvableConflict" | "MailboxInfoStale" | "serviceNotAvailable" => F::MicrosoftUnavailable,
+        // With a 401 the first two also ask for another token.
+        "InvalidAuthenticationToken"
+        | "unauthenticated"
+        | "ErrorIrresolvableConflict"
+        | "MailboxInfoStale"
+        | "serviceNotAvailable" => F::MicrosoftUnavailable,
         _ => return None,
     }))
 }
@@ -106,11 +113,13 @@ fn of_status(answer: &Answer, call: &Call) -> Finding {
     })
 }
 
-/// One code for many causes. The policy is told by text alone; the rest is the likeliest reading of the token.
+/// One code for many causes. A switch in Exchange (an application access policy, `[RAOP]`, or OData turned off) is told
+/// by text alone; the rest is the likeliest reading of the token.
 fn access_denied(answer: &Answer, call: &Call) -> Finding {
-    let by_policy = answer.message.contains("[RAOP]") || answer.message.contains("Access to OData is disabled");
+    let by_switch =
+        answer.message.contains("[RAOP]") || answer.message.contains("Access to OData is disabled");
     let code = match &call.roles {
-        _ if by_policy => FindingCode::MailboxOutOfScope,
+        _ if by_switch => FindingCode::MailboxOutOfScope,
         roles if roles.is_delegated => FindingCode::DelegatedNotApplication,
         roles if roles.has("Mail.Send") => FindingCode::MailboxOutOfScope,
         _ => FindingCode::MailSendMissing,
@@ -138,7 +147,9 @@ fn of_finding(finding: Finding) -> Verdict {
     let outcome = match finding.class {
         FindingClass::Message => Outcome::Rejected,
         FindingClass::InDoubt => Outcome::InDoubt,
-        FindingClass::Settings | FindingClass::Limit | FindingClass::Outage | FindingClass::Advice => Outcome::Deferred,
+        FindingClass::Settings | FindingClass::Limit | FindingClass::Outage | FindingClass::Advice => {
+            Outcome::Deferred
+        }
     };
     Verdict::of(outcome, finding)
 }

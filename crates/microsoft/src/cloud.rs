@@ -76,7 +76,10 @@ fn segment(text: &str) -> String {
 
 fn origin(text: &str) -> Result<String, NotAnOrigin> {
     let url = Url::parse(text).map_err(|_| NotAnOrigin(text.to_owned()))?;
-    let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
     let http = matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
     if plain && http && url.path() == "/" {
         Ok(url.as_str().trim_end_matches('/').to_owned())
@@ -101,7 +104,10 @@ mod tests {
             url("o'neil+x#@acme.example"),
             "https://graph.microsoft.com/v1.0/users/o%27neil%2Bx%23@acme.example/sendMail"
         );
-        assert_eq!(url("a?b%2e@x.example"), "https://graph.microsoft.com/v1.0/users/a%3Fb%252e@x.example/sendMail");
+        assert_eq!(
+            url("a?b%2e@x.example"),
+            "https://graph.microsoft.com/v1.0/users/a%3Fb%252e@x.example/sendMail"
+        );
     }
 
     #[test]
@@ -109,9 +115,16 @@ mod tests {
         let directory = DirectoryId::parse("contoso.example").expect("a domain");
         let lines: Vec<String> = Cloud::ALL
             .into_iter()
-            .map(|cloud| format!("{} {} {}", cloud.as_str(), Hosts::microsoft().token(cloud, &directory), scope(cloud)))
+            .map(|cloud| {
+                format!("{} {} {}", cloud.as_str(), Hosts::microsoft().token(cloud, &directory), scope(cloud))
+            })
             .collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @"
+        global https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token https://graph.microsoft.com/.default
+        us_gov_high https://login.microsoftonline.us/contoso.example/oauth2/v2.0/token https://graph.microsoft.us/.default
+        us_gov_dod https://login.microsoftonline.us/contoso.example/oauth2/v2.0/token https://dod-graph.microsoft.us/.default
+        china https://login.partner.microsoftonline.cn/contoso.example/oauth2/v2.0/token https://microsoftgraph.chinacloudapi.cn/.default
+        ");
     }
 
     #[test]
@@ -119,7 +132,14 @@ mod tests {
         for good in ["http://127.0.0.1:8025", "https://graph.example/", "https://[::1]:8443"] {
             assert!(Hosts::replaced(Some(good), None).is_ok(), "{good}");
         }
-        for bad in ["", "graph.example", "ftp://x.example", "https://x.example/v1.0", "https://u:p@x.example", "https://x.example/?a"] {
+        for bad in [
+            "",
+            "graph.example",
+            "ftp://x.example",
+            "https://x.example/v1.0",
+            "https://u:p@x.example",
+            "https://x.example/?a",
+        ] {
             assert!(Hosts::replaced(None, Some(bad)).is_err(), "{bad}");
         }
     }

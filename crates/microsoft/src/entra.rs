@@ -23,7 +23,8 @@ const LIFE_MIN: Duration = Duration::from_mins(1);
 /// Entra's longest are 28 hours; a day is enough.
 const LIFE_MAX: Duration = Duration::from_hours(24);
 
-const _: () = assert!(LIFE_MIN.as_secs() < LIFE_UNKNOWN.as_secs() && LIFE_UNKNOWN.as_secs() < LIFE_MAX.as_secs());
+const _: () =
+    assert!(LIFE_MIN.as_secs() < LIFE_UNKNOWN.as_secs() && LIFE_UNKNOWN.as_secs() < LIFE_MAX.as_secs());
 
 /// What Entra tells anybody of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +118,8 @@ fn life(expires_in: Option<&Value>) -> Duration {
 fn discovered(document: &Value) -> Discovered {
     let text = |name: &str| document.get(name).and_then(Value::as_str);
     let issuer = text("issuer").unwrap_or_default();
-    let directory = issuer.split('/').filter_map(|part| DirectoryId::parse(part).ok()).find(DirectoryId::is_guid);
+    let directory =
+        issuer.split('/').filter_map(|part| DirectoryId::parse(part).ok()).find(DirectoryId::is_guid);
     Discovered {
         directory,
         region: text("tenant_region_scope").map(|region| http::shown(region, 20)),

@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn the_absurd_is_long_and_the_senseless_is_nothing() {
         assert_eq!(parsed("99999999999999999999999999"), Some(RETRY_AFTER_MAX));
-        assert_eq!(parsed("Fri, 31 Dec 9999 23:59:59 GMT"), Some(RETRY_AFTER_MAX));
+        assert_eq!(parsed("Tue, 28 Dec 9999 23:59:59 GMT"), Some(RETRY_AFTER_MAX));
         for senseless in ["", "-5", "soon", "1e9", "NaN", "1.", ".5", "1,5"] {
             assert_eq!(parsed(senseless), None, "{senseless:?}");
         }

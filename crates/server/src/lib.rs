@@ -1,1 +1,33 @@
 //! Transport and wiring: what is served, on which port.
+//!
+//! [`serve`] builds everything from the configuration, in `start.rs`, and runs it until it is told to stop: the gRPC
+//! services behind the door and its access layer, the HTTP pages, and the dispatcher.
+//!
+//! Rules
+//! - A handler is reached through `call.rs` only, with a caller who may make the call.
+//! - The wire is known in `convert/` only, errors become statuses in `status.rs` only.
+//! - Shutdown: new calls are refused, calls in flight get a grace, attempts in flight are heard out as far as it goes;
+//!   what is left is found on disk by the next start.
+
+mod accept;
+pub mod access;
+mod app;
+mod call;
+pub mod config;
+mod convert;
+mod data_dir;
+mod door;
+mod health;
+mod http;
+mod ladder;
+mod ports;
+mod reflection;
+mod rpc;
+mod start;
+mod status;
+mod telemetry;
+mod wait;
+
+pub use data_dir::{DataDir, DataDirError, Endpoints};
+pub use start::{ServeError, Started, serve};
+pub use telemetry::init as init_telemetry;

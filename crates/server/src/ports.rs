@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postrider_credential_store::{CredentialStore, CredentialStoreError, SealedEntry, SealedRecords};
+use postrider_credential_store::{Cause, CredentialStore, CredentialStoreError, SealedRecords};
 use postrider_dispatch::ports::{self, Grant, Submission};
 use postrider_dispatch::{Observer, PortError};
 use postrider_domain::{
-    AttemptEnd, AttemptStart, Content, Finding, FindingCode, Lane, Lease, LeaseToken, MessageId, OpenAttempt, Outcome,
+    AttemptEnd, AttemptStart, Content, CredentialVersion, Finding, FindingCode, Lane, Lease, LeaseToken, MessageId, OpenAttempt, Outcome,
     Queued, ResellerId, Settings, TokenRefusal, Verdict,
 };
 use postrider_microsoft::{Microsoft, Payload, SendMail};
 use postrider_proto::v1;
-use postrider_store::{DynStore, StoreError};
+use postrider_store::{DynStore, SealedRecord, StoreError};
 use postrider_token_cache::TokenCache;
 use prost::Message as _;
 
@@ -107,10 +107,11 @@ impl ports::Outbox for OutboxPort {
 }
 
 /// Settings as they are now, their credential, and the cache before Entra.
+#[derive(Clone)]
 pub(crate) struct TokensPort {
     pub store: DynStore,
     pub credentials: Arc<dyn CredentialStore>,
-    pub cache: Arc<TokenCache>,
+    pub cache: TokenCache,
     pub microsoft: Microsoft,
 }
 
@@ -125,7 +126,8 @@ impl ports::Tokens for TokensPort {
                 return Err(unavailable("the settings could not be read"));
             }
         };
-        let token = self.cache.get_or_fetch(settings.token_key(), || self.fetch(&settings)).await?;
+        let (port, of) = (self.clone(), settings.clone());
+        let token = self.cache.get_or_fetch(settings.token_key(), move || port.fetch(of)).await?;
         Ok(Grant { settings, token })
     }
 
@@ -135,7 +137,7 @@ impl ports::Tokens for TokensPort {
 }
 
 impl TokensPort {
-    async fn fetch(&self, settings: &Settings) -> Result<postrider_domain::AccessToken, TokenRefusal> {
+    async fn fetch(self, settings: Settings) -> Result<postrider_domain::AccessToken, TokenRefusal> {
         let version = &settings.credential.version;
         let credential = self.credentials.get(&settings.reseller, version).await.map_err(|error| {
             tracing::error!(reseller = %settings.reseller, %error, "the credential could not be read");
@@ -169,7 +171,7 @@ impl ports::Microsoft for MicrosoftPort {
         };
         let id = content
             .internet_message_id
-            .unwrap_or_else(|| postrider_microsoft::internet_message_id(&message, &values.mailbox));
+            .unwrap_or_else(|| postrider_microsoft::internet_message_id(message, &values.mailbox));
         let payload = Payload::build(&email, values, &id, content.create_time);
         let call = SendMail {
             cloud: values.cloud,
@@ -190,5 +192,30 @@ impl Observer for Waits {
 
     fn lane_changed(&self, reseller: &ResellerId) {
         Self::lane_changed(self, reseller);
+    }
+}
+
+/// The tables of the sealed credential store.
+pub(crate) struct SealedPort(pub DynStore);
+
+#[async_trait]
+impl SealedRecords for SealedPort {
+    async fn put(
+        &self,
+        reseller: &ResellerId,
+        version: &CredentialVersion,
+        sealed: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<(), Cause> {
+        let record = SealedRecord { version: version.as_str().to_owned(), ciphertext: sealed, create_time: now };
+        Ok(self.0.put_sealed(reseller, record).await?)
+    }
+
+    async fn get(&self, reseller: &ResellerId, version: &CredentialVersion) -> Result<Option<Vec<u8>>, Cause> {
+        Ok(self.0.get_sealed(reseller, version.as_str()).await?.map(|record| record.ciphertext))
+    }
+
+    async fn prune(&self, reseller: &ResellerId, keep: Option<&CredentialVersion>) -> Result<(), Cause> {
+        Ok(self.0.prune_sealed(reseller, keep.map(CredentialVersion::as_str)).await?)
     }
 }

@@ -11,6 +11,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use postrider_credential_store::CredentialStoreError;
+use postrider_domain::limits::GRAPH_REQUEST_BYTES_MAX;
 use postrider_domain::{MessageId, MessageState, ResellerId, Violations};
 use postrider_store::StoreError;
 use tonic::{Code, Status};
@@ -25,14 +27,13 @@ pub const DOMAIN: &str = "postrider";
 pub struct CallId(Uuid);
 
 impl CallId {
-    #[expect(clippy::new_without_default, reason = "each is another")]
-    pub fn new() -> Self {
+    pub(crate) fn fresh() -> Self {
         Self(Uuid::new_v4())
     }
 
-    /// The call's own id where the door gave it one.
+    /// The call's own id, where the door gave it one.
     pub fn of(extensions: &http::Extensions) -> Self {
-        extensions.get().copied().unwrap_or_else(Self::new)
+        extensions.get().copied().unwrap_or_else(Self::fresh)
     }
 }
 
@@ -55,6 +56,8 @@ pub enum Refusal {
     /// The state that forbids it.
     MessageState(MessageState),
     MessagesUnfinished,
+    /// So many are on their way or in doubt, and cannot be cancelled.
+    MessagesInFlight(u32),
     KeyNotFound,
     QueueFull,
     /// With the id, where a message was to be accepted.
@@ -63,6 +66,8 @@ pub enum Refusal {
     CredentialStoreUnavailable { cause: String },
     StorageFull { cause: String },
     RequestTooLarge { limit_bytes: usize },
+    /// Within our limit, but not within one request to Microsoft.
+    MailTooLarge { request_bytes: usize },
     /// What the transport said of bytes that are no request.
     Undecodable { cause: String },
     Unimplemented,
@@ -84,12 +89,14 @@ struct Answer {
 const RETRY_STORE: Duration = Duration::from_secs(1);
 const RETRY_SHUTDOWN: Duration = Duration::from_secs(1);
 const RETRY_QUEUE: Duration = Duration::from_secs(10);
-const RETRY_FULL: Duration = Duration::from_secs(60);
+const RETRY_FULL: Duration = Duration::from_mins(1);
 
 /// Bytes of field violations in one answer: base64 and the rest of the headers must stay below 8 KiB.
 const VIOLATION_BYTES_MAX: usize = 4 * 1024;
 
 impl Refusal {
+    /// `cause` is for the log: no secret, no content.
+    #[expect(clippy::needless_pass_by_value, reason = "so that it can stand in a map_err")]
     pub fn internal(cause: impl ToString) -> Self {
         Self::Internal { cause: cause.to_string() }
     }
@@ -111,6 +118,10 @@ impl Refusal {
     pub fn into_status(self, call: CallId) -> Status {
         let Answer { code, reason, message, metadata, mut details } = self.answer();
         match self.cause() {
+            // What callers cause themselves must not fill the log.
+            Some(cause) if code == Code::InvalidArgument => {
+                tracing::debug!(request_id = %call, reason, cause, "call refused");
+            }
             Some(cause) if code == Code::Internal => tracing::error!(request_id = %call, reason, cause, "call failed"),
             Some(cause) => tracing::warn!(request_id = %call, reason, cause, "call refused"),
             None => tracing::debug!(request_id = %call, reason, "call refused"),
@@ -132,7 +143,6 @@ impl Refusal {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one table, a line for each refusal")]
     fn answer(&self) -> Answer {
         use Code as C;
         match self {
@@ -148,6 +158,9 @@ impl Refusal {
                 state.as_str().to_ascii_uppercase()
             )),
             Self::MessagesUnfinished => plain(C::FailedPrecondition, "MESSAGES_UNFINISHED", MESSAGES_UNFINISHED),
+            Self::MessagesInFlight(count) => plain(C::FailedPrecondition, "MESSAGES_UNFINISHED", format!(
+                "{count} messages are on their way to Microsoft or in doubt, and cannot be cancelled: try again later"
+            )),
             Self::KeyNotFound => plain(C::NotFound, "KEY_NOT_FOUND", "there is no key of this key_id"),
             Self::QueueFull => queue_full(),
             Self::CommitUnknown { message_id, .. } => commit_unknown(*message_id),
@@ -162,6 +175,7 @@ impl Refusal {
                     "the request is too large: an email may have {limit_bytes} bytes"
                 ))
             },
+            Self::MailTooLarge { request_bytes } => mail_too_large(*request_bytes),
             Self::Undecodable { .. } => plain(C::InvalidArgument, "UNDECODABLE", UNDECODABLE),
             Self::Unimplemented => plain(C::Unimplemented, "UNIMPLEMENTED", UNIMPLEMENTED),
             Self::ShuttingDown => retried(C::Unavailable, "SHUTTING_DOWN", RETRY_SHUTDOWN, SHUTTING_DOWN),
@@ -201,10 +215,25 @@ impl From<StoreError> for Refusal {
     }
 }
 
+impl From<CredentialStoreError> for Refusal {
+    fn from(error: CredentialStoreError) -> Self {
+        match error {
+            CredentialStoreError::Unavailable { .. } => Self::CredentialStoreUnavailable { cause: with_sources(&error) },
+            other => Self::internal(with_sources(&other)),
+        }
+    }
+}
+
 impl From<Violations> for Refusal {
     fn from(violations: Violations) -> Self {
         Self::Invalid(violations)
     }
+}
+
+/// An error that names its causes by `source` alone, in one line.
+pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }
 
 fn plain(code: Code, reason: &'static str, message: impl Into<String>) -> Answer {
@@ -222,10 +251,17 @@ fn queue_full() -> Answer {
     answer
 }
 
+fn mail_too_large(request_bytes: usize) -> Answer {
+    let description = format!(
+        "makes a request of {request_bytes} bytes to Microsoft, which takes {GRAPH_REQUEST_BYTES_MAX}: leave out or shrink attachments"
+    );
+    invalid(&Violations::one("email", description))
+}
+
 fn settings_missing(reseller: &ResellerId) -> Answer {
     const MESSAGE: &str = "the reseller has no settings: save them with PutSettings";
-    let details =
-        ErrorDetails::with_precondition_failure_violation("SETTINGS", format!("resellers/{reseller}"), MESSAGE);
+    let subject = format!("resellers/{reseller}");
+    let details = ErrorDetails::with_precondition_failure_violation("SETTINGS", subject, MESSAGE);
     Answer { details, ..plain(Code::FailedPrecondition, "SETTINGS_MISSING", MESSAGE) }
 }
 
@@ -278,6 +314,7 @@ mod tests {
             Refusal::EtagMismatch,
             Refusal::MessageState(MessageState::OutcomeUnknown),
             Refusal::MessagesUnfinished,
+            Refusal::MessagesInFlight(2),
             Refusal::KeyNotFound,
             Refusal::QueueFull,
             Refusal::CommitUnknown { message_id, cause: cause() },
@@ -286,6 +323,7 @@ mod tests {
             Refusal::CredentialStoreUnavailable { cause: cause() },
             Refusal::StorageFull { cause: cause() },
             Refusal::RequestTooLarge { limit_bytes: 36_700_160 },
+            Refusal::MailTooLarge { request_bytes: 5_000_000 },
             Refusal::Undecodable { cause: cause() },
             Refusal::Unimplemented,
             Refusal::ShuttingDown,
@@ -297,36 +335,30 @@ mod tests {
     fn in_a_line(status: &Status) -> String {
         let details = status.get_error_details();
         let info = details.error_info().unwrap();
-        let mut line = format!("{:?} {}", status.code(), info.reason);
-        for (name, value) in &info.metadata {
-            line += &format!(" {name}={value}");
-        }
-        for violation in details.bad_request().iter().flat_map(|bad| &bad.field_violations) {
-            line += &format!(" [{}: {}]", violation.field, violation.description);
-        }
-        for violation in details.precondition_failure().iter().flat_map(|failure| &failure.violations) {
-            line += &format!(" {}@{}", violation.r#type, violation.subject);
-        }
-        for violation in details.quota_failure().iter().flat_map(|failure| &failure.violations) {
-            line += &format!(" quota {}", violation.subject);
-        }
-        for retry in details.retry_info().iter().filter_map(|retry| retry.retry_delay) {
-            line += &format!(" retry {}s", retry.as_secs());
-        }
-        line
+        let mut words = vec![format!("{:?} {}", status.code(), info.reason)];
+        words.extend(info.metadata.iter().map(|(name, value)| format!("{name}={value}")));
+        let bad = details.bad_request().into_iter().flat_map(|bad| &bad.field_violations);
+        words.extend(bad.map(|violation| format!("[{}: {}]", violation.field, violation.description)));
+        let failed = details.precondition_failure().into_iter().flat_map(|failure| &failure.violations);
+        words.extend(failed.map(|violation| format!("{}@{}", violation.r#type, violation.subject)));
+        let quotas = details.quota_failure().into_iter().flat_map(|failure| &failure.violations);
+        words.extend(quotas.map(|violation| format!("quota {}", violation.subject)));
+        let retries = details.retry_info().into_iter().filter_map(|retry| retry.retry_delay);
+        words.extend(retries.map(|delay| format!("retry {}s", delay.as_secs())));
+        words.join(" ")
     }
 
     #[test]
     fn every_refusal_has_its_code_reason_and_details() {
         let lines: Vec<_> =
-            every_refusal().into_iter().map(|refusal| in_a_line(&refusal.into_status(CallId::new()))).collect();
+            every_refusal().into_iter().map(|refusal| in_a_line(&refusal.into_status(CallId::fresh()))).collect();
         insta::assert_snapshot!(lines.join("\n"), @"");
     }
 
     #[test]
     fn every_status_names_our_domain_and_its_call_and_no_cause() {
         for refusal in every_refusal() {
-            let call = CallId::new();
+            let call = CallId::fresh();
             let status = refusal.into_status(call);
             let details = status.get_error_details();
             assert_eq!(details.error_info().unwrap().domain, DOMAIN);
@@ -342,7 +374,7 @@ mod tests {
         for i in 0..500 {
             violations.push(format!("email.to[{i}].address"), "must be one address, such as a@example.com");
         }
-        let status = Refusal::Invalid(violations).into_status(CallId::new());
+        let status = Refusal::Invalid(violations).into_status(CallId::fresh());
         insta::assert_snapshot!(status.message(), @"");
         assert!(status.details().len() * 4 / 3 < 7 * 1024, "{}", status.details().len());
     }
@@ -351,7 +383,7 @@ mod tests {
     fn a_store_that_lost_a_commit_names_the_message_that_may_be_there() {
         let id = MessageId::of_uuid(Uuid::new_v4());
         let refusal = Refusal::of_accept(StoreError::CommitUnknown { cause: String::new() }, id);
-        let status = refusal.into_status(CallId::new());
+        let status = refusal.into_status(CallId::fresh());
         assert_eq!(status.get_error_details().error_info().unwrap().metadata["message_id"], id.to_string());
     }
 }

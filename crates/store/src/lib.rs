@@ -17,6 +17,7 @@
 //! Read first: `conformance/`, which every backend passes.
 
 mod access;
+#[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
 mod outbox;
@@ -28,7 +29,9 @@ use std::sync::Arc;
 
 pub use access::{AccessKey, AccessStore, KeyHash, KeyId, Scope};
 pub use error::StoreError;
-pub use outbox::{Accepted, ContentHash, LaneNews, MessageFilter, MessagePage, NewMessage, Outbox, Recorded, TestMail};
+pub use outbox::{
+    Accepted, ContentHash, LaneNews, MessageFilter, MessagePage, NewMessage, Outbox, Recorded, TestMail,
+};
 pub use sealed::{SealedRecord, SealedStore};
 pub use settings::{Deleted, NewSettings, Put, SettingsFilter, SettingsPage, SettingsStore};
 pub use sqlite::SqliteStore;

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptStart, Content, InDoubtPolicy, Labels, Lane, Lease, LeaseToken, Message, MessageId, MessageState,
-    OpenAttempt, Priority, Queued, RequestId, ResellerId,
+    AttemptEnd, AttemptStart, Content, EmailAddress, InDoubtPolicy, Labels, Lane, Lease, LeaseToken, Message,
+    MessageId, MessageState, OpenAttempt, Priority, Queued, RequestId, ResellerId,
 };
 
 use crate::StoreError;
@@ -48,6 +48,8 @@ pub enum Accepted {
 #[derive(Debug, Clone)]
 pub struct TestMail {
     pub message: NewMessage,
+    /// Whose pace it counts in: a candidate's need not be the lane's.
+    pub mailbox: EmailAddress,
     pub start: AttemptStart,
 }
 
@@ -101,8 +103,13 @@ pub trait Outbox: Send + Sync {
 
     // read
 
-    async fn get_message(&self, reseller: &ResellerId, id: &MessageId) -> Result<Option<Message>, StoreError>;
-    async fn list_messages(&self, reseller: &ResellerId, filter: MessageFilter) -> Result<MessagePage, StoreError>;
+    async fn get_message(&self, reseller: &ResellerId, id: &MessageId)
+    -> Result<Option<Message>, StoreError>;
+    async fn list_messages(
+        &self,
+        reseller: &ResellerId,
+        filter: MessageFilter,
+    ) -> Result<MessagePage, StoreError>;
     /// `None` once purged.
     async fn content(&self, reseller: &ResellerId, id: &MessageId) -> Result<Option<Content>, StoreError>;
 
@@ -121,7 +128,12 @@ pub trait Outbox: Send + Sync {
         until: Timestamp,
     ) -> Result<Option<Lease>, StoreError>;
     /// `false`: the lease is lost.
-    async fn renew(&self, reseller: &ResellerId, token: LeaseToken, until: Timestamp) -> Result<bool, StoreError>;
+    async fn renew(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        until: Timestamp,
+    ) -> Result<bool, StoreError>;
     /// Gives the lane back and says when it is due again (its next message, probe, expiry, or open attempt's deadline).
     /// `pace_until`: the mailbox's pace allows no message before; it holds the lane's messages back, not expiry.
     async fn release(
@@ -138,9 +150,18 @@ pub trait Outbox: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<MessageId>, StoreError>;
     /// Messages to try now, in the order of the lane.
-    async fn next_queued(&self, reseller: &ResellerId, now: Timestamp, limit: u32) -> Result<Vec<Queued>, StoreError>;
+    async fn next_queued(
+        &self,
+        reseller: &ResellerId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Queued>, StoreError>;
     /// Attempts without an outcome that were not started under this token.
-    async fn open_attempts(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Vec<OpenAttempt>, StoreError>;
+    async fn open_attempts(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+    ) -> Result<Vec<OpenAttempt>, StoreError>;
 
     // record
 

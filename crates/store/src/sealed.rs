@@ -17,7 +17,11 @@ pub struct SealedRecord {
 #[async_trait]
 pub trait SealedStore: Send + Sync {
     async fn put_sealed(&self, reseller: &ResellerId, record: SealedRecord) -> Result<(), StoreError>;
-    async fn get_sealed(&self, reseller: &ResellerId, version: &str) -> Result<Option<SealedRecord>, StoreError>;
+    async fn get_sealed(
+        &self,
+        reseller: &ResellerId,
+        version: &str,
+    ) -> Result<Option<SealedRecord>, StoreError>;
     /// Deletes all versions of a reseller but the one to keep.
     async fn prune_sealed(&self, reseller: &ResellerId, keep: Option<&str>) -> Result<(), StoreError>;
 }

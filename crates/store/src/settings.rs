@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postrider_domain::{CredentialInfo, Etag, Finding, ResellerId, Settings, SettingsState, SettingsValues, Usage};
+use postrider_domain::{
+    CredentialInfo, Etag, Finding, ResellerId, Settings, SettingsState, SettingsValues, Usage,
+};
 
 use crate::StoreError;
 
@@ -74,5 +76,10 @@ pub trait SettingsStore: Send + Sync {
     ) -> Result<Deleted, StoreError>;
     /// A test of the saved settings passed: they are READY, the hold is lifted and the lane is due, unless they
     /// changed since (`etag`).
-    async fn settings_work(&self, reseller: &ResellerId, etag: &Etag, now: Timestamp) -> Result<(), StoreError>;
+    async fn settings_work(
+        &self,
+        reseller: &ResellerId,
+        etag: &Etag,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 }

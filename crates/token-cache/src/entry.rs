@@ -12,7 +12,7 @@ use crate::expiry::{refusal_serves, token_life, token_serves};
 /// Bytes of an entry beside its token: key, finding, and moka's own books, roughly.
 const OVERHEAD_BYTES: usize = 1024;
 /// moka cannot add up longer times; none is meant.
-const HELD_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+const HELD_MAX: Duration = Duration::from_hours(365 * 24);
 
 /// What Entra answered, and until when the answer serves.
 pub(crate) struct Entry {

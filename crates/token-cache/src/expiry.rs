@@ -5,18 +5,18 @@ use std::time::Duration;
 use postrider_domain::{FindingClass, TokenRefusal};
 
 /// A token is not used in its last minutes: it has to outlive the call it is sent with, and clocks differ.
-const MARGIN_MAX: Duration = Duration::from_secs(5 * 60);
+const MARGIN_MAX: Duration = Duration::from_mins(5);
 /// Of a short life the margin is this part.
 const MARGIN_PART: u32 = 10;
 /// No token is believed to live longer. Entra's live about an hour.
-const TOKEN_LIFE_MAX: Duration = Duration::from_secs(24 * 3600);
+const TOKEN_LIFE_MAX: Duration = Duration::from_hours(24);
 /// What only a change of settings or consent mends need not be asked for each mail.
-const SETTINGS_REFUSAL_KEPT: Duration = Duration::from_secs(60);
+const SETTINGS_REFUSAL_KEPT: Duration = Duration::from_mins(1);
 
 /// How long a token serves, from how long it lives.
 pub(crate) fn token_serves(life: Duration) -> Duration {
     let life = token_life(life);
-    life - (life / MARGIN_PART).min(MARGIN_MAX)
+    life.saturating_sub((life / MARGIN_PART).min(MARGIN_MAX))
 }
 
 pub(crate) fn token_life(life: Duration) -> Duration {
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_token_said_to_live_for_ever_serves_less_than_a_day() {
-        assert_eq!(token_serves(Duration::MAX), Duration::from_secs(24 * 3600 - 300));
+        assert_eq!(token_serves(Duration::MAX), Duration::from_mins(24 * 60 - 5));
     }
 
     #[test]

@@ -39,9 +39,9 @@ impl Envelope {
     }
 
     pub(super) fn seal(&self, place: Place<'_>, mut plaintext: Zeroizing<Vec<u8>>) -> Result<Vec<u8>, Cause> {
+        // The plaintext is overwritten where it lies: its buffer has room for the tag.
         let nonce = self
             .cipher()?
-            // The tag fits the capacity; the plaintext is overwritten where it lies.
             .seal_in_place_append_tag(Aad::from(place.bound()), &mut *plaintext)
             .map_err(|_| "the credential could not be sealed")?;
         let mut sealed = Vec::with_capacity(HEADER_LEN + plaintext.len());
@@ -66,12 +66,18 @@ impl Envelope {
     }
 
     fn cipher(&self) -> Result<RandomizedNonceKey, Cause> {
-        RandomizedNonceKey::new(&AES_256_GCM_SIV, self.key.as_slice()).map_err(|_| "the cipher is not to be had".into())
+        RandomizedNonceKey::new(&AES_256_GCM_SIV, self.key.as_slice())
+            .map_err(|_| "the cipher is not to be had".into())
     }
 }
 
 impl Place<'_> {
     fn bound(self) -> Vec<u8> {
-        framed(&[&[FORMAT], b"credential", self.reseller.as_str().as_bytes(), self.version.as_str().as_bytes()])
+        framed(&[
+            &[FORMAT],
+            b"credential",
+            self.reseller.as_str().as_bytes(),
+            self.version.as_str().as_bytes(),
+        ])
     }
 }

@@ -34,7 +34,8 @@ pub trait SealedRecords: Send + Sync {
         now: Timestamp,
     ) -> Result<(), Cause>;
 
-    async fn get(&self, reseller: &ResellerId, version: &CredentialVersion) -> Result<Option<Vec<u8>>, Cause>;
+    async fn get(&self, reseller: &ResellerId, version: &CredentialVersion)
+    -> Result<Option<Vec<u8>>, Cause>;
 
     /// Deletes all of a reseller's records but the one to keep.
     async fn prune(&self, reseller: &ResellerId, keep: Option<&CredentialVersion>) -> Result<(), Cause>;
@@ -96,7 +97,10 @@ impl CredentialStore for SealedCredentialStore {
         self.envelope
             .open(Place { reseller, version }, sealed)
             .and_then(|plaintext| plaintext::read(&plaintext))
-            .ok_or_else(|| CredentialStoreError::Damaged { reseller: reseller.clone(), version: version.clone() })
+            .ok_or_else(|| CredentialStoreError::Damaged {
+                reseller: reseller.clone(),
+                version: version.clone(),
+            })
     }
 
     async fn prune(

@@ -35,7 +35,11 @@ impl SealedRecords for Shelf {
         Ok(())
     }
 
-    async fn get(&self, reseller: &ResellerId, version: &CredentialVersion) -> Result<Option<Vec<u8>>, Cause> {
+    async fn get(
+        &self,
+        reseller: &ResellerId,
+        version: &CredentialVersion,
+    ) -> Result<Option<Vec<u8>>, Cause> {
         Ok(self.0.lock().unwrap().get(&place(reseller, version)).cloned())
     }
 
@@ -53,7 +57,13 @@ struct Away;
 
 #[async_trait]
 impl SealedRecords for Away {
-    async fn put(&self, _: &ResellerId, _: &CredentialVersion, _: Vec<u8>, _: Timestamp) -> Result<(), Cause> {
+    async fn put(
+        &self,
+        _: &ResellerId,
+        _: &CredentialVersion,
+        _: Vec<u8>,
+        _: Timestamp,
+    ) -> Result<(), Cause> {
         Err("the disk is gone".into())
     }
 
@@ -217,7 +227,11 @@ async fn the_secret_shows_nowhere_outside_the_envelope() {
     let damaged = given.store.get(&acme, &info.version).await.unwrap_err();
     let away = SealedCredentialStore::new(Arc::new(Away), &LocalKey::of_bytes([1; 32]));
     let unavailable = away.put(&acme, &secret(), NOW).await.unwrap_err();
-    let shown = format!("{:?} {:?} {info:?} {damaged} {damaged:?} {unavailable} {unavailable:?}", given.store, secret());
+    let shown = format!(
+        "{:?} {:?} {info:?} {damaged} {damaged:?} {unavailable} {unavailable:?}",
+        given.store,
+        secret()
+    );
     assert!(!shown.contains(SECRET) && !shown.contains(&base64), "{shown}");
 }
 
@@ -256,15 +270,8 @@ async fn a_record_of_the_first_release_still_opens() {
     assert_eq!((value.expose_secret(), expire_time), (SECRET, Some(NOW)));
 }
 
-const FIRST_RELEASE: &str = "";
-
-#[test]
-fn zz_print() {
-    let v = CredentialVersion::of_store("00000000000000000000000000000001");
-    let r = reseller("acme");
-    let e = super::envelope::Envelope::new(&LocalKey::of_bytes([1; 32]));
-    let s = e
-        .seal(super::envelope::Place { reseller: &r, version: &v }, super::plaintext::write(&secret()).unwrap())
-        .unwrap();
-    println!("SEALED {}", data_encoding::HEXLOWER.encode(&s));
-}
+const FIRST_RELEASE: &str = "\
+    01920060fa21a41b592ff509ed1e313a61bfcf1c76a1b8f4f151417012771ad2db917ebcd474eab1a31dcd7da418e9eb\
+    94e1907ccfb5e99047fea0f21576cb44c363d2ed2365cf697bf812eb19ef6835b7522022e7b818bf8151a4f9e9995043\
+    f2a30d3a46880209a3d9bc4638806dd1b2afc9bea2401a1ecd493c1e9f6344aeeb6ae19bba4ebf8a76c23785fca8b979\
+    b84d2a56d7cb00b5a69f5458346c2937";

@@ -33,7 +33,8 @@ pub(super) fn build(email: &Email, settings: &SettingsValues, message_id: &str, 
         }
     }
     let id = message_id.trim_start_matches('<').trim_end_matches('>');
-    builder = builder.header("Subject", subject(&email.subject)).date(Date::new(date.as_second())).message_id(id);
+    builder =
+        builder.header("Subject", subject(&email.subject)).date(Date::new(date.as_second())).message_id(id);
     match email.importance {
         Importance::Normal => {}
         Importance::Low => builder = builder.header("Importance", Raw::new("low")),
@@ -48,7 +49,10 @@ pub(super) fn build(email: &Email, settings: &SettingsValues, message_id: &str, 
 }
 
 fn address(address: &Address) -> AddressHeader<'_> {
-    AddressHeader::new_address(address.display_name.as_ref().map(HeaderText::as_str), address.address.as_str())
+    AddressHeader::new_address(
+        address.display_name.as_ref().map(HeaderText::as_str),
+        address.address.as_str(),
+    )
 }
 
 /// Encoded also where it looks encoded or begins with a blank: what is read is what was written.
@@ -94,7 +98,12 @@ fn content<'a>(email: &'a Email, boundaries: &Boundaries) -> MimePart<'a> {
     let html = email.html.as_deref().map(|html| {
         let mut parts = vec![text("text/html", html)];
         parts.extend(inline.into_iter().map(|file| attachment(file, "inline")));
-        multipart(ContentType::new("multipart/related").attribute("type", "text/html"), parts, boundaries, "r")
+        multipart(
+            ContentType::new("multipart/related").attribute("type", "text/html"),
+            parts,
+            boundaries,
+            "r",
+        )
     });
     let text = email.text.as_deref().map(|plain| text("text/plain", plain));
     let bodies = text.into_iter().chain(html).collect();

@@ -21,7 +21,12 @@ pub struct Payload {
 
 impl Payload {
     /// `internet_message_id` with its `< >`, and `date`, are carried by MIME only.
-    pub fn build(email: &Email, settings: &SettingsValues, internet_message_id: &str, date: Timestamp) -> Self {
+    pub fn build(
+        email: &Email,
+        settings: &SettingsValues,
+        internet_message_id: &str,
+        date: Timestamp,
+    ) -> Self {
         let form = email.form(settings);
         let body = match form {
             PayloadForm::Mime => {
@@ -58,7 +63,10 @@ impl Payload {
 
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Payload").field("form", &self.form).field("bytes", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Payload")
+            .field("form", &self.form)
+            .field("bytes", &self.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,3 +74,6 @@ impl fmt::Debug for Payload {
 pub fn internet_message_id(message: MessageId, mailbox: &EmailAddress) -> String {
     format!("<{message}@{}>", mailbox.domain())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,21 +3,25 @@
 //! The file is written before the store is told. A crash between the two leaves a file whose key nobody knows, and the
 //! next start writes another over it; the other order could leave a store that has a key nobody holds.
 
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use postrider_credential_store::KeyedHash;
+use postrider_credential_store::{KeyedHash, PrivateFileError, write_private_file};
 use postrider_domain::Clock;
 use postrider_store::{AccessKey, AccessStore, Scope, StoreError};
 use secrecy::ExposeSecret;
 
 use super::key::{Minted, NoRandomness};
-use crate::data_dir::{DataDirError, write_whole};
+use crate::status::with_sources;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AdminKeyError {
-    #[error("the first access key cannot be written: {0}")]
-    File(#[from] DataDirError),
-    #[error("the first access key cannot be stored: {0}")]
+    #[error("the first access key is not written: {}", with_sources(.0))]
+    File(#[from] PrivateFileError),
+    #[error("the first access key is not written: cannot replace {path}: {cause}", path = path.display())]
+    Stale { path: PathBuf, cause: io::Error },
+    #[error("the first access key is not stored: {0}")]
     Store(#[from] StoreError),
     #[error(transparent)]
     Chance(#[from] NoRandomness),
@@ -34,7 +38,8 @@ pub async fn make_admin_key(
         return Ok(false);
     }
     let Minted { id, hash, text } = Minted::fresh(pepper)?;
-    write_whole(file, format!("{}\n", text.expose_secret()).as_bytes())?;
+    remove_stale(file)?;
+    write_private_file(file, format!("{}\n", text.expose_secret()).as_bytes())?;
     let key = AccessKey {
         id,
         name: "admin".to_owned(),
@@ -48,4 +53,13 @@ pub async fn make_admin_key(
     };
     store.create_key(key).await?;
     Ok(true)
+}
+
+fn remove_stale(file: &Path) -> Result<(), AdminKeyError> {
+    match fs::remove_file(file) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+            Err(AdminKeyError::Stale { path: file.to_owned(), cause })
+        }
+        _ => Ok(()),
+    }
 }

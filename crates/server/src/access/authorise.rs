@@ -1,10 +1,11 @@
 //! Whether a caller may make a call, before anything in the request is validated.
 
-use super::{Caller, Reach, Rule, rule};
+use super::Caller;
+use super::scopes::{Reach, Rule, rule};
 use crate::status::Refusal;
 
-/// The reseller as the request names it, not yet looked at.
-#[derive(Debug, Clone, Copy)]
+/// For which reseller a request is, as it says so itself, not yet looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResellerClaim<'a> {
     One(&'a str),
     /// Empty: all.
@@ -33,7 +34,7 @@ fn reaches(caller: &Caller, reach: Reach, claim: ResellerClaim<'_>) -> bool {
             caller.resellers().is_none() || (!names.is_empty() && names.iter().all(|name| owns(name)))
         }
         (Reach::Mine, ResellerClaim::Mine) => true,
-        // Why: a handler that asks for another reach than the table's would pass by the table.
+        // Why: a handler that claims another reach than the table's would pass by the table.
         _ => false,
     }
 }

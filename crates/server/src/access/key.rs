@@ -4,11 +4,11 @@
 //! 40 bits of SHA-256 over what stands before it, so that a scanner of leaked text can tell a key from noise, and a
 //! mistyped key is refused without asking the database.
 
-use aws_lc_rs::{constant_time, digest, rand};
+use aws_lc_rs::{digest, rand};
 use data_encoding::BASE32_NOPAD;
 use postrider_credential_store::KeyedHash;
 use postrider_store::{KeyHash, KeyId};
-use secrecy::{ExposeSecret, SecretBox, SecretString};
+use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox, SecretString};
 
 const PREFIX: &str = "pr_";
 const SCHEME: &str = "bearer ";
@@ -38,7 +38,7 @@ pub struct Minted {
 pub struct NoRandomness;
 
 impl Minted {
-    pub fn fresh(pepper: &KeyedHash) -> Result<Self, NoRandomness> {
+    pub(super) fn fresh(pepper: &KeyedHash) -> Result<Self, NoRandomness> {
         let mut id = [0; ID_BYTES];
         let mut secret = SecretBox::new(Box::new([0; SECRET_BYTES]));
         rand::fill(&mut id).map_err(|_| NoRandomness)?;
@@ -52,20 +52,20 @@ impl Minted {
 
 /// A well-formed key that a caller showed; whether it is one of ours is not known yet.
 #[derive(Debug)]
-pub struct PresentedKey {
-    pub id: KeyId,
+pub(super) struct PresentedKey {
+    pub(super) id: KeyId,
     secret: SecretBox<[u8; SECRET_BYTES]>,
 }
 
 impl PresentedKey {
     /// From `Bearer pr_…`; the scheme may be spelled in any case.
-    pub fn of_authorization(value: &[u8]) -> Option<Self> {
+    pub(super) fn of_authorization(value: &[u8]) -> Option<Self> {
         let value = std::str::from_utf8(value).ok()?;
         let (scheme, key) = value.split_at_checked(SCHEME.len())?;
         if scheme.eq_ignore_ascii_case(SCHEME) { Self::parse(key.trim_ascii()) } else { None }
     }
 
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (body, check) = text.split_at_checked(text.len().checked_sub(CHECKSUM_CHARS)?)?;
         let (id, secret) = body.strip_prefix(PREFIX)?.split_once('_')?;
         if id.len() != ID_CHARS || secret.len() != SECRET_CHARS || check != checksum(body) {
@@ -83,14 +83,13 @@ impl PresentedKey {
 
     /// Whether this is the secret of the stored hash. Without one the work is the same, and the answer no.
     pub(super) fn matches(&self, stored: Option<KeyHash>, pepper: &KeyedHash) -> bool {
-        let presented = hash(pepper, &self.secret);
-        let equal = constant_time::verify_slices_are_equal(&presented.0, &stored.unwrap_or(KeyHash([0; 32])).0);
-        equal.is_ok() & stored.is_some()
+        let equal = pepper.verify(&[self.secret.expose_secret()], &stored.unwrap_or(KeyHash([0; 32])).0);
+        equal & stored.is_some()
     }
 }
 
 fn hash(pepper: &KeyedHash, secret: &SecretBox<[u8; SECRET_BYTES]>) -> KeyHash {
-    KeyHash(pepper.of(secret.expose_secret()))
+    KeyHash(pepper.hash(&[secret.expose_secret()]))
 }
 
 fn checksum(body: &str) -> String {

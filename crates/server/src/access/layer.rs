@@ -13,7 +13,8 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
 
 use super::authorise::has_scope;
-use super::{Access, Caller, rule};
+use super::scopes::rule;
+use super::{Access, Caller};
 use crate::status::{CallId, Refusal};
 
 const HEALTH: &str = "/grpc.health.v1.Health/";

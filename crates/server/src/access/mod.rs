@@ -28,11 +28,11 @@ use postrider_store::{AccessKey, AccessStore, KeyId, Scope};
 
 pub use admin_key::{AdminKeyError, make_admin_key};
 pub use authorise::{ResellerClaim, authorise};
-pub use key::{Minted, PresentedKey};
+pub use key::Minted;
 pub use layer::AccessLayer;
-pub use scopes::{Reach, Rule, rule};
 
 use crate::status::Refusal;
+use key::PresentedKey;
 use known::KnownKeys;
 
 /// Who is calling, in the extensions of every request that got past the door but those to health and reflection.
@@ -57,40 +57,37 @@ impl Caller {
         (!self.key.resellers.is_empty()).then_some(self.key.resellers.as_slice())
     }
 
-    pub fn may_reach(&self, reseller: &ResellerId) -> bool {
-        self.resellers().is_none_or(|own| own.contains(reseller))
-    }
-
     pub fn source_address(&self) -> Option<IpAddr> {
         self.source_address
     }
 }
 
-/// Tells who shows a key. One for the whole server.
+/// Makes keys, and tells who shows one. One for the whole server.
 pub struct Access {
     store: Arc<dyn AccessStore>,
-    hash: KeyedHash,
+    /// Not in the database: whoever has that alone can try no secret.
+    pepper: KeyedHash,
     clock: Arc<dyn Clock>,
     known: KnownKeys,
 }
 
 impl Access {
-    pub fn new(store: Arc<dyn AccessStore>, hash: KeyedHash, clock: Arc<dyn Clock>) -> Self {
-        Self { store, hash, clock, known: KnownKeys::default() }
+    pub fn new(store: Arc<dyn AccessStore>, pepper: KeyedHash, clock: Arc<dyn Clock>) -> Self {
+        Self { store, pepper, clock, known: KnownKeys::default() }
     }
 
     /// A fresh key, whose secret exists nowhere else.
     pub fn mint(&self) -> Result<Minted, Refusal> {
-        Minted::fresh(&self.hash).map_err(Refusal::internal)
+        Minted::fresh(&self.pepper).map_err(Refusal::internal)
     }
 
-    /// To be called after a key was revoked, so that it is refused from now on.
+    /// To be called once a key was revoked, so that it is refused from then on.
     pub fn forget(&self, id: &KeyId) {
         self.known.forget(id);
     }
 
     /// Who shows the value of the `authorization` header.
-    pub async fn authenticate(
+    pub(crate) async fn authenticate(
         &self,
         authorization: &[u8],
         source_address: Option<IpAddr>,
@@ -101,9 +98,8 @@ impl Access {
             Some(key) => Some(key),
             None => self.store.find_key(&presented.id).await?.map(Arc::new),
         };
-        // Why: an unknown id costs what a known one does, so that time does not tell which ids there are.
-        let stored = found.as_deref().map(|key| key.hash);
-        let fits = presented.matches(stored, &self.hash);
+        // Why before the look at the rest: an unknown id costs what a known one does, so that time tells nothing.
+        let fits = presented.matches(found.as_deref().map(|key| key.hash), &self.pepper);
         let key = found.filter(|key| fits && is_live(key, now)).ok_or(Refusal::Unauthenticated)?;
         if self.known.keep(&key, now) {
             self.touch(key.id.clone(), now);
@@ -127,4 +123,4 @@ fn is_live(key: &AccessKey, now: Timestamp) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

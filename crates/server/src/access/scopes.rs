@@ -6,7 +6,7 @@ use postrider_store::Scope::{self, Admin, Read, Send, Settings, Test};
 
 /// How a request tells for which reseller it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub(super) enum Reach {
     /// It names one.
     One,
     /// It names one, or by an empty name all that the caller may reach.
@@ -18,16 +18,16 @@ pub enum Reach {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub struct Rule {
+pub(super) struct Rule {
     /// As it stands on the wire: `/postrider.v1.MailService/SendMail`.
-    pub rpc: &'static str,
+    pub(super) rpc: &'static str,
     /// Any of them is enough, and so is `admin`.
-    pub scopes: &'static [Scope],
-    pub reach: Reach,
+    pub(super) scopes: &'static [Scope],
+    pub(super) reach: Reach,
 }
 
 /// The rule of an RPC by its path.
-pub fn rule(rpc: &str) -> Option<&'static Rule> {
+pub(super) fn rule(rpc: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.rpc == rpc)
 }
 

@@ -15,7 +15,7 @@ pub struct Lease {
 
 /// A holder trusts its lease less a margin of a second, so a shorter one would leave it no time to work.
 const DURATION_MIN: Duration = Duration::from_secs(2);
-const DURATION_MAX: Duration = Duration::from_secs(300);
+const DURATION_MAX: Duration = Duration::from_mins(5);
 
 impl Lease {
     pub(super) fn check(self) -> Result<(), Fault> {

@@ -25,7 +25,7 @@ pub struct Microsoft {
 
 /// A call shorter than this leaves most answers unheard, each a doubt; a longer one blocks a mailbox's turn.
 const CALL_TIMEOUT_MIN: Duration = Duration::from_secs(1);
-const CALL_TIMEOUT_MAX: Duration = Duration::from_secs(300);
+const CALL_TIMEOUT_MAX: Duration = Duration::from_mins(5);
 
 impl Microsoft {
     pub(super) fn check(&self) -> Result<(), Fault> {

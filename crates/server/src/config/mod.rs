@@ -96,12 +96,12 @@ struct Fault {
 
 impl Config {
     pub fn load(sources: Sources) -> Result<Self, ConfigError> {
-        let data_dir = data_dir(&sources);
-        let layers = layers::Layers::read(sources.file.as_deref(), &sources.environment, &sources.overrides)?;
+        let Sources { file, environment, overrides, data_dir, sandbox } = sources;
+        let layers = layers::Layers::read(file.as_deref(), &environment, &overrides)?;
         let sections: Sections = layers.deserialize()?;
         sections.check().map_err(|fault| layers.blame(fault.key, fault.problem))?;
         let Sections { listen, storage, credentials, microsoft, pace, lease, limits, log } = sections;
-        let sandbox = sources.sandbox;
+        let data_dir = data_dir.unwrap_or_else(|| default_data_dir(&environment, sandbox));
         Ok(Self { data_dir, sandbox, listen, storage, credentials, microsoft, pace, lease, limits, log })
     }
 }
@@ -116,14 +116,10 @@ impl Sections {
     }
 }
 
-fn data_dir(sources: &Sources) -> PathBuf {
-    let named = || sources.environment.iter().find(|(name, _)| name == DATA_DIR_VARIABLE);
-    let default = if sources.sandbox { DATA_DIR_SANDBOX } else { DATA_DIR };
-    sources
-        .data_dir
-        .clone()
-        .or_else(|| named().filter(|(_, path)| !path.is_empty()).map(|(_, path)| PathBuf::from(path)))
-        .unwrap_or_else(|| PathBuf::from(default))
+fn default_data_dir(environment: &[(String, String)], sandbox: bool) -> PathBuf {
+    let named = environment.iter().find(|(name, path)| name == DATA_DIR_VARIABLE && !path.is_empty());
+    let default = if sandbox { DATA_DIR_SANDBOX } else { DATA_DIR };
+    PathBuf::from(named.map_or(default, |(_, path)| path))
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ fn from_file(text: &str) -> Result<Config, ConfigError> {
 }
 
 fn sentence(loaded: Result<Config, ConfigError>) -> String {
-    loaded.map(|_| String::new()).unwrap_or_else(|error| error.to_string())
+    loaded.map_or_else(|error| error.to_string(), |_| String::new())
 }
 
 #[test]

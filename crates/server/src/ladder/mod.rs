@@ -13,9 +13,9 @@ mod shape;
 use std::sync::Arc;
 
 use postrider_domain::{
-    AccessToken, Credential, EmailAddress, Finding, FindingCode, MessageId, ResellerId, SettingsDraft, SettingsValues,
+    AccessToken, Credential, EmailAddress, Finding, FindingCode, ResellerId, SettingsDraft,
 };
-use postrider_microsoft::TokenRoles;
+use postrider_microsoft::roles;
 use tokio::time::Instant;
 
 pub(crate) use report::{Report, Step, StepResult, StepStatus};
@@ -65,21 +65,17 @@ pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusa
 
 /// What the token says of what it may do. Advice, never a verdict.
 fn permission(token: &AccessToken) -> Vec<Finding> {
-    let roles = TokenRoles::of(token);
-    let finding = match &roles {
-        TokenRoles::Unknown => return Vec::new(),
-        TokenRoles::Delegated => Finding::new(FindingCode::DelegatedNotApplication),
-        TokenRoles::Application(roles) if roles.is_empty() => Finding::new(FindingCode::ConsentMissing),
-        TokenRoles::Application(roles) if roles.iter().any(|role| role == "Mail.Send") => return Vec::new(),
-        TokenRoles::Application(roles) => {
-            Finding::new(FindingCode::MailSendMissing).with("roles", roles.join(" "))
-        }
+    let told = roles(token);
+    if !told.is_known || told.has("Mail.Send") {
+        return Vec::new();
+    }
+    let code = if told.is_delegated {
+        FindingCode::DelegatedNotApplication
+    } else if told.roles.is_empty() {
+        FindingCode::ConsentMissing
+    } else {
+        FindingCode::MailSendMissing
     };
-    vec![finding]
+    vec![Finding::new(code).with("roles", told.roles.join(" "))]
 }
 
-/// What SHAPE gives to the steps after it.
-type Values = SettingsValues;
-
-/// The id of a test mail, if one was made.
-pub(crate) type TestMessage = MessageId;

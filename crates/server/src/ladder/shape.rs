@@ -2,11 +2,11 @@
 
 use postrider_domain::{ClientId, DirectoryId, EmailAddress, Finding, FindingCode, SettingsValues};
 
-use super::{Trial, Values};
+use super::Trial;
 use crate::app::App;
 
 /// All that is wrong at once, each as the finding of its value.
-pub(super) fn look(trial: &Trial, app: &App) -> Result<(Values, Vec<Finding>), Vec<Finding>> {
+pub(super) fn look(trial: &Trial, app: &App) -> Result<(SettingsValues, Vec<Finding>), Vec<Finding>> {
     let draft = &trial.draft;
     let mut findings = Vec::new();
     let mut note = |code: FindingCode, field: &str, error: Option<String>| {

@@ -8,13 +8,12 @@ use tonic::{Request, Response, Status};
 
 use super::keys;
 use crate::app::App;
-use crate::call::call;
-use crate::status::later;
+use crate::call::{call, later};
 
-pub(crate) struct Access(pub Arc<App>);
+pub(crate) struct AccessRpcs(pub Arc<App>);
 
 #[tonic::async_trait]
-impl AccessService for Access {
+impl AccessService for AccessRpcs {
     async fn create_key(
         &self,
         request: Request<v1::CreateKeyRequest>,

@@ -1,34 +1,36 @@
-//! Which reseller a request is about, before anything else of it is looked at.
+//! For which reseller each request is. How far a caller reaches is told by the table in `access/scopes.rs`.
 
 use postrider_proto::v1;
 
+use crate::access::ResellerClaim;
 use crate::call::Claims;
 
-macro_rules! names_reseller {
+macro_rules! names_one {
     ($($request:ident),+ $(,)?) => {$(
         impl Claims for v1::$request {
-            fn reseller(&self) -> Option<&str> {
-                Some(&self.reseller)
+            fn claim(&self) -> ResellerClaim<'_> {
+                ResellerClaim::One(&self.reseller)
             }
         }
     )+};
 }
 
-macro_rules! names_none {
+macro_rules! answers_the_callers_own {
     ($($request:ident),+ $(,)?) => {$(
         impl Claims for v1::$request {
-            fn reseller(&self) -> Option<&str> {
-                None
+            fn claim(&self) -> ResellerClaim<'_> {
+                ResellerClaim::Mine
             }
         }
     )+};
 }
 
-names_reseller!(
+names_one!(
     SendMailRequest,
     BatchSendMailRequest,
     GetMessageRequest,
     ListMessagesRequest,
+    WatchMessagesRequest,
     CancelMessageRequest,
     RetryMessageRequest,
     RetryMessagesRequest,
@@ -37,20 +39,18 @@ names_reseller!(
     TestSettingsRequest,
     PauseSendingRequest,
     ResumeSendingRequest,
-);
-// What these answer is cut to what the caller may see: keys and lists by the handler. A watch and the audit log name a
-// reseller or all; they come with their implementation.
-names_none!(
-    WatchMessagesRequest,
-    ListSettingsRequest,
-    CreateKeyRequest,
-    ListKeysRequest,
-    RevokeKeyRequest,
     ListAuditEventsRequest,
 );
+answers_the_callers_own!(ListSettingsRequest, ListKeysRequest, RevokeKeyRequest);
 
 impl Claims for v1::PutSettingsRequest {
-    fn reseller(&self) -> Option<&str> {
-        Some(self.settings.as_ref().map_or("", |settings| &settings.reseller))
+    fn claim(&self) -> ResellerClaim<'_> {
+        ResellerClaim::One(self.settings.as_ref().map_or("", |settings| &settings.reseller))
+    }
+}
+
+impl Claims for v1::CreateKeyRequest {
+    fn claim(&self) -> ResellerClaim<'_> {
+        ResellerClaim::Each(&self.resellers)
     }
 }

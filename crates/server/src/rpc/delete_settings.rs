@@ -24,12 +24,12 @@ pub(super) async fn delete_settings(
     let now = app.clock.now();
     match app.store.delete_settings(&reseller, etag.as_ref(), request.cancel_unfinished, now).await? {
         Deleted::Done => {}
-        Deleted::Missing => return Err(Refusal::SettingsMissing),
+        Deleted::Missing => return Err(Refusal::SettingsMissing(reseller)),
         Deleted::EtagMismatch => return Err(Refusal::EtagMismatch),
-        Deleted::Unfinished(count) => return Err(Refusal::MessagesUnfinished { count, in_flight: false }),
-        Deleted::InFlight(count) => return Err(Refusal::MessagesUnfinished { count, in_flight: true }),
+        Deleted::Unfinished(_) => return Err(Refusal::MessagesUnfinished),
+        Deleted::InFlight(count) => return Err(Refusal::MessagesInFlight(count)),
     }
-    app.tokens.forget_reseller(&reseller).await;
+    app.tokens.forget_reseller(&reseller);
     app.waits.lane_changed(&reseller);
     app.credentials.prune(&reseller, None).await?;
     Ok(v1::DeleteSettingsResponse {})

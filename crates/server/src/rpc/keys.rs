@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use postrider_domain::{HeaderText, ResellerId, Violations};
 use postrider_proto::v1;
 use postrider_store::{AccessKey, KeyId, Scope};
+use secrecy::ExposeSecret as _;
 
-use crate::access::{Caller, NewKey};
+use crate::access::{Caller, Minted};
 use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::{from_proto, to_proto};
@@ -21,21 +23,15 @@ pub(super) async fn create_key(
     app: Arc<App>,
     call: Authorised<v1::CreateKeyRequest>,
 ) -> Result<v1::CreateKeyResponse, Refusal> {
-    let Authorised { request, caller, .. } = call;
-    check_bound(&caller, &request.resellers)?;
-    let new = new_key(request, app.clock.now())?;
-    let (key, secret) = app.keys.create(app.store.as_ref(), new, app.clock.now()).await?;
+    let now = app.clock.now();
+    let minted = app.access.mint()?;
+    let key = new_key(call.request, &minted, now)?;
+    app.store.create_key(key.clone()).await?;
+    let secret = minted.text.expose_secret().to_owned();
     Ok(v1::CreateKeyResponse { key: Some(to_proto::access_key(key)), secret })
 }
 
-/// Before anything else of the request: what a bound caller may not name is denied, whatever it is.
-fn check_bound(caller: &Caller, asked: &[String]) -> Result<(), Refusal> {
-    let Some(own) = caller.resellers() else { return Ok(()) };
-    let within = !asked.is_empty() && asked.iter().all(|name| own.iter().any(|reseller| reseller.as_str() == name));
-    if within { Ok(()) } else { Err(Refusal::AccessDenied) }
-}
-
-fn new_key(request: v1::CreateKeyRequest, now: jiff::Timestamp) -> Result<NewKey, Violations> {
+fn new_key(request: v1::CreateKeyRequest, minted: &Minted, now: Timestamp) -> Result<AccessKey, Violations> {
     let mut violations = Violations::default();
     let v = &mut violations;
     let name = v.check("name", HeaderText::parse(&request.name, NAME_CHARS_MAX));
@@ -58,7 +54,17 @@ fn new_key(request: v1::CreateKeyRequest, now: jiff::Timestamp) -> Result<NewKey
     if expire_time.is_some_and(|time| time <= now) {
         v.push("expire_time", "must be in the future");
     }
-    let key = name.map(|name| NewKey { name: name.as_str().to_owned(), scopes, resellers, expire_time });
+    let key = name.map(|name| AccessKey {
+        id: minted.id.clone(),
+        name: name.as_str().to_owned(),
+        hash: minted.hash,
+        scopes,
+        resellers,
+        create_time: now,
+        expire_time,
+        last_use_time: None,
+        revoke_time: None,
+    });
     violations.into_result(key)
 }
 
@@ -98,6 +104,7 @@ pub(super) async fn revoke_key(
     let key = app.store.find_key(&id).await?.filter(|key| may_see(&call.caller, key));
     let key = key.ok_or(Refusal::KeyNotFound)?;
     app.store.revoke_key(&key.id, app.clock.now()).await?;
+    app.access.forget(&key.id);
     Ok(v1::RevokeKeyResponse {})
 }
 

@@ -9,8 +9,7 @@ use tonic::{Request, Response, Status};
 
 use super::{get_message, list_messages, send_mail};
 use crate::app::App;
-use crate::call::call;
-use crate::status::later;
+use crate::call::{call, later};
 
 pub(crate) struct Mail(pub Arc<App>);
 

@@ -14,6 +14,7 @@ mod send_mail;
 mod settings_service;
 mod test_settings;
 
-pub(crate) use access_service::Access;
+pub(crate) use access_service::AccessRpcs;
 pub(crate) use mail_service::Mail;
+pub(crate) use put_settings::known_at_once;
 pub(crate) use settings_service::SettingsRpcs;

@@ -14,7 +14,7 @@ use postrider_store::{NewSettings, Put};
 
 use crate::app::App;
 use crate::call::Authorised;
-use crate::convert::{CredentialInput, from_proto, settings_draft, to_proto};
+use crate::convert::{CredentialInput, settings_draft, to_proto};
 use crate::status::Refusal;
 
 /// From when on an expiry is worth a word.
@@ -85,7 +85,7 @@ async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
     if let Err(error) = app.credentials.prune(&reseller, Some(&version)).await {
         tracing::warn!(%reseller, %error, "older credentials are left for the next put to prune");
     }
-    app.tokens.forget_reseller(&reseller).await;
+    app.tokens.forget_reseller(&reseller);
     app.wakeup.wake(&reseller);
     app.waits.lane_changed(&reseller);
     let usage = app.store.usage(&reseller, app.clock.now()).await?;
@@ -93,7 +93,7 @@ async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
 }
 
 /// What can be told of a credential without asking Entra.
-pub(super) fn known_at_once(credential: &Credential, now: Timestamp) -> Option<Finding> {
+pub(crate) fn known_at_once(credential: &Credential, now: Timestamp) -> Option<Finding> {
     if credential.is_secret_id() {
         return Some(Finding::new(FindingCode::SecretIsId));
     }

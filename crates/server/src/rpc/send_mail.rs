@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postrider_domain::{Message, MessageId, MessageState, ResellerId, Settings, limits};
 use postrider_proto::v1;
-use postrider_store::{Accepted, NewMessage, StoreError};
+use postrider_store::{Accepted, NewMessage};
 use tokio::time::Instant;
 
 use crate::accept::{body_of, check_against, content_hash, new_message};
@@ -33,7 +33,8 @@ pub(super) async fn send_mail(
     let accepted = match before {
         Some(accepted) => accepted,
         None => {
-            let settings = app.store.get_settings(&mail.reseller).await?.ok_or(Refusal::SettingsMissing)?;
+            let settings = app.store.get_settings(&mail.reseller).await?;
+            let settings = settings.ok_or_else(|| Refusal::SettingsMissing(mail.reseller.clone()))?;
             check_against(&mail.email, body.len(), &settings.values)?;
             let message = new_message(&app, &mail, body, hash, &settings);
             if mail.validate_only {
@@ -46,7 +47,7 @@ pub(super) async fn send_mail(
         Accepted::New(message) => (*message, false),
         Accepted::Replayed(message) => (*message, true),
         Accepted::RequestIdReused => return Err(Refusal::RequestIdReused),
-        Accepted::SettingsMissing => return Err(Refusal::SettingsMissing),
+        Accepted::SettingsMissing => return Err(Refusal::SettingsMissing(mail.reseller)),
     };
     let message = if mail.wait_for_sent && !mail.validate_only {
         wait_for_sent(&app, &mail, message, deadline).await?
@@ -63,11 +64,7 @@ async fn accept(app: &App, message: NewMessage) -> Result<Accepted, Refusal> {
             app.wakeup.wake(&reseller);
             Ok(accepted)
         }
-        Err(error @ StoreError::CommitUnknown { .. }) => {
-            tracing::error!(%reseller, message_id = %id, %error, "a commit's outcome is not known");
-            Err(Refusal::CommitUnknown { message_id: Some(id) })
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(Refusal::of_accept(error, id)),
     }
 }
 

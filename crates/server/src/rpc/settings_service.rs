@@ -8,8 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::{delete_settings, get_settings, list_settings, put_settings, test_settings};
 use crate::app::App;
-use crate::call::call;
-use crate::status::later;
+use crate::call::{call, later};
 
 pub(crate) struct SettingsRpcs(pub Arc<App>);
 

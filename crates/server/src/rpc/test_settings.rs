@@ -36,7 +36,7 @@ pub(super) async fn test_settings(
     let saved = app.store.get_settings(&reseller).await?;
     let (draft, credential, etag) = trial_of(&app, &reseller, saved, candidate).await?;
     let elsewhere = recipient.as_ref().is_some_and(|to| !draft.sender_mailbox.eq_ignore_ascii_case(to.as_str()));
-    if elsewhere && !caller.allows(Scope::Send) {
+    if elsewhere && !caller.has(Scope::Send) {
         return Err(Refusal::AccessDenied);
     }
     let token_only = level == Some(v1::TestLevel::Token);
@@ -44,7 +44,7 @@ pub(super) async fn test_settings(
     let report = climb(&app, trial).await?;
     if let Some(etag) = etag.filter(|_| report.sent()) {
         app.store.settings_work(&reseller, &etag, app.clock.now()).await?;
-        app.tokens.forget_reseller(&reseller).await;
+        app.tokens.forget_reseller(&reseller);
         app.wakeup.wake(&reseller);
         app.waits.lane_changed(&reseller);
     }

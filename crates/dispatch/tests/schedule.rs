@@ -1,0 +1,100 @@
+//! When a message is tried again: the whole schedule, to be scanned by a reader.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use postrider_dispatch::{backoff, decide, probe_gap};
+use postrider_domain::{
+    Finding, FindingCode, Hold, InDoubtPolicy, MessageId, Outcome, Priority, Queued, Resolution, Verdict,
+};
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).expect("in range")
+}
+
+fn queued() -> Queued {
+    Queued {
+        id: MessageId::of_uuid(uuid::Uuid::from_u128(1)),
+        priority: Priority::Normal,
+        attempts: 1,
+        backoffs: 1,
+        in_doubt: false,
+        policy: InDoubtPolicy::AtLeastOnce,
+        expire_time: Timestamp::MAX,
+    }
+}
+
+fn seconds(until: Timestamp) -> String {
+    format!("in {} s", until.duration_since(now()).as_secs())
+}
+
+fn shown(resolution: &Resolution) -> String {
+    match resolution {
+        Resolution::End(state) => format!("ends {}", state.as_str()),
+        Resolution::Again { at, counts } => {
+            format!("again {}{}", seconds(*at), if *counts { "" } else { ", uncounted" })
+        }
+        Resolution::LaneWaits { until } => format!("lane waits, {}", seconds(*until)),
+        Resolution::LaneHeld(hold) => {
+            format!("lane held, probe {} is {}", hold.probes + 1, seconds(hold.probe_time))
+        }
+    }
+}
+
+#[test]
+fn gaps_grow_and_stop_growing() {
+    let gaps: Vec<_> = (0..9).map(|tries| backoff(tries).as_secs()).collect();
+    assert_eq!(gaps, [5, 15, 45, 135, 405, 1215, 3600, 3600, 3600]);
+    let probes: Vec<_> = (0..10).map(|probes| probe_gap(probes).as_secs()).collect();
+    assert_eq!(probes, [30, 60, 120, 240, 480, 960, 1920, 3840, 7200, 7200]);
+    assert_eq!(
+        (backoff(u32::MAX), probe_gap(u32::MAX)),
+        (Duration::from_hours(1), Duration::from_hours(2))
+    );
+}
+
+#[test]
+fn every_verdict_has_its_resolution() {
+    use FindingCode::{
+        DailyLimit, MicrosoftUnavailable, OutcomeUnknown, RecipientInvalid, SecretExpired, Throttled,
+    };
+    let of = |outcome, code| Verdict::of(outcome, Finding::new(code));
+    let asked = |verdict: Verdict, s| Verdict { retry_after: Some(Duration::from_secs(s)), ..verdict };
+    let hold = Hold { finding: Finding::new(SecretExpired), probe_time: now(), probes: 2 };
+    let once = Queued { policy: InDoubtPolicy::AtMostOnce, ..queued() };
+    let doubted = Queued { in_doubt: true, ..queued() };
+    let cases = [
+        ("202", Verdict::sent(None), queued(), None),
+        ("in doubt, at least once", of(Outcome::InDoubt, OutcomeUnknown), queued(), None),
+        ("in doubt, at most once", of(Outcome::InDoubt, OutcomeUnknown), once, None),
+        ("refused for its own fault", of(Outcome::Rejected, RecipientInvalid), queued(), None),
+        ("the same, after a doubt", of(Outcome::Rejected, RecipientInvalid), doubted, None),
+        ("settings", of(Outcome::Deferred, SecretExpired), queued(), None),
+        ("settings, third probe", of(Outcome::Deferred, SecretExpired), queued(), Some(&hold)),
+        ("limit", of(Outcome::Deferred, Throttled), queued(), None),
+        ("limit, asked for 2 s", asked(of(Outcome::Deferred, Throttled), 2), queued(), None),
+        ("limit, asked for 300 s", asked(of(Outcome::Deferred, Throttled), 300), queued(), None),
+        ("daily limit", of(Outcome::Deferred, DailyLimit), queued(), None),
+        ("outage", of(Outcome::Deferred, MicrosoftUnavailable), queued(), None),
+    ];
+    let table: Vec<_> = cases
+        .iter()
+        .map(|(name, verdict, queued, hold)| {
+            format!("{name}: {}", shown(&decide(verdict, queued, *hold, now())))
+        })
+        .collect();
+    insta::assert_snapshot!(table.join("\n"), @"
+    202: ends sent
+    in doubt, at least once: again in 15 s
+    in doubt, at most once: ends outcome_unknown
+    refused for its own fault: ends failed
+    the same, after a doubt: ends outcome_unknown
+    settings: lane held, probe 1 is in 30 s
+    settings, third probe: lane held, probe 4 is in 240 s
+    limit: lane waits, in 15 s
+    limit, asked for 2 s: lane waits, in 2 s
+    limit, asked for 300 s: lane waits, in 300 s
+    daily limit: lane waits, in 3600 s
+    outage: lane waits, in 15 s
+    ");
+}

@@ -1,0 +1,7 @@
+//! Entra and Graph as a caller of this crate meets them, over real sockets.
+
+#![expect(clippy::expect_used, reason = "a test's helper fails the test")]
+
+mod classify;
+mod support;
+mod wire;

@@ -1,0 +1,105 @@
+//! The outermost layer: gives each call its id, and answers what tonic refuses by itself in our own words.
+
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
+use http::{HeaderMap, Request, Response};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::{Layer, Service};
+
+use crate::status::{CallId, Refusal};
+
+/// Services of others, whose statuses are theirs.
+const EXEMPT: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
+/// What a status is made of on the wire.
+const STATUS_HEADERS: [&str; 3] = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
+
+#[derive(Clone, Copy)]
+pub struct DoorLayer {
+    /// The limit that a request too large for the transport is told.
+    message_bytes_max: usize,
+}
+
+impl DoorLayer {
+    pub fn new(message_bytes_max: usize) -> Self {
+        Self { message_bytes_max }
+    }
+
+    fn mend(self, call: CallId, headers: &mut HeaderMap) {
+        let Some(status) = status_of_transport(headers) else { return };
+        let Some(refusal) = self.refusal(&status) else { return };
+        for name in STATUS_HEADERS {
+            headers.remove(name);
+        }
+        if let Err(unfit) = refusal.into_status(call).add_header(headers) {
+            tracing::error!(error = %unfit, "a status does not fit into headers");
+        }
+    }
+
+    /// Whatever reaches a handler is answered with details, so a status without them tells of bytes that did not.
+    fn refusal(self, status: &Status) -> Option<Refusal> {
+        match status.code() {
+            // By the announced length, and by the length after decompression.
+            Code::OutOfRange | Code::ResourceExhausted => {
+                Some(Refusal::RequestTooLarge { limit_bytes: self.message_bytes_max })
+            }
+            Code::Unimplemented => Some(Refusal::Unimplemented),
+            Code::DeadlineExceeded => Some(Refusal::DeadlineExceeded),
+            // The caller is gone.
+            Code::Ok | Code::Cancelled => None,
+            _ => Some(Refusal::Undecodable { cause: status.message().to_owned() }),
+        }
+    }
+}
+
+fn status_of_transport(headers: &HeaderMap) -> Option<Status> {
+    let [status, _, details] = STATUS_HEADERS;
+    if !headers.contains_key(status) || headers.contains_key(details) {
+        return None;
+    }
+    Status::from_header_map(headers)
+}
+
+impl<S> Layer<S> for DoorLayer {
+    type Service = DoorService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        DoorService { door: *self, inner }
+    }
+}
+
+#[derive(Clone)]
+pub struct DoorService<S> {
+    door: DoorLayer,
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for DoorService<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if EXEMPT.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
+            return Box::pin(self.inner.call(request));
+        }
+        let (door, call) = (self.door, CallId::fresh());
+        request.extensions_mut().insert(call);
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            door.mend(call, response.headers_mut());
+            Ok(response)
+        })
+    }
+}

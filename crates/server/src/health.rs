@@ -1,0 +1,142 @@
+//! Whether the service serves, by gRPC's health protocol and for the HTTP pages: from the store and from drain, never
+//! from one reseller's lane.
+
+use postrider_proto::v1::{access_service_server, mail_service_server, settings_service_server};
+use postrider_store::StoreHealth;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+
+/// The whole server, and each of its services.
+const SERVICES: [&str; 4] = [
+    "",
+    mail_service_server::SERVICE_NAME,
+    settings_service_server::SERVICE_NAME,
+    access_service_server::SERVICE_NAME,
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    Ready,
+    StoreAway,
+    ShuttingDown,
+}
+
+impl Readiness {
+    fn of(store: StoreHealth) -> Self {
+        match store {
+            StoreHealth::Serving => Self::Ready,
+            StoreHealth::Away => Self::StoreAway,
+        }
+    }
+
+    /// One line for whoever asks why.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::StoreAway => "the database is away",
+            Self::ShuttingDown => "shutting down",
+        }
+    }
+}
+
+/// What tells the health of this process to those who ask.
+pub struct Health {
+    reporter: HealthReporter,
+    readiness: watch::Sender<Readiness>,
+}
+
+impl Health {
+    /// With the state at the start already told.
+    pub async fn new(store: StoreHealth) -> Self {
+        let health = Self { reporter: HealthReporter::new(), readiness: watch::Sender::new(Readiness::of(store)) };
+        health.tell(Readiness::of(store)).await;
+        health
+    }
+
+    pub fn service(&self) -> HealthServer<HealthService> {
+        HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
+    }
+
+    pub fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.readiness.subscribe()
+    }
+
+    /// Follows the store until the token fires, and says then that no more is taken on.
+    pub async fn follow(self, mut store: watch::Receiver<StoreHealth>, shutdown: CancellationToken) {
+        loop {
+            let now = Readiness::of(*store.borrow_and_update());
+            self.tell(now).await;
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                changed = store.changed() => if changed.is_err() { break },
+            }
+        }
+        self.tell(Readiness::ShuttingDown).await;
+    }
+
+    async fn tell(&self, readiness: Readiness) {
+        if self.readiness.send_replace(readiness) != readiness {
+            tracing::info!(readiness = readiness.reason(), "readiness changed");
+        }
+        let status =
+            if readiness == Readiness::Ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for service in SERVICES {
+            self.reporter.set_service_status(service, status).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::{Code, Request};
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_server::Health as _;
+
+    use super::*;
+
+    async fn status_of(service: &HealthService, name: &str) -> Result<i32, Code> {
+        let request = HealthCheckRequest { service: name.to_owned() };
+        let answer = service.check(Request::new(request)).await.map_err(|status| status.code())?;
+        Ok(answer.into_inner().status)
+    }
+
+    #[tokio::test]
+    async fn every_service_follows_the_store_and_stops_at_shutdown() {
+        let (store, watched) = watch::channel(StoreHealth::Serving);
+        let shutdown = CancellationToken::new();
+        let health = Health::new(StoreHealth::Serving).await;
+        let service = HealthService::from_health_reporter(health.reporter.clone());
+        let mut readiness = health.readiness();
+        let following = tokio::spawn(health.follow(watched, shutdown.clone()));
+        for name in SERVICES {
+            assert_eq!(status_of(&service, name).await, Ok(ServingStatus::Serving as i32), "{name:?}");
+        }
+        assert_eq!(status_of(&service, "postrider.v1.NoService").await, Err(Code::NotFound));
+        store.send(StoreHealth::Away).unwrap();
+        readiness.wait_for(|now| *now == Readiness::StoreAway).await.unwrap();
+        store.send(StoreHealth::Serving).unwrap();
+        readiness.wait_for(|now| *now == Readiness::Ready).await.unwrap();
+        shutdown.cancel();
+        following.await.unwrap();
+        assert_eq!(*readiness.borrow(), Readiness::ShuttingDown);
+        for name in SERVICES {
+            assert_eq!(status_of(&service, name).await, Ok(ServingStatus::NotServing as i32), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn every_service_of_ours_has_a_health_of_its_own() {
+        use prost::Message;
+        let described = prost_types::FileDescriptorSet::decode(postrider_proto::FILE_DESCRIPTOR_SET).unwrap();
+        for file in described.file.iter().filter(|file| file.package() == "postrider.v1") {
+            for service in &file.service {
+                let name = format!("postrider.v1.{}", service.name());
+                assert!(SERVICES.contains(&name.as_str()), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Where events go: standard error, as text or as JSON.
+//!
+//! Rules
+//! - `log.level` is for Postrider's own events. Libraries say warnings at most: below that they print frames, headers and
+//!   statements, where a secret or a mail would stand.
+//! - A panic is told by its place. Its payload may hold anything and is printed nowhere.
+
+use std::io::IsTerminal;
+use std::panic;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Layer, fmt, registry};
+
+use crate::config::{Log, LogFormat, LogLevel};
+
+/// With what the names of all our crates begin.
+const OWN: &str = "postrider";
+
+#[derive(Debug, thiserror::Error)]
+#[error("logging was set up twice: {0}")]
+pub struct TelemetryError(#[from] TryInitError);
+
+/// Once for the process.
+pub fn init(log: Log) -> Result<(), TelemetryError> {
+    let events = match log.format {
+        LogFormat::Text => {
+            let colours = std::io::stderr().is_terminal();
+            fmt::layer().with_writer(std::io::stderr).with_ansi(colours).boxed()
+        }
+        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
+    };
+    registry().with(events.with_filter(filter(log.level))).try_init()?;
+    panic::set_hook(Box::new(|panicked| {
+        let place = panicked.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(target: OWN, place, "panicked");
+    }));
+    Ok(())
+}
+
+fn filter(level: LogLevel) -> Targets {
+    let own = match level {
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    Targets::new().with_target(OWN, own).with_default(own.min(LevelFilter::WARN))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn libraries_say_warnings_at_most_however_much_we_say() {
+        let filter = filter(LogLevel::Trace);
+        assert!(filter.would_enable("postrider_server::call", &Level::TRACE));
+        for library in ["h2::codec", "sqlx::query", "hyper", "tonic", "reqwest"] {
+            assert!(filter.would_enable(library, &Level::WARN), "{library}");
+            assert!(!filter.would_enable(library, &Level::INFO), "{library}");
+        }
+    }
+
+    #[test]
+    fn off_silences_libraries_too() {
+        let filter = filter(LogLevel::Off);
+        assert!(!filter.would_enable("postrider", &Level::ERROR) && !filter.would_enable("h2", &Level::ERROR));
+    }
+}

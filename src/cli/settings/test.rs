@@ -1,0 +1,138 @@
+//! `postrider settings test`: the ladder, one line a step, and under it what was found and what to do.
+
+use std::time::Duration;
+
+use clap::Args;
+use postrider_proto::v1::{
+    Settings, TestLevel, TestSettingsRequest, TestSettingsResponse, TestStatus, TestStepResult,
+};
+
+use super::candidate::SettingsFlags;
+use crate::cli::client::Client;
+use crate::cli::failure::Failure;
+use crate::cli::screen::{Colour, Screen, plain};
+use crate::cli::{finding, time, words};
+
+/// Four calls to Microsoft and a test mail through its lane.
+const DEADLINE: Duration = Duration::from_secs(180);
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArguments {
+    reseller: String,
+    /// Who gets the test mail [default: the sender mailbox itself].
+    #[arg(long, value_name = "ADDRESS")]
+    recipient: Option<String>,
+    /// How far to go: up to an access token, or up to a test mail [default: send].
+    #[arg(long, ignore_case = true, value_parser = words::one_of(words::LEVELS))]
+    level: Option<TestLevel>,
+    /// Settings to try without saving them; what is not given is as saved.
+    #[command(flatten)]
+    flags: SettingsFlags,
+}
+
+pub(super) async fn run(arguments: TestArguments, client: &Client, screen: &Screen) -> Result<(), Failure> {
+    let TestArguments { reseller, recipient, level, flags } = arguments;
+    let request = TestSettingsRequest {
+        candidate: candidate(flags, &reseller, client).await?,
+        reseller,
+        level: level.unwrap_or_default().into(),
+        recipient: recipient.unwrap_or_default(),
+        request_id: String::new(),
+    };
+    let response = client.settings(DEADLINE).test_settings(request).await;
+    let response = response.map_err(|status| client.refused(&status))?.into_inner();
+    screen.answer("postrider.v1.TestSettingsResponse", &response, text)?;
+    if response.passed { Ok(()) } else { Err(Failure::Answered) }
+}
+
+/// The saved settings with the flags over them; none without flags.
+async fn candidate(
+    flags: SettingsFlags,
+    reseller: &str,
+    client: &Client,
+) -> Result<Option<Settings>, Failure> {
+    if flags.is_empty() {
+        return Ok(None);
+    }
+    let read = super::read(reseller, client).await;
+    let saved = match read {
+        Ok(saved) => saved,
+        // Why: a key with the scope `test` alone may try whole settings without seeing the saved ones.
+        Err(status) if flags.is_whole() && super::has_reason(&status, "ACCESS_DENIED") => None,
+        Err(status) => return Err(client.refused(&status)),
+    };
+    let blank = || Settings { reseller: reseller.to_owned(), ..Settings::default() };
+    flags.merge(saved.unwrap_or_else(blank)).map(Some)
+}
+
+fn text(response: &TestSettingsResponse, screen: &Screen) -> String {
+    let mut text: String = response.steps.iter().map(|result| step(result, screen)).collect();
+    if !response.message_id.is_empty() {
+        text += &format!("test mail: {}\n", plain(&response.message_id));
+    }
+    text + if response.passed { "passed\n" } else { "not passed\n" }
+}
+
+fn step(result: &TestStepResult, screen: &Screen) -> String {
+    let mark = match result.status() {
+        TestStatus::Passed => screen.paint(Colour::Green, "✔"),
+        TestStatus::Warned => screen.paint(Colour::Yellow, "!"),
+        TestStatus::Failed => screen.paint(Colour::Red, "✘"),
+        TestStatus::Skipped | TestStatus::Unspecified => screen.paint(Colour::Faint, "–"),
+    };
+    let name = words::short(result.name().as_str_name(), "TEST_STEP_");
+    let took = match &result.duration {
+        Some(span) => time::took(span),
+        None => "skipped".to_owned(),
+    };
+    let findings = result.findings.iter().map(|finding| finding::text(finding, "    ", screen));
+    format!("{mark} {name:<10}  {took}\n{}", findings.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use postrider_proto::v1::{Finding, FindingClass, TestStep};
+
+    use super::*;
+
+    fn result(name: TestStep, status: TestStatus, milliseconds: Option<i32>) -> TestStepResult {
+        let duration = milliseconds
+            .map(|milliseconds| prost_types::Duration { seconds: 0, nanos: milliseconds * 1_000_000 });
+        TestStepResult { name: name.into(), status: status.into(), findings: Vec::new(), duration }
+    }
+
+    #[test]
+    fn the_ladder_shows_each_step_and_under_it_what_was_found() {
+        let finding = Finding {
+            code: "SECRET_IS_ID".to_owned(),
+            class: FindingClass::Settings.into(),
+            title: "The secret's ID was entered".to_owned(),
+            mend: "Enter the secret's Value.".to_owned(),
+            ..Finding::default()
+        };
+        let mut failed = result(TestStep::Credential, TestStatus::Failed, Some(213));
+        failed.findings.push(finding);
+        let response = TestSettingsResponse {
+            passed: false,
+            steps: vec![
+                result(TestStep::Shape, TestStatus::Passed, Some(0)),
+                result(TestStep::Directory, TestStatus::Passed, Some(80)),
+                failed,
+                result(TestStep::Permission, TestStatus::Skipped, None),
+                result(TestStep::Send, TestStatus::Skipped, None),
+            ],
+            message_id: String::new(),
+        };
+        insta::assert_snapshot!(text(&response, &Screen::piped()), @r"
+        ✔ SHAPE       0 ms
+        ✔ DIRECTORY   80 ms
+        ✘ CREDENTIAL  213 ms
+            SECRET_IS_ID: The secret's ID was entered
+            What to do
+              Enter the secret's Value.
+        – PERMISSION  skipped
+        – SEND        skipped
+        not passed
+        ");
+    }
+}
