@@ -35,17 +35,15 @@ impl AccessKey {
             return Ok(Self { secret: key.trim().to_owned().into(), named_by: KEY_VARIABLE.to_owned() });
         }
         let files: Vec<PathBuf> = folders.iter().map(|folder| folder.join(ADMIN_KEY_FILE)).collect();
-        match files.iter().find(|file| file.exists()) {
-            Some(file) => Self::read(file),
-            None => {
-                let looked: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
-                Err(Failure::usage(format_args!(
-                    "no access key: there is no {}; name one with --key-file or {KEY_FILE_VARIABLE}, or the \
-                     service's data directory with --data-dir",
-                    looked.join(" and no ")
-                )))
-            }
+        if let Some(file) = files.iter().find(|file| file.exists()) {
+            return Self::read(file);
         }
+        let looked: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+        Err(Failure::usage(format_args!(
+            "no access key: there is no {}; name one with --key-file or {KEY_FILE_VARIABLE}, or the service's data \
+             directory with --data-dir",
+            looked.join(" and no ")
+        )))
     }
 
     pub(crate) fn read(file: &Path) -> Result<Self, Failure> {

@@ -23,7 +23,7 @@ use super::{input, rpc_error};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a call may last, unless the command knows better.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Bytes of one response: a page of 1,000 messages with their attempts.
 const RESPONSE_BYTES_MAX: usize = 64 << 20;

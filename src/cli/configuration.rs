@@ -7,7 +7,7 @@ use postrider_server::config::{Config, Sources};
 
 use super::environment::Environment;
 use super::failure::Failure;
-use super::screen::Screen;
+use super::screen;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Every key of the configuration is also a flag, such as --listen.grpc=127.0.0.1:0, \
@@ -38,8 +38,7 @@ pub(crate) fn check(
     data_dir: Option<PathBuf>,
     overrides: Vec<(String, String)>,
     environment: &Environment,
-    screen: &Screen,
 ) -> Result<(), Failure> {
     let config = flags.load(data_dir, overrides, false, environment)?;
-    screen.say(&format!("the configuration holds; the data directory is {}", config.data_dir.display()))
+    screen::say(&format!("the configuration holds; the data directory is {}", config.data_dir.display()))
 }

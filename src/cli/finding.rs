@@ -2,7 +2,7 @@
 
 use postrider_proto::v1::{Finding, FindingClass};
 
-use super::screen::{Colour, Screen, indented, plain};
+use super::screen::{Colour, Screen, add, indented, plain};
 
 /// Its lines, each after `indent`.
 pub(crate) fn text(finding: &Finding, indent: &str, screen: &Screen) -> String {
@@ -12,13 +12,13 @@ pub(crate) fn text(finding: &Finding, indent: &str, screen: &Screen) -> String {
     let deeper = format!("{indent}  ");
     text += &indented(&deeper, first_paragraph(&finding.explanation));
     if !finding.mend.is_empty() {
-        text += &format!("{indent}{}\n", screen.paint(Colour::Bold, "What to do"));
+        add(&mut text, format_args!("{indent}{}\n", screen.paint(Colour::Bold, "What to do")));
         text += &indented(&deeper, &finding.mend);
     }
     if !finding.evidence.is_empty() {
-        text += &format!("{indent}{}\n", screen.paint(Colour::Bold, "Seen by"));
+        add(&mut text, format_args!("{indent}{}\n", screen.paint(Colour::Bold, "Seen by")));
         for (name, value) in &finding.evidence {
-            text += &format!("{deeper}{}: {}\n", plain(name), plain(value));
+            add(&mut text, format_args!("{deeper}{}: {}\n", plain(name), plain(value)));
         }
     }
     text

@@ -5,8 +5,8 @@ use postrider_domain::FindingCode;
 use serde_json::json;
 
 use super::failure::Failure;
-use super::nearest;
 use super::screen::{Output, Screen};
+use super::{nearest, screen};
 
 #[derive(Debug, Args)]
 pub(crate) struct FindingsArguments {
@@ -16,13 +16,13 @@ pub(crate) struct FindingsArguments {
 
 pub(crate) fn run(arguments: &FindingsArguments, screen: &Screen) -> Result<(), Failure> {
     match (&arguments.code, screen.output()) {
-        (None, Output::Text) => screen.say(&list(screen)),
+        (None, Output::Text) => screen::say(&list(screen)),
         (None, Output::Json) => {
             let findings: Vec<_> = FindingCode::ALL.iter().map(|code| as_json(*code)).collect();
-            screen.say(&format!("{:#}", json!({"findings": findings})))
+            screen::say(&format!("{:#}", json!({"findings": findings})))
         }
-        (Some(code), Output::Text) => screen.say(find(code)?.page()),
-        (Some(code), Output::Json) => screen.say(&format!("{:#}", as_json(find(code)?))),
+        (Some(code), Output::Text) => screen::say(find(code)?.page()),
+        (Some(code), Output::Json) => screen::say(&format!("{:#}", as_json(find(code)?))),
     }
 }
 

@@ -8,7 +8,7 @@ use postrider_proto::v1::{
 
 use super::client::{Client, DEADLINE};
 use super::failure::Failure;
-use super::screen::{Colour, Screen, listed, plain};
+use super::screen::{Colour, Screen, add, listed, plain};
 use super::{finding, time, value, words};
 
 /// Entries of a page when all are asked for.
@@ -123,7 +123,7 @@ pub(crate) fn text(message: &Message, screen: &Screen) -> String {
         text += &finding::text(finding, "", screen);
     }
     if !message.attempts.is_empty() {
-        text += &format!("\n{}\n", screen.paint(Colour::Bold, "Attempts"));
+        add(&mut text, format_args!("\n{}\n", screen.paint(Colour::Bold, "Attempts")));
         text.extend(message.attempts.iter().map(attempt));
     }
     text
@@ -137,10 +137,10 @@ fn attempt(attempt: &Attempt) -> String {
     let started = time::shown(attempt.start_time.as_ref());
     let mut text = format!("  {}  {started}  {outcome}", attempt.number);
     if let Some(finding) = &attempt.finding {
-        text += &format!("  {}", finding::line(finding));
+        add(&mut text, format_args!("  {}", finding::line(finding)));
     }
     if !attempt.graph_request_id.is_empty() {
-        text += &format!("  (Graph request {})", plain(&attempt.graph_request_id));
+        add(&mut text, format_args!("  (Graph request {})", plain(&attempt.graph_request_id)));
     }
     text + "\n"
 }

@@ -7,14 +7,11 @@ pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> V
     known.into_iter().take(3).map(|(_, candidate)| candidate).collect()
 }
 
-/// Changed characters, less the parts between underscores that both share.
-fn distance(word: &str, candidate: &str) -> usize {
-    let shared: usize = word
-        .split('_')
-        .filter(|part| candidate.split('_').any(|other| other == *part))
-        .map(|part| part.chars().count())
-        .sum();
-    edits(word, candidate).saturating_sub(shared)
+/// Changed characters, less those of the parts between underscores that both have.
+fn distance(word: &str, candidate: &str) -> isize {
+    let has = |part: &&str| candidate.split('_').any(|other| other == *part);
+    let shared: usize = word.split('_').filter(has).map(|part| part.chars().count()).sum();
+    edits(word, candidate).cast_signed() - shared.cast_signed()
 }
 
 /// Levenshtein's distance.

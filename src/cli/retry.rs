@@ -64,6 +64,6 @@ mod tests {
     fn what_the_service_does_not_ask_for_is_not_repeated() {
         assert_eq!(delay(&Status::unavailable("the connection broke"), 1), None);
         assert_eq!(delay(&refused(Code::ResourceExhausted, Duration::from_secs(1)), 1), None);
-        assert_eq!(delay(&refused(Code::Unavailable, Duration::from_secs(3_600)), 1), None);
+        assert_eq!(delay(&refused(Code::Unavailable, Duration::from_hours(1)), 1), None);
     }
 }

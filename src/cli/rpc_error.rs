@@ -1,14 +1,13 @@
 //! A refused call as a person reads it: what, why, every field, when to try again, and the id to report.
 
 use std::error::Error;
-use std::fmt::Write;
 use std::io;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::place::Place;
-use super::screen::plain;
+use super::screen::{add, plain};
 
 pub(crate) fn describe(status: &Status) -> String {
     let details = status.get_error_details();
@@ -50,8 +49,7 @@ fn headline(status: &Status, details: &ErrorDetails) -> String {
 }
 
 fn line(text: &mut String, name: &str, value: &str) {
-    // Writing to a String does not fail.
-    let _ = write!(text, "\n  {}: {}", plain(name), plain(value));
+    add(text, format_args!("\n  {}: {}", plain(name), plain(value)));
 }
 
 /// Nobody answers at a place.

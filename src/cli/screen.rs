@@ -5,7 +5,8 @@
 //!   entry, with tabs between the cells.
 //! - What the service says is printed without its control characters, so that no subject can command a terminal.
 
-use std::io::{self, IsTerminal, Write};
+use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal, Write as _};
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -60,15 +61,9 @@ impl Screen {
         text: impl FnOnce(&M, &Self) -> String,
     ) -> Result<(), Failure> {
         match self.output {
-            Output::Text => self.say(&text(response, self)),
-            Output::Json => self.say(&json(name, response)?),
+            Output::Text => say(&text(response, self)),
+            Output::Json => say(&json(name, response)?),
         }
-    }
-
-    /// Prints a text as a whole, with an end of line.
-    pub(crate) fn say(&self, text: &str) -> Result<(), Failure> {
-        let text = text.trim_end_matches('\n');
-        if text.is_empty() { Ok(()) } else { Ok(print(text)?) }
     }
 
     pub(crate) fn paint(&self, colour: Colour, text: &str) -> String {
@@ -96,11 +91,23 @@ impl Screen {
     }
 }
 
+/// Prints what a command answers; nothing where there is nothing to say.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
+    let text = text.trim_end_matches('\n');
+    if text.is_empty() { Ok(()) } else { Ok(print(text)?) }
+}
+
 /// Prints a text as a whole, with an end of line, so that a reader has it at once.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}")?;
     stdout.flush()
+}
+
+/// Puts more to a text.
+pub(crate) fn add(text: &mut String, more: fmt::Arguments<'_>) {
+    // Writing to a String does not fail.
+    let _ = text.write_fmt(more);
 }
 
 /// One line of the service's, without control characters.
@@ -109,17 +116,24 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// Several lines of the service's, each after `indent`.
-pub(crate) fn indented(indent: &str, text: &str) -> String {
-    text.lines()
-        .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("{indent}{}\n", plain(line)) })
-        .collect()
+pub(crate) fn indented(indent: &str, lines: &str) -> String {
+    let mut text = String::new();
+    for line in lines.lines() {
+        let indent = if line.is_empty() { "" } else { indent };
+        add(&mut text, format_args!("{indent}{}\n", plain(line)));
+    }
+    text
 }
 
 /// Names and values, the values in one column. A pair without a value is left out.
 pub(crate) fn listed(pairs: &[(&str, String)]) -> String {
     let shown = || pairs.iter().filter(|(_, value)| !value.is_empty());
     let width = shown().map(|(name, _)| name.len()).max().unwrap_or_default();
-    shown().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
+    let mut text = String::new();
+    for (name, value) in shown() {
+        add(&mut text, format_args!("{name:width$}  {value}\n"));
+    }
+    text
 }
 
 /// Protobuf's JSON of a message, by its full name.

@@ -40,16 +40,16 @@ pub(crate) struct SendArguments {
     /// Where answers go.
     #[arg(long, value_name = "ADDRESS", value_parser = value::address)]
     reply_to: Vec<Address>,
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     subject: String,
     /// The body as plain text.
-    #[arg(long, conflicts_with = "text_file")]
+    #[arg(long, allow_hyphen_values = true, conflicts_with = "text_file")]
     text: Option<String>,
     /// The body as plain text, from a file; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     text_file: Option<PathBuf>,
     /// The body as HTML.
-    #[arg(long, conflicts_with = "html_file")]
+    #[arg(long, allow_hyphen_values = true, conflicts_with = "html_file")]
     html: Option<String>,
     /// The body as HTML, from a file; `-` is standard input.
     #[arg(long, value_name = "FILE")]

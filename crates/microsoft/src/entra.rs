@@ -19,7 +19,7 @@ use crate::{Microsoft, cloud, http};
 /// What a token without a sound life is given.
 const LIFE_UNKNOWN: Duration = Duration::from_mins(10);
 /// Less than this would ask Entra again for nearly every message, until it throttles.
-const LIFE_MIN: Duration = Duration::from_mins(1);
+const LIFE_MIN: Duration = Duration::from_secs(1);
 /// Entra's longest are 28 hours; a day is enough.
 const LIFE_MAX: Duration = Duration::from_hours(24);
 

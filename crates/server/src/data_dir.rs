@@ -114,7 +114,9 @@ impl DataDirError {
     fn of(path: &Path, cause: io::Error) -> Self {
         match cause.kind() {
             io::ErrorKind::PermissionDenied => Self::Forbidden(path.to_owned()),
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Self::NotADirectory(path.to_owned()),
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                Self::NotADirectory(path.to_owned())
+            }
             _ => Self::Unusable { path: path.to_owned(), cause },
         }
     }

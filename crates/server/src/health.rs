@@ -18,7 +18,7 @@ const SERVICES: [&str; 4] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readiness {
+pub(crate) enum Readiness {
     Ready,
     StoreAway,
     ShuttingDown,
@@ -33,7 +33,7 @@ impl Readiness {
     }
 
     /// One line for whoever asks why.
-    pub fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Ready => "ready",
             Self::StoreAway => "the database is away",
@@ -43,29 +43,30 @@ impl Readiness {
 }
 
 /// What tells the health of this process to those who ask.
-pub struct Health {
+pub(crate) struct Health {
     reporter: HealthReporter,
     readiness: watch::Sender<Readiness>,
 }
 
 impl Health {
     /// With the state at the start already told.
-    pub async fn new(store: StoreHealth) -> Self {
-        let health = Self { reporter: HealthReporter::new(), readiness: watch::Sender::new(Readiness::of(store)) };
+    pub(crate) async fn new(store: StoreHealth) -> Self {
+        let health =
+            Self { reporter: HealthReporter::new(), readiness: watch::Sender::new(Readiness::of(store)) };
         health.tell(Readiness::of(store)).await;
         health
     }
 
-    pub fn service(&self) -> HealthServer<HealthService> {
+    pub(crate) fn service(&self) -> HealthServer<HealthService> {
         HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
     }
 
-    pub fn readiness(&self) -> watch::Receiver<Readiness> {
+    pub(crate) fn readiness(&self) -> watch::Receiver<Readiness> {
         self.readiness.subscribe()
     }
 
     /// Follows the store until the token fires, and says then that no more is taken on.
-    pub async fn follow(self, mut store: watch::Receiver<StoreHealth>, shutdown: CancellationToken) {
+    pub(crate) async fn follow(self, mut store: watch::Receiver<StoreHealth>, shutdown: CancellationToken) {
         loop {
             let now = Readiness::of(*store.borrow_and_update());
             self.tell(now).await;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::health::Readiness;
 
-pub fn pages(readiness: watch::Receiver<Readiness>) -> Router {
+pub(crate) fn pages(readiness: watch::Receiver<Readiness>) -> Router {
     Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
@@ -27,7 +27,10 @@ async fn ready(State(readiness): State<watch::Receiver<Readiness>>) -> (StatusCo
 }
 
 async fn nothing_here() -> (StatusCode, &'static str) {
-    (StatusCode::NOT_FOUND, "There is nothing here: /healthz and /readyz are, and the API speaks gRPC on its own port.\n")
+    (
+        StatusCode::NOT_FOUND,
+        "There is nothing here: /healthz and /readyz are, and the API speaks gRPC on its own port.\n",
+    )
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! - A status carries exactly one `ErrorInfo` of the domain `postrider`, and `RequestInfo` with the id of the call.
 //! - What a caller reads is written here: what happened and what to do. A cause goes to the log, once, under the
 //!   call's id, and nowhere else. No text tells of another's mail, settings or keys.
-//! - Details fit into the header lists of every client (8 KiB is the smallest): a long list of faults is cut and says so.
+//! - Details fit into the header lists of every client (8 KiB is the smallest): a long list of faults is cut and says
+//!   so.
 //!
 //! Read first: `every_refusal_has_its_code_reason_and_details` below.
 
@@ -20,7 +21,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use uuid::Uuid;
 
 /// The `domain` of every `ErrorInfo`.
-pub const DOMAIN: &str = "postrider";
+pub(crate) const DOMAIN: &str = "postrider";
 
 /// The id of one call, in its answer and in the log. The door gives each call one, in the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,19 +62,36 @@ pub enum Refusal {
     KeyNotFound,
     QueueFull,
     /// With the id, where a message was to be accepted.
-    CommitUnknown { message_id: Option<MessageId>, cause: String },
-    StoreUnavailable { cause: String },
-    CredentialStoreUnavailable { cause: String },
-    StorageFull { cause: String },
-    RequestTooLarge { limit_bytes: usize },
+    CommitUnknown {
+        message_id: Option<MessageId>,
+        cause: String,
+    },
+    StoreUnavailable {
+        cause: String,
+    },
+    CredentialStoreUnavailable {
+        cause: String,
+    },
+    StorageFull {
+        cause: String,
+    },
+    RequestTooLarge {
+        limit_bytes: usize,
+    },
     /// Within our limit, but not within one request to Microsoft.
-    MailTooLarge { request_bytes: usize },
+    MailTooLarge {
+        request_bytes: usize,
+    },
     /// What the transport said of bytes that are no request.
-    Undecodable { cause: String },
+    Undecodable {
+        cause: String,
+    },
     Unimplemented,
     ShuttingDown,
     DeadlineExceeded,
-    Internal { cause: String },
+    Internal {
+        cause: String,
+    },
 }
 
 /// What a status is made of.
@@ -122,7 +140,9 @@ impl Refusal {
             Some(cause) if code == Code::InvalidArgument => {
                 tracing::debug!(request_id = %call, reason, cause, "call refused");
             }
-            Some(cause) if code == Code::Internal => tracing::error!(request_id = %call, reason, cause, "call failed"),
+            Some(cause) if code == Code::Internal => {
+                tracing::error!(request_id = %call, reason, cause, "call failed");
+            }
             Some(cause) => tracing::warn!(request_id = %call, reason, cause, "call refused"),
             None => tracing::debug!(request_id = %call, reason, "call refused"),
         }
@@ -153,27 +173,40 @@ impl Refusal {
             Self::SettingsMissing(reseller) => settings_missing(reseller),
             Self::RequestIdReused => plain(C::AlreadyExists, "REQUEST_ID_REUSED", REQUEST_ID_REUSED),
             Self::EtagMismatch => plain(C::Aborted, "ETAG_MISMATCH", ETAG_MISMATCH),
-            Self::MessageState(state) => plain(C::FailedPrecondition, "MESSAGE_STATE", format!(
-                "the message is {}, which does not allow this",
-                state.as_str().to_ascii_uppercase()
-            )),
-            Self::MessagesUnfinished => plain(C::FailedPrecondition, "MESSAGES_UNFINISHED", MESSAGES_UNFINISHED),
-            Self::MessagesInFlight(count) => plain(C::FailedPrecondition, "MESSAGES_UNFINISHED", format!(
-                "{count} messages are on their way to Microsoft or in doubt, and cannot be cancelled: try again later"
-            )),
+            Self::MessageState(state) => plain(
+                C::FailedPrecondition,
+                "MESSAGE_STATE",
+                format!("the message is {}, which does not allow this", state.as_str().to_ascii_uppercase()),
+            ),
+            Self::MessagesUnfinished => {
+                plain(C::FailedPrecondition, "MESSAGES_UNFINISHED", MESSAGES_UNFINISHED)
+            }
+            Self::MessagesInFlight(count) => plain(
+                C::FailedPrecondition,
+                "MESSAGES_UNFINISHED",
+                format!(
+                    "{count} messages are on their way or in doubt, and cannot be cancelled: try again later"
+                ),
+            ),
             Self::KeyNotFound => plain(C::NotFound, "KEY_NOT_FOUND", "there is no key of this key_id"),
             Self::QueueFull => queue_full(),
             Self::CommitUnknown { message_id, .. } => commit_unknown(*message_id),
-            Self::StoreUnavailable { .. } => retried(C::Unavailable, "STORE_UNAVAILABLE", RETRY_STORE, STORE_AWAY),
+            Self::StoreUnavailable { .. } => {
+                retried(C::Unavailable, "STORE_UNAVAILABLE", RETRY_STORE, STORE_AWAY)
+            }
             Self::CredentialStoreUnavailable { .. } => {
                 retried(C::Unavailable, "CREDENTIAL_STORE_UNAVAILABLE", RETRY_STORE, CREDENTIAL_STORE_AWAY)
             }
-            Self::StorageFull { .. } => retried(C::ResourceExhausted, "STORAGE_FULL", RETRY_FULL, STORAGE_FULL),
+            Self::StorageFull { .. } => {
+                retried(C::ResourceExhausted, "STORAGE_FULL", RETRY_FULL, STORAGE_FULL)
+            }
             Self::RequestTooLarge { limit_bytes } => Answer {
                 metadata: HashMap::from([("limit_bytes".to_owned(), limit_bytes.to_string())]),
-                ..plain(C::InvalidArgument, "REQUEST_TOO_LARGE", format!(
-                    "the request is too large: an email may have {limit_bytes} bytes"
-                ))
+                ..plain(
+                    C::InvalidArgument,
+                    "REQUEST_TOO_LARGE",
+                    format!("the request is too large: an email may have {limit_bytes} bytes"),
+                )
             },
             Self::MailTooLarge { request_bytes } => mail_too_large(*request_bytes),
             Self::Undecodable { .. } => plain(C::InvalidArgument, "UNDECODABLE", UNDECODABLE),
@@ -185,9 +218,10 @@ impl Refusal {
     }
 }
 
-const UNAUTHENTICATED: &str =
-    "no valid access key: send the metadata `authorization: Bearer pr_…` with a key that is neither expired nor revoked";
-const ACCESS_DENIED: &str = "this access key may not do that: it needs the scope and the reseller of the call";
+const UNAUTHENTICATED: &str = "no valid access key: send the metadata `authorization: Bearer pr_…` \
+                               with a key that is neither expired nor revoked";
+const ACCESS_DENIED: &str =
+    "this access key may not do that: it needs the scope and the reseller of the call";
 const MESSAGE_NOT_FOUND: &str = "the reseller has no message of this message_id";
 const REQUEST_ID_REUSED: &str =
     "this request_id was used with other content: repeat that content, or take a new request_id";
@@ -196,13 +230,16 @@ const MESSAGES_UNFINISHED: &str =
     "the reseller has unfinished messages: wait for them, or set cancel_unfinished to cancel them";
 const STORE_AWAY: &str = "the database is away and nothing was changed: try again";
 const CREDENTIAL_STORE_AWAY: &str = "the credential store is away: try again";
-const STORAGE_FULL: &str = "the storage is full and nothing was changed: try again when the operator has made room";
-const UNDECODABLE: &str = "the bytes of the request are not the message of this RPC: check the .proto files' version";
+const STORAGE_FULL: &str =
+    "the storage is full and nothing was changed: try again when the operator has made room";
+const UNDECODABLE: &str =
+    "the bytes of the request are not the message of this RPC: check the .proto files' version";
 const UNIMPLEMENTED: &str = "this version does not serve this RPC or this compression";
 const SHUTTING_DOWN: &str = "this server is shutting down: try again on a new connection";
 const DEADLINE_EXCEEDED: &str =
     "the deadline passed before the answer: repeat with the same request_id to learn the outcome";
-const INTERNAL: &str = "the service failed: give the operator the request_id of RequestInfo, which finds the cause in the log";
+const INTERNAL: &str =
+    "the service failed: give the operator the request_id of RequestInfo, which finds the cause in the log";
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
@@ -218,7 +255,9 @@ impl From<StoreError> for Refusal {
 impl From<CredentialStoreError> for Refusal {
     fn from(error: CredentialStoreError) -> Self {
         match error {
-            CredentialStoreError::Unavailable { .. } => Self::CredentialStoreUnavailable { cause: with_sources(&error) },
+            CredentialStoreError::Unavailable { .. } => {
+                Self::CredentialStoreUnavailable { cause: with_sources(&error) }
+            }
             other => Self::internal(with_sources(&other)),
         }
     }
@@ -253,7 +292,8 @@ fn queue_full() -> Answer {
 
 fn mail_too_large(request_bytes: usize) -> Answer {
     let description = format!(
-        "makes a request of {request_bytes} bytes to Microsoft, which takes {GRAPH_REQUEST_BYTES_MAX}: leave out or shrink attachments"
+        "makes a request of {request_bytes} bytes to Microsoft, which takes {GRAPH_REQUEST_BYTES_MAX}: \
+         leave out or shrink attachments"
     );
     invalid(&Violations::one("email", description))
 }
@@ -290,9 +330,14 @@ fn invalid(violations: &Violations) -> Answer {
     let message = match (shown.as_slice(), violations.iter().count() - shown.len()) {
         ([only], 0) => format!("{}: {}", only.field, only.description),
         (all, 0) => format!("{} fields are invalid", all.len()),
-        (some, rest) => format!("{} fields are invalid, of which the first {} are listed", some.len() + rest, some.len()),
+        (some, rest) => {
+            format!("{} fields are invalid, of which the first {} are listed", some.len() + rest, some.len())
+        }
     };
-    Answer { details: ErrorDetails::with_bad_request(shown), ..plain(Code::InvalidArgument, "INVALID_REQUEST", message) }
+    Answer {
+        details: ErrorDetails::with_bad_request(shown),
+        ..plain(Code::InvalidArgument, "INVALID_REQUEST", message)
+    }
 }
 
 #[cfg(test)]
@@ -350,9 +395,36 @@ mod tests {
 
     #[test]
     fn every_refusal_has_its_code_reason_and_details() {
-        let lines: Vec<_> =
-            every_refusal().into_iter().map(|refusal| in_a_line(&refusal.into_status(CallId::fresh()))).collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        let lines: Vec<_> = every_refusal()
+            .into_iter()
+            .map(|refusal| in_a_line(&refusal.into_status(CallId::fresh())))
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        Unauthenticated UNAUTHENTICATED
+        PermissionDenied ACCESS_DENIED
+        InvalidArgument INVALID_REQUEST [email.to: must have at least one address] [email.subject: must not hold a line break]
+        NotFound MESSAGE_NOT_FOUND
+        FailedPrecondition SETTINGS_MISSING SETTINGS@resellers/acme
+        AlreadyExists REQUEST_ID_REUSED
+        Aborted ETAG_MISMATCH
+        FailedPrecondition MESSAGE_STATE
+        FailedPrecondition MESSAGES_UNFINISHED
+        FailedPrecondition MESSAGES_UNFINISHED
+        NotFound KEY_NOT_FOUND
+        ResourceExhausted QUEUE_FULL quota queued_messages retry 10s
+        Unavailable COMMIT_UNKNOWN message_id=00000000-0000-0000-0000-000000000000 retry 1s
+        Unavailable COMMIT_UNKNOWN retry 1s
+        Unavailable STORE_UNAVAILABLE retry 1s
+        Unavailable CREDENTIAL_STORE_UNAVAILABLE retry 1s
+        ResourceExhausted STORAGE_FULL retry 60s
+        InvalidArgument REQUEST_TOO_LARGE limit_bytes=36700160
+        InvalidArgument INVALID_REQUEST [email: makes a request of 5000000 bytes to Microsoft, which takes 4000000: leave out or shrink attachments]
+        InvalidArgument UNDECODABLE
+        Unimplemented UNIMPLEMENTED
+        Unavailable SHUTTING_DOWN retry 1s
+        DeadlineExceeded DEADLINE_EXCEEDED
+        Internal INTERNAL
+        ");
     }
 
     #[test]
@@ -375,7 +447,7 @@ mod tests {
             violations.push(format!("email.to[{i}].address"), "must be one address, such as a@example.com");
         }
         let status = Refusal::Invalid(violations).into_status(CallId::fresh());
-        insta::assert_snapshot!(status.message(), @"");
+        insta::assert_snapshot!(status.message(), @"500 fields are invalid, of which the first 66 are listed");
         assert!(status.details().len() * 4 / 3 < 7 * 1024, "{}", status.details().len());
     }
 

@@ -71,6 +71,8 @@ mod tests {
     #[test]
     fn off_silences_libraries_too() {
         let filter = filter(LogLevel::Off);
-        assert!(!filter.would_enable("postrider", &Level::ERROR) && !filter.would_enable("h2", &Level::ERROR));
+        assert!(
+            !filter.would_enable("postrider", &Level::ERROR) && !filter.would_enable("h2", &Level::ERROR)
+        );
     }
 }

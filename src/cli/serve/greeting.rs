@@ -1,25 +1,27 @@
 //! What `serve` says on standard output once it has started: the addresses in one line, then what to try.
 
-use std::fmt::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use postrider_sandbox::seed;
 use postrider_server::Endpoints;
-use serde_json::json;
 
 use super::{Started, acme, reachable};
-use crate::cli::screen;
+use crate::cli::screen::{self, add};
+
+/// The first mail: protobuf's JSON of a `SendMailRequest`, without a quote that a shell would take.
+const MAIL: &str = concat!(
+    r#"{"reseller": "acme", "email": {"to": [{"address": "ann@customer.example"}], "#,
+    r#""subject": "Hello from Postrider", "text": "The first mail."}, "wait_for": "WAIT_FOR_SENT"}"#
+);
 
 const DATA_DIR_DEFAULT: &str = "./postrider-sandbox";
 
 pub(super) fn service(started: &Started) {
     let mut text = listening(&started.endpoints);
     if started.admin_key_made {
-        let _ = write!(
-            text,
-            "\nThe first access key, for everything, is in {}",
-            started.admin_key_file.display()
-        );
+        let key_file = started.admin_key_file.display();
+        add(&mut text, format_args!("\nThe first access key, for everything, is in {key_file}"));
     }
     print(&text);
 }
@@ -31,35 +33,41 @@ pub(super) fn service_with_sandbox(started: &Started, data_dir: &Path) {
 
 fn with_sandbox(started: &Started, data_dir: &Path, program: &Path) -> String {
     let endpoints = &started.endpoints;
-    let mut text = listening(endpoints);
+    let mut text = listening(endpoints) + "\n";
     if let Some(sandbox) = endpoints.sandbox {
-        let _ = write!(text, "\n\nInbox of the stand-in Microsoft: http://{}/", reachable(sandbox));
+        add(&mut text, format_args!("\nInbox of the stand-in Microsoft: http://{}/", reachable(sandbox)));
     }
     let key_file = absolute(&started.admin_key_file);
-    let _ = write!(text, "\nAccess key: {}", key_file.display());
+    add(&mut text, format_args!("\nAccess key: {}", key_file.display()));
     if let Some(grpc) = endpoints.grpc {
-        let _ = write!(text, "\n\nSend a mail as reseller {}:\n\n", acme::RESELLER);
-        let _ = write!(
-            text,
-            "grpcurl -plaintext -H \"authorization: Bearer $(cat {})\" -d '{}' {} postrider.v1.MailService/SendMail",
-            quoted(&key_file),
-            mail(),
-            reachable(grpc)
-        );
+        let call = send_mail(reachable(grpc), &key_file);
+        add(&mut text, format_args!("\n\nSend a mail as reseller {}:\n\n{call}", acme::RESELLER));
     }
-    let _ = write!(text, "\n\nTry a wrong setting, the secret's ID in place of its Value:\n\n");
-    let data_dir = match data_dir == Path::new(DATA_DIR_DEFAULT) {
-        true => String::new(),
-        false => format!(" --data-dir {}", quoted(&absolute(data_dir))),
-    };
-    let _ = write!(
-        text,
-        "echo {} | {} settings test {} --client-secret-file -{data_dir}",
-        seed::SECRET_ID,
-        quoted(program),
-        acme::RESELLER
+    let call = test_settings(data_dir, program);
+    add(
+        &mut text,
+        format_args!("\n\nTest a wrong setting, the secret's ID in place of its Value:\n\n{call}\n"),
     );
-    text + "\n"
+    text
+}
+
+/// Sends a mail, from any shell of this machine.
+fn send_mail(grpc: SocketAddr, key_file: &Path) -> String {
+    let key_file = quoted(key_file);
+    format!(
+        "grpcurl -plaintext -H \"authorization: Bearer $(cat {key_file})\" -d '{MAIL}' {grpc} \
+         postrider.v1.MailService/SendMail"
+    )
+}
+
+/// Tests a mistake that is easily made, from this folder.
+fn test_settings(data_dir: &Path, program: &Path) -> String {
+    let (secret, program, reseller) = (seed::SECRET_ID, quoted(program), acme::RESELLER);
+    let mut call = format!("echo {secret} | {program} settings test {reseller} --client-secret-file -");
+    if data_dir != Path::new(DATA_DIR_DEFAULT) {
+        add(&mut call, format_args!(" --data-dir {}", quoted(&absolute(data_dir))));
+    }
+    call
 }
 
 /// `listening grpc=HOST:PORT http=HOST:PORT sandbox=HOST:PORT`, without what is not served.
@@ -67,18 +75,6 @@ pub(in crate::cli) fn listening(endpoints: &Endpoints) -> String {
     let named = [("grpc", endpoints.grpc), ("http", endpoints.http), ("sandbox", endpoints.sandbox)];
     let served = named.into_iter().filter_map(|(name, address)| Some(format!(" {name}={}", address?)));
     format!("listening{}", served.collect::<String>())
-}
-
-fn mail() -> serde_json::Value {
-    json!({
-        "reseller": acme::RESELLER,
-        "email": {
-            "to": [{"address": "ann@customer.example"}],
-            "subject": "Hello from Postrider",
-            "text": "The first mail.",
-        },
-        "wait_for": "WAIT_FOR_SENT",
-    })
 }
 
 fn absolute(path: &Path) -> PathBuf {
@@ -124,7 +120,20 @@ mod tests {
     #[test]
     fn what_to_paste_is_one_line_each_and_quoted_for_a_shell() {
         let text = with_sandbox(&started(), Path::new(DATA_DIR_DEFAULT), Path::new("/usr/bin/postrider"));
-        insta::assert_snapshot!(text, @r#""#);
+        insta::assert_snapshot!(text, @r#"
+        listening grpc=127.0.0.1:50051 http=127.0.0.1:9464 sandbox=127.0.0.1:8025
+
+        Inbox of the stand-in Microsoft: http://127.0.0.1:8025/
+        Access key: /srv/a b/admin.key
+
+        Send a mail as reseller acme:
+
+        grpcurl -plaintext -H "authorization: Bearer $(cat '/srv/a b/admin.key')" -d '{"reseller": "acme", "email": {"to": [{"address": "ann@customer.example"}], "subject": "Hello from Postrider", "text": "The first mail."}, "wait_for": "WAIT_FOR_SENT"}' 127.0.0.1:50051 postrider.v1.MailService/SendMail
+
+        Test a wrong setting, the secret's ID in place of its Value:
+
+        echo 5a4d0b0c-0002-4000-8000-000000005ec2 | /usr/bin/postrider settings test acme --client-secret-file -
+        "#);
     }
 
     #[test]

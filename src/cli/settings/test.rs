@@ -10,11 +10,11 @@ use postrider_proto::v1::{
 use super::candidate::SettingsFlags;
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
-use crate::cli::screen::{Colour, Screen, plain};
+use crate::cli::screen::{Colour, Screen, add, plain};
 use crate::cli::{finding, time, words};
 
 /// Four calls to Microsoft and a test mail through its lane.
-const DEADLINE: Duration = Duration::from_secs(180);
+const DEADLINE: Duration = Duration::from_mins(3);
 
 #[derive(Debug, Args)]
 pub(crate) struct TestArguments {
@@ -68,7 +68,7 @@ async fn candidate(
 fn text(response: &TestSettingsResponse, screen: &Screen) -> String {
     let mut text: String = response.steps.iter().map(|result| step(result, screen)).collect();
     if !response.message_id.is_empty() {
-        text += &format!("test mail: {}\n", plain(&response.message_id));
+        add(&mut text, format_args!("test mail: {}\n", plain(&response.message_id)));
     }
     text + if response.passed { "passed\n" } else { "not passed\n" }
 }

@@ -26,7 +26,9 @@ pub(super) fn has_scope(caller: &Caller, rule: &Rule) -> bool {
 }
 
 fn reaches(caller: &Caller, reach: Reach, claim: ResellerClaim<'_>) -> bool {
-    let owns = |name: &str| caller.resellers().is_none_or(|own| own.iter().any(|reseller| reseller.as_str() == name));
+    let owns = |name: &str| {
+        caller.resellers().is_none_or(|own| own.iter().any(|reseller| reseller.as_str() == name))
+    };
     match (reach, claim) {
         (Reach::One, ResellerClaim::One(name)) => owns(name),
         (Reach::OneOrMine, ResellerClaim::One(name)) => name.is_empty() || owns(name),

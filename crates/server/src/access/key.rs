@@ -135,7 +135,8 @@ mod tests {
             bytes[at] = if bytes[at] == b'a' { b'b' } else { b'a' };
             assert!(PresentedKey::parse(std::str::from_utf8(&bytes).unwrap()).is_none(), "at {at}");
         }
-        for other in [&text[1..], &text[..text.len() - 1], &text.to_ascii_uppercase(), "", "pr_", "pr__", "é"] {
+        for other in [&text[1..], &text[..text.len() - 1], &text.to_ascii_uppercase(), "", "pr_", "pr__", "é"]
+        {
             assert!(PresentedKey::parse(other).is_none());
         }
     }

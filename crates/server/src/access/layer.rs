@@ -37,7 +37,12 @@ impl AccessLayer {
         path.starts_with(HEALTH) || (self.open_reflection && path.starts_with(REFLECTION))
     }
 
-    async fn admit(&self, path: &str, authorization: &[u8], source: Option<IpAddr>) -> Result<Caller, Refusal> {
+    async fn admit(
+        &self,
+        path: &str,
+        authorization: &[u8],
+        source: Option<IpAddr>,
+    ) -> Result<Caller, Refusal> {
         let caller = self.access.authenticate(authorization, source).await?;
         match rule(path) {
             Some(rule) if !has_scope(&caller, rule) => Err(Refusal::AccessDenied),

@@ -126,7 +126,8 @@ impl Given {
     async fn calls(&self, listener: IpAddr, path: &str, authorization: &[&str]) -> Status {
         let inner = service_fn(|request: Request<Body>| async move {
             assert!(request.headers().get("authorization").is_none(), "the key went on");
-            let who = request.extensions().get::<Caller>().map_or("nobody", |caller| caller.key.scopes[0].as_str());
+            let who =
+                request.extensions().get::<Caller>().map_or("nobody", |caller| caller.key.scopes[0].as_str());
             Ok::<_, Infallible>(Status::unknown(who).into_http())
         });
         let service = AccessLayer::new(self.access.clone(), listener).layer(inner);

@@ -59,13 +59,14 @@ impl Layers {
     /// The keys there are, of the same section where there is such a one.
     fn mend(&self, unknown: &str) -> String {
         let section = unknown.split('.').next().unwrap_or_default();
-        let keys: Vec<_> = self.0.keys().filter_map(|key| key.strip_prefix(section)?.strip_prefix('.')).collect();
+        let keys: Vec<_> =
+            self.0.keys().filter_map(|key| key.strip_prefix(section)?.strip_prefix('.')).collect();
         if keys.is_empty() {
             let mut sections: Vec<_> = self.0.keys().filter_map(|key| Some(key.split_once('.')?.0)).collect();
             sections.dedup();
-            format!("remove it; the sections are {}", sections.join(", "))
+            format!("mend or remove it; the sections are {}", sections.join(", "))
         } else {
-            format!("remove it; the keys of {section} are {}", keys.join(", "))
+            format!("mend or remove it; the keys of {section} are {}", keys.join(", "))
         }
     }
 
@@ -81,6 +82,9 @@ impl Layers {
     fn explain(&self, error: config::ConfigError) -> ConfigError {
         match error {
             config::ConfigError::At { key: Some(key), error, .. } => self.blame(&key, error.to_string()),
+            config::ConfigError::Type { key: Some(key), expected: "an integer", .. } => {
+                self.blame(&key, "must be a whole number".to_owned())
+            }
             config::ConfigError::Type { key: Some(key), expected, .. } => {
                 self.blame(&key, format!("must be {expected}"))
             }
@@ -115,7 +119,11 @@ fn parse(text: &str) -> Result<BTreeMap<String, Value>, String> {
     Ok(leaves)
 }
 
-fn flatten(prefix: &str, table: impl IntoIterator<Item = (String, Value)>, leaves: &mut BTreeMap<String, Value>) {
+fn flatten(
+    prefix: &str,
+    table: impl IntoIterator<Item = (String, Value)>,
+    leaves: &mut BTreeMap<String, Value>,
+) {
     for (name, value) in table {
         let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
         match value.kind {

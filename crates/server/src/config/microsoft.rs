@@ -54,7 +54,9 @@ fn origin<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error
     }
     let uri: Uri = text.parse().map_err(|_| de::Error::custom(NOT_AN_ORIGIN))?;
     let host = uri.host().unwrap_or_default();
-    let bare = uri.path() == "/" && uri.query().is_none() && uri.authority().is_some_and(|a| !a.as_str().contains('@'));
+    let bare = uri.path() == "/"
+        && uri.query().is_none()
+        && uri.authority().is_some_and(|a| !a.as_str().contains('@'));
     match uri.scheme_str() {
         Some("https") if bare => {}
         Some("http") if bare && is_loopback(host) => {}
@@ -65,7 +67,8 @@ fn origin<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error
 }
 
 const NOT_AN_ORIGIN: &str = "must be an origin without a path, such as https://login.microsoftonline.com";
-const PLAINTEXT: &str = "would send credentials unencrypted over the network: use https, or a loopback address";
+const PLAINTEXT: &str =
+    "would send credentials unencrypted over the network: use https, or a loopback address";
 
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();

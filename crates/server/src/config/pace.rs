@@ -1,7 +1,7 @@
 //! How fast one mailbox is used.
 
-use postrider_domain::limits::MAILBOX_CONCURRENCY_MAX;
 use postrider_domain::PaceLimits;
+use postrider_domain::limits::MAILBOX_CONCURRENCY_MAX;
 use serde::Deserialize;
 
 use super::Fault;
@@ -28,7 +28,8 @@ impl Pace {
         if (1..=MAILBOX_CONCURRENCY_MAX).contains(&self.concurrency) {
             return Ok(());
         }
-        let problem = format!("must be 1 to {MAILBOX_CONCURRENCY_MAX}, which is Microsoft's limit for a mailbox");
+        let problem =
+            format!("must be 1 to {MAILBOX_CONCURRENCY_MAX}, which is Microsoft's limit for a mailbox");
         Err(Fault { key: "pace.concurrency", problem })
     }
 }

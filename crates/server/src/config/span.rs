@@ -37,8 +37,18 @@ mod tests {
             assert_eq!(parse(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(parse("500ms"), Ok(Duration::from_millis(500)));
-        for bad in ["", "10", "s", "1.5s", "-1s", "10 s", "10S", "1w", "99999999999999999999s", "18446744073709551615d"]
-        {
+        for bad in [
+            "",
+            "10",
+            "s",
+            "1.5s",
+            "-1s",
+            "10 s",
+            "10S",
+            "1w",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
             assert_eq!(parse(bad), Err(NotASpan), "{bad:?}");
         }
     }

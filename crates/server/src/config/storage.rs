@@ -28,12 +28,16 @@ impl<'de> Deserialize<'de> for Url {
             return Ok(Self(None));
         }
         if text.starts_with("postgres:") || text.starts_with("postgresql:") {
-            return Err(de::Error::custom("names PostgreSQL, but this version has only SQLite: use sqlite:<path>"));
+            return Err(de::Error::custom(
+                "names PostgreSQL, but this version has only SQLite: use sqlite:<path>",
+            ));
         }
         let path = text.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
         match path {
             Some(path) if !path.is_empty() && !path.contains('?') => Ok(Self(Some(PathBuf::from(path)))),
-            _ => Err(de::Error::custom("must be sqlite:<path>, or empty for postrider.db in the data directory")),
+            _ => Err(de::Error::custom(
+                "must be sqlite:<path>, or empty for postrider.db in the data directory",
+            )),
         }
     }
 }

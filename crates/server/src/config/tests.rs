@@ -47,7 +47,10 @@ fn the_defaults_alone_are_a_working_configuration() {
     assert_eq!(config.storage.sqlite_path("data/postrider.db".as_ref()), PathBuf::from("data/postrider.db"));
     assert_eq!((config.microsoft.login_url, config.microsoft.graph_url), (None, None));
     assert_eq!(config.microsoft.call_timeout, postrider_domain::limits::CALL_TIMEOUT);
-    assert_eq!(config.pace.limits().messages_per_minute, postrider_domain::limits::MAILBOX_MESSAGES_PER_MINUTE);
+    assert_eq!(
+        config.pace.limits().messages_per_minute,
+        postrider_domain::limits::MAILBOX_MESSAGES_PER_MINUTE
+    );
     assert_eq!(config.lease.duration, Duration::from_secs(10));
     assert_eq!(config.limits.message_bytes, postrider_domain::limits::EMAIL_BYTES_MAX);
     assert_eq!(config.log, Log { format: LogFormat::Text, level: LogLevel::Info });
@@ -57,7 +60,8 @@ fn the_defaults_alone_are_a_working_configuration() {
 fn the_command_line_goes_over_the_environment_over_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("postrider.toml");
-    std::fs::write(&file, "[lease]\nduration = '20s'\n[log]\nlevel = 'warn'\n[pace]\nconcurrency = 1\n").unwrap();
+    std::fs::write(&file, "[lease]\nduration = '20s'\n[log]\nlevel = 'warn'\n[pace]\nconcurrency = 1\n")
+        .unwrap();
     let config = Config::load(Sources {
         file: Some(file),
         environment: pairs(&[("POSTRIDER_LEASE__DURATION", "30s"), ("POSTRIDER_LOG__LEVEL", "debug")]),
@@ -72,10 +76,10 @@ fn the_command_line_goes_over_the_environment_over_the_file() {
 
 #[test]
 fn an_unknown_key_is_an_error_wherever_it_comes_from() {
-    insta::assert_snapshot!(sentence(from_file("[listen]\ngprc = '127.0.0.1:1'")), @"");
-    insta::assert_snapshot!(sentence(from_file("[vault]\naddress = 'https://vault'")), @"");
-    insta::assert_snapshot!(sentence(from_environment(&[("POSTRIDER_LISTEN__METRICS", "127.0.0.1:1")])), @"");
-    insta::assert_snapshot!(sentence(from_command_line(&[("pace.concurency", "1")])), @"");
+    insta::assert_snapshot!(sentence(from_file("[listen]\ngprc = '127.0.0.1:1'")), @"unknown key `listen.gprc`, set by the file: mend or remove it; the keys of listen are allow_plaintext, grpc, http, sandbox");
+    insta::assert_snapshot!(sentence(from_file("[vault]\naddress = 'https://vault'")), @"unknown key `vault.address`, set by the file: mend or remove it; the sections are credentials, lease, limits, listen, log, microsoft, pace, storage");
+    insta::assert_snapshot!(sentence(from_environment(&[("POSTRIDER_LISTEN__METRICS", "127.0.0.1:1")])), @"unknown key `listen.metrics`, set by the environment as POSTRIDER_LISTEN__METRICS: mend or remove it; the keys of listen are allow_plaintext, grpc, http, sandbox");
+    insta::assert_snapshot!(sentence(from_command_line(&[("pace.concurency", "1")])), @"unknown key `pace.concurency`, set by the command line: mend or remove it; the keys of pace are concurrency, messages_per_minute");
 }
 
 #[test]
@@ -103,32 +107,32 @@ fn the_sandbox_has_a_data_directory_of_its_own_unless_one_is_named() {
 #[test]
 fn a_value_that_does_not_hold_names_its_key_its_origin_and_the_mend() {
     let environment = |name, value| sentence(from_environment(&[(name, value)]));
-    insta::assert_snapshot!(environment("POSTRIDER_LISTEN__GRPC", "localhost"), @"");
-    insta::assert_snapshot!(environment("POSTRIDER_LISTEN__HTTP", "0.0.0.0:9464"), @"");
-    insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "postgres://u:secret@db/x"), @"");
-    insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "mysql:x"), @"");
-    insta::assert_snapshot!(environment("POSTRIDER_CREDENTIALS__STORE", "vault"), @"");
-    insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__LOGIN_URL", "http://login.example"), @"");
-    insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__GRAPH_URL", "https://graph.example/v1.0"), @"");
-    insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__CA_FILE", "/nowhere/ca.pem"), @"");
-    insta::assert_snapshot!(environment("POSTRIDER_PACE__CONCURRENCY", "5"), @"");
-    insta::assert_snapshot!(environment("POSTRIDER_PACE__MESSAGES_PER_MINUTE", "many"), @"");
-    insta::assert_snapshot!(environment("POSTRIDER_LEASE__DURATION", "10"), @"");
-    insta::assert_snapshot!(environment("POSTRIDER_LIMITS__MESSAGE_BYTES", "0"), @"");
-    insta::assert_snapshot!(environment("POSTRIDER_LOG__FORMAT", "xml"), @"");
-    insta::assert_snapshot!(sentence(from_file("[lease]\nduration = 10")), @"");
-    insta::assert_snapshot!(sentence(from_file("[log]\nlevel = 'loud'")), @"");
+    insta::assert_snapshot!(environment("POSTRIDER_LISTEN__GRPC", "localhost"), @"`listen.grpc`, set by the environment as POSTRIDER_LISTEN__GRPC, must be an IP address and a port, such as 127.0.0.1:50051");
+    insta::assert_snapshot!(environment("POSTRIDER_LISTEN__HTTP", "0.0.0.0:9464"), @"`listen.http`, set by the environment as POSTRIDER_LISTEN__HTTP, is no loopback address, and this version has no TLS: use 127.0.0.1 or [::1], or set listen.allow_plaintext = true behind a proxy that has");
+    insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "postgres://u:secret@db/x"), @"`storage.url`, set by the environment as POSTRIDER_STORAGE__URL, names PostgreSQL, but this version has only SQLite: use sqlite:<path>");
+    insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "mysql:x"), @"`storage.url`, set by the environment as POSTRIDER_STORAGE__URL, must be sqlite:<path>, or empty for postrider.db in the data directory");
+    insta::assert_snapshot!(environment("POSTRIDER_CREDENTIALS__STORE", "vault"), @"`credentials.store`, set by the environment as POSTRIDER_CREDENTIALS__STORE, names Vault, but this version has only the sealed store: use sealed");
+    insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__LOGIN_URL", "http://login.example"), @"`microsoft.login_url`, set by the environment as POSTRIDER_MICROSOFT__LOGIN_URL, would send credentials unencrypted over the network: use https, or a loopback address");
+    insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__GRAPH_URL", "https://graph.example/v1.0"), @"`microsoft.graph_url`, set by the environment as POSTRIDER_MICROSOFT__GRAPH_URL, must be an origin without a path, such as https://login.microsoftonline.com");
+    insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__CA_FILE", "/nowhere/ca.pem"), @"`microsoft.ca_file`, set by the environment as POSTRIDER_MICROSOFT__CA_FILE, names /nowhere/ca.pem, which cannot be read: name a PEM file, or none");
+    insta::assert_snapshot!(environment("POSTRIDER_PACE__CONCURRENCY", "5"), @"`pace.concurrency`, set by the environment as POSTRIDER_PACE__CONCURRENCY, must be 1 to 4, which is Microsoft's limit for a mailbox");
+    insta::assert_snapshot!(environment("POSTRIDER_PACE__MESSAGES_PER_MINUTE", "many"), @"`pace.messages_per_minute`, set by the environment as POSTRIDER_PACE__MESSAGES_PER_MINUTE, must be a whole number");
+    insta::assert_snapshot!(environment("POSTRIDER_LEASE__DURATION", "10"), @"`lease.duration`, set by the environment as POSTRIDER_LEASE__DURATION, must be a whole number and a unit, such as 500ms, 10s, 2m, 1h or 3d");
+    insta::assert_snapshot!(environment("POSTRIDER_LIMITS__MESSAGE_BYTES", "0"), @"`limits.message_bytes`, set by the environment as POSTRIDER_LIMITS__MESSAGE_BYTES, must be 1024 to 157286400");
+    insta::assert_snapshot!(environment("POSTRIDER_LOG__FORMAT", "xml"), @"`log.format`, set by the environment as POSTRIDER_LOG__FORMAT, must be text or json");
+    insta::assert_snapshot!(sentence(from_file("[lease]\nduration = 10")), @"`lease.duration`, set by the file, must be a whole number and a unit, such as 500ms, 10s, 2m, 1h or 3d");
+    insta::assert_snapshot!(sentence(from_file("[log]\nlevel = 'loud'")), @"`log.level`, set by the file, must be off, error, warn, info, debug or trace");
 }
 
 #[test]
 fn a_file_that_is_not_toml_is_refused_without_quoting_it() {
-    insta::assert_snapshot!(sentence(from_file("[log]\nlevel = secret-of-mine\n")), @"");
+    insta::assert_snapshot!(sentence(from_file("[log]\nlevel = secret-of-mine\n")), @"the file is not TOML: TOML parse error at line 2, column 9");
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let loaded = Config::load(Sources { file: Some("/nowhere/postrider.toml".into()), ..Sources::default() });
-    insta::assert_snapshot!(sentence(loaded), @"");
+    insta::assert_snapshot!(sentence(loaded), @"cannot read the configuration file /nowhere/postrider.toml: No such file or directory (os error 2); give --config a file that can be read");
 }
 
 #[test]

@@ -17,13 +17,13 @@ const EXEMPT: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
 const STATUS_HEADERS: [&str; 3] = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
 
 #[derive(Clone, Copy)]
-pub struct DoorLayer {
+pub(crate) struct DoorLayer {
     /// The limit that a request too large for the transport is told.
     message_bytes_max: usize,
 }
 
 impl DoorLayer {
-    pub fn new(message_bytes_max: usize) -> Self {
+    pub(crate) fn new(message_bytes_max: usize) -> Self {
         Self { message_bytes_max }
     }
 
@@ -71,7 +71,7 @@ impl<S> Layer<S> for DoorLayer {
 }
 
 #[derive(Clone)]
-pub struct DoorService<S> {
+pub(crate) struct DoorService<S> {
     door: DoorLayer,
     inner: S,
 }

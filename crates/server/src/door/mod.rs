@@ -12,8 +12,8 @@ mod accept;
 mod layer;
 mod serve;
 
-pub use layer::DoorLayer;
-pub use serve::{serve_grpc, serve_http};
+pub(crate) use layer::DoorLayer;
+pub(crate) use serve::{serve_grpc, serve_http};
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves gRPC behind the door and then access. Returns when all calls ended, and soon after `shutdown` in any case.
-pub async fn serve_grpc(
+pub(crate) async fn serve_grpc(
     listener: TcpListener,
     routes: Routes,
     door: DoorLayer,
@@ -53,7 +53,11 @@ pub async fn serve_grpc(
 }
 
 /// Serves the HTTP pages, by the same rules.
-pub async fn serve_http(listener: TcpListener, pages: axum::Router, shutdown: CancellationToken) -> io::Result<()> {
+pub(crate) async fn serve_http(
+    listener: TcpListener,
+    pages: axum::Router,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
     let cut = CancellationToken::new();
     let ends = Ends { shutdown: shutdown.clone(), cut: cut.clone() };
     let serving = axum::serve(Acceptor::new(listener, 1, ends), pages)

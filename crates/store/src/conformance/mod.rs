@@ -1,1 +1,139 @@
-//! The suite.
+//! What every backend must keep, one promise a function, one file a verb.
+//!
+//! A backend runs it by handing [`conformance!`](crate::conformance!) a function that makes a [`World`]: a new, empty
+//! store under a clock that stands still. Each promise becomes a test of its own name.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "promises fail by panicking; only tests are built with them"
+)]
+
+pub mod accept;
+pub mod access;
+pub mod lease;
+pub mod read;
+pub mod record;
+pub mod release;
+pub mod sealed;
+pub mod settings;
+pub mod test_mail;
+mod world;
+
+pub use world::{World, at, doubt, held_by, hold, secret_wrong, sent, token};
+
+/// Makes a test of every promise. Give it the name of an `async fn() -> World` beside it.
+#[macro_export]
+macro_rules! conformance {
+    ($world:ident) => {
+        $crate::conformance! { $world;
+            accept {
+                an_accepted_message_reads_back_as_it_was_answered
+                without_settings_nothing_is_accepted
+                the_same_request_is_the_same_message
+                a_request_id_with_other_content_is_refused
+                a_replay_is_answered_after_the_settings_are_gone
+                a_replay_tells_the_message_as_it_is_now
+                concurrent_twins_are_one_message
+                a_request_id_is_its_resellers_own
+                what_was_accepted_before_is_told_without_storing
+                a_message_makes_its_lane_due
+                a_message_for_later_is_scheduled_and_its_lane_is_due_then
+                a_message_does_not_hasten_a_held_lane
+                a_message_does_not_hasten_a_waiting_lane
+            }
+            read {
+                another_resellers_message_is_not_found
+                pages_go_from_the_newest_to_the_oldest
+                all_given_labels_match
+                a_waiting_message_of_a_held_lane_reads_as_held
+                a_scheduled_message_is_held_only_once_its_time_has_come
+                lists_filter_by_the_state_that_is_seen
+                the_next_attempt_is_told_after_the_lanes_wait
+            }
+            lease {
+                a_lane_has_one_holder
+                a_lease_that_ran_out_may_be_taken
+                a_lane_that_is_not_due_is_not_leased
+                an_old_token_changes_nothing
+                due_lanes_come_the_longest_due_first
+                the_next_due_time_is_a_lanes_or_the_end_of_a_lease
+                a_lease_tells_the_starts_of_the_last_minute
+                a_lease_tells_the_open_attempts_of_an_earlier_holder
+                a_lease_tells_the_resellers_own_pace
+                messages_come_by_priority_then_due_time_then_id
+                a_held_lane_still_tells_what_to_probe_with
+            }
+            release {
+                an_empty_lane_is_due_when_woken
+                a_lane_is_due_with_its_next_message
+                a_held_lane_is_due_with_its_probe
+                a_held_lane_is_due_for_an_expiry_before_its_probe
+                a_paced_lane_is_due_after_its_pause_and_tells_no_message_before
+                an_open_attempt_makes_its_lane_due_at_its_deadline
+                messages_end_when_their_time_runs_out
+                a_held_message_expires_with_the_finding_of_the_hold
+                a_message_in_doubt_does_not_expire_but_ends_unknown
+            }
+            record {
+                an_attempt_is_written_down_before_the_call
+                a_message_that_does_not_wait_is_not_started
+                a_202_is_sent_and_its_content_is_gone
+                only_a_202_is_sent
+                a_failed_message_keeps_its_content
+                a_deferred_message_waits_and_its_gaps_grow_only_where_they_count
+                a_doubt_is_never_hidden_behind_another_end
+                an_outcome_is_written_once
+                an_outcome_told_twice_is_no_news
+                a_late_202_lifts_any_end_and_is_kept_beside_the_first_outcome
+                nothing_lowers_sent
+                a_limit_makes_the_lane_wait
+                a_hold_keeps_the_message_first_and_spends_nothing
+                a_hold_under_an_old_token_is_not_written
+                a_hold_by_settings_that_were_replaced_is_not_written
+                a_202_frees_a_held_lane_and_makes_the_settings_ready
+                an_operators_pause_is_not_ended_by_a_202
+                an_attempt_that_never_left_is_written_whole
+            }
+            test_mail {
+                no_lane_touches_a_test_mail
+                a_test_mail_needs_no_settings
+                a_test_mail_counts_in_the_pace_of_its_mailbox
+                an_abandoned_test_mail_is_left_to_the_lane_after_its_deadline
+                a_failed_test_mail_is_not_tried_again_and_holds_nothing
+            }
+            settings {
+                settings_read_back_as_they_were_put
+                an_old_etag_puts_and_deletes_nothing
+                an_etag_never_comes_twice
+                a_put_frees_a_lane_that_broken_settings_held
+                a_put_does_not_end_an_operators_pause
+                a_put_gives_the_lane_its_new_mailbox
+                a_passed_test_makes_settings_ready_unless_they_changed
+                usage_counts_what_waits_and_what_was_sent_within_a_day
+                lists_go_by_slug_and_filter
+                settings_with_unfinished_messages_are_not_deleted_unasked
+                a_deletion_cancels_what_waits_and_keeps_the_history
+                nothing_in_flight_or_in_doubt_is_cancelled
+            }
+            access {
+                a_key_reads_back_as_it_was_created
+                a_revoked_key_stays_revoked_since_the_first_time
+                use_is_noted_to_the_minute
+                a_store_remembers_that_it_held_a_key
+            }
+            sealed {
+                ciphertext_is_found_by_reseller_and_version_only
+                all_versions_but_one_are_pruned
+            }
+        }
+    };
+    ($world:ident; $($verb:ident { $($promise:ident)+ })+) => {
+        $(mod $verb {
+            $(#[tokio::test]
+            async fn $promise() {
+                $crate::conformance::$verb::$promise(&super::$world().await).await;
+            })+
+        })+
+    };
+}

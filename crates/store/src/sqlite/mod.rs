@@ -9,7 +9,9 @@
 //! | `seen` | how a message reads with its lane |
 //! | `cells` | columns to domain values |
 //!
-//! The statements are in `sql/sqlite/<verb>/`, the tables in `migrations/sqlite/`. Reads see what is committed.
+//! The statements are in `sql/sqlite/<verb>/`, the tables in `migrations/sqlite/`. Several statements of a file are one
+//! round trip; their parameters are `$1`, for with gaps between `?1` and `?3` sqlx leaves later statements unbound.
+//! Reads see what is committed.
 //! Trusts: that the data directory is locked by this process. Does not know: who calls.
 
 /// A statement by its path under `sql/sqlite/`.

@@ -56,6 +56,11 @@ impl Place {
         Self { path: path.to_owned(), kind }
     }
 
+    #[cfg(test)]
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// For the first time in this process: nobody holds a lane.
     pub(super) async fn open(&self, now: Timestamp) -> Result<Opened, StoreError> {
         if !self.is_there()? {
@@ -147,7 +152,7 @@ impl Place {
         let options = draft.options().synchronous(SqliteSynchronous::Full);
         let mut db = options.connect().await.map_err(|error| unmade(&error))?;
         migrator().run(&mut db).await.map_err(|error| unmade(&error))?;
-        sqlx::query("INSERT INTO meta (name, value) VALUES ('kind', ?1)")
+        sqlx::query("INSERT INTO meta (name, value) VALUES ('kind', $1)")
             .bind(name(self.kind))
             .execute(&mut db)
             .await

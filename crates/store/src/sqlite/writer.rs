@@ -309,3 +309,158 @@ impl Write for Probe {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use postrider_domain::MessageState;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::conformance::World;
+    use crate::sqlite::{Fault, SqliteStore};
+    use crate::{Accepted, Outbox, SettingsStore, Store, StoreKind};
+
+    struct Given {
+        store: Arc<SqliteStore>,
+        world: World,
+    }
+
+    async fn given() -> Given {
+        let (directory, clock) = (tempfile::TempDir::new().expect("a directory"), World::clock());
+        let path = directory.path().join("postrider.db");
+        let store = SqliteStore::open(&path, StoreKind::Real, clock.clone()).await.expect("opened");
+        let store = Arc::new(store);
+        Given { world: World::new(store.clone(), clock, directory), store }
+    }
+
+    impl Given {
+        fn next_commit(&self, fault: Fault) {
+            self.store.shared.faults.lock().expect("faults").push_back(fault);
+        }
+    }
+
+    async fn is_serving_again(health: &mut watch::Receiver<StoreHealth>) {
+        health.wait_for(|health| *health == StoreHealth::Serving).await.expect("the writer lives");
+    }
+
+    /// Writes a row that only COMMIT finds wrong.
+    struct Orphan;
+
+    impl Write for Orphan {
+        type Answer = ();
+
+        async fn run(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+            let sql = "PRAGMA defer_foreign_keys = ON; INSERT INTO lanes (reseller, mailbox) VALUES ('nobody', 'x')";
+            sqlx::query(sql).execute(db).await.map_err(failed)?;
+            Ok(())
+        }
+    }
+
+    /// Writes a row, then cannot go on.
+    struct Poison;
+
+    impl Write for Poison {
+        type Answer = ();
+
+        async fn run(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+            sqlx::query("INSERT INTO meta (name, value) VALUES ('poison', '')")
+                .execute(&mut *db)
+                .await
+                .map_err(failed)?;
+            sqlx::query("INSERT INTO meta (name, value) VALUES ('poison', '')")
+                .execute(db)
+                .await
+                .map_err(failed)?;
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_failed_is_unknown_and_the_file_is_read_before_anything_else() {
+        for (fault, stored) in [(Fault::CommitLost, false), (Fault::AnswerLost, true)] {
+            let given = given().await;
+            let Given { store, world } = &given;
+            let acme = world.reseller("acme").await;
+            let mut health = store.health();
+            let new = world.mail_of_request(&acme, "order-1");
+            given.next_commit(fault);
+            let unknown = store.accept(new.clone()).await;
+            assert!(matches!(unknown, Err(StoreError::CommitUnknown { .. })), "{unknown:?}");
+            is_serving_again(&mut health).await;
+            let found = store.get_message(&acme, &new.id).await.expect("an answer");
+            assert_eq!(found.is_some(), stored);
+            match store.accept(world.mail_of_request(&acme, "order-1")).await.expect("an answer") {
+                Accepted::Replayed(message) => assert!(stored && message.id == new.id),
+                Accepted::New(_) => assert!(!stored),
+                other => panic!("neither: {other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_sqlite_refuses_is_unknown_too_and_leaves_nothing() {
+        let Given { store, world } = given().await;
+        let mut health = store.health();
+        let unknown = store.write(Orphan).await;
+        assert!(matches!(unknown, Err(StoreError::CommitUnknown { .. })), "{unknown:?}");
+        is_serving_again(&mut health).await;
+        world.reseller("acme").await;
+        assert!(store.due_lanes(world.now(), 10).await.expect("lanes").is_empty());
+    }
+
+    #[tokio::test]
+    async fn leases_live_on_when_the_file_is_opened_again() {
+        let given = given().await;
+        let world = &given.world;
+        let acme = world.reseller("acme").await;
+        let id = world.accepted(&acme).await;
+        let holder = crate::conformance::token(1);
+        world.leased(&acme, holder).await;
+        given.next_commit(Fault::CommitLost);
+        let mut health = given.store.health();
+        assert!(given.store.renew(&acme, holder, world.now()).await.is_err());
+        is_serving_again(&mut health).await;
+        assert!(world.starts(&acme, holder, id, 1).await);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_fails_alone() {
+        let Given { store, world } = &given().await;
+        let acme = world.reseller("acme").await;
+        let good = (0..20).map(|_| world.mail(&acme)).collect::<Vec<_>>();
+        let accepts = futures::future::join_all(good.iter().map(|new| store.accept(new.clone())));
+        let (first, accepted, last) = tokio::join!(store.write(Poison), accepts, store.write(Poison));
+        for poisoned in [first, last] {
+            assert!(matches!(poisoned, Err(StoreError::Unavailable { .. })), "{poisoned:?}");
+        }
+        assert!(accepted.iter().all(|answer| matches!(answer, Ok(Accepted::New(_)))));
+        for new in good {
+            assert_eq!(world.state(&acme, new.id).await, MessageState::Accepted);
+        }
+        assert_eq!(*store.health().borrow(), StoreHealth::Serving);
+    }
+
+    #[tokio::test]
+    async fn while_the_file_cannot_be_opened_writes_are_refused_and_then_go_on() {
+        let given = given().await;
+        let world = &given.world;
+        let acme = world.reseller("acme").await;
+        let path = given.store.shared.place.path().to_owned();
+        let aside = path.with_extension("aside");
+        // On Linux an open file may be moved: what is reopened is not there.
+        std::fs::rename(&path, &aside).expect("moved");
+        given.next_commit(Fault::CommitLost);
+        let mut health = given.store.health();
+        let unknown = given.store.accept(world.mail(&acme)).await;
+        assert!(matches!(unknown, Err(StoreError::CommitUnknown { .. })), "{unknown:?}");
+        let refused = given.store.accept(world.mail(&acme)).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+        assert_eq!(*health.borrow(), StoreHealth::Away);
+        std::fs::rename(&aside, &path).expect("moved back");
+        is_serving_again(&mut health).await;
+        world.accepted(&acme).await;
+        assert!(given.store.get_settings(&acme).await.expect("an answer").is_some());
+    }
+}

@@ -92,10 +92,10 @@ impl File {
         self.path.contains("/generated/")
     }
 
-    /// Whether the whole file is there for tests only.
+    /// Whether the whole file is there for tests only; a conformance suite is, though other crates may call it.
     pub(crate) fn is_test(&self) -> bool {
         let in_folder = |name: &str| self.path.split('/').any(|part| part == name);
-        in_folder("tests") || in_folder("benches") || self.path.ends_with("/tests.rs")
+        ["tests", "benches", "conformance", "tests.rs", "conformance.rs"].into_iter().any(in_folder)
     }
 
     /// Code alone: comments and what stands in strings are blanks, and every byte keeps its place.

@@ -7,10 +7,13 @@ use super::Violation;
 use super::tree::{Tree, has_extension, numbered};
 
 /// Longer ones first, for each is taken out of the line before the next is looked for.
-const FIXED_NAMES: [&str; 9] = [
+const FIXED_NAMES: [&str; 12] = [
     "--tenant-id",
     "tenant_id",
-    "tenantId", // the same in protobuf's JSON
+    "tenantId",  // the same in protobuf's JSON,
+    "TENANT_ID", // as a constant,
+    "tenant ID", // and as the panel writes it
+    "tenant id",
     "TENANT_NOT_FOUND",
     "TenantNotFound",
     "TENANT_SEND_LIMIT",

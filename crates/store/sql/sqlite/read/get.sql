@@ -1,5 +1,5 @@
 -- One message as its caller sees it, with its lane, by which it may read as HELD.
--- ?1 reseller, ?2 message_id
+-- $1 reseller, $2 message_id
 SELECT
     m.message_id, m.state, m.due_time, m.expire_time, m.send_time, m.create_time, m.update_time, m.request_id,
     m.internet_message_id, m.subject, m.recipient_count, m.labels, m.finding_code, m.finding_class, m.finding_evidence,
@@ -17,4 +17,4 @@ SELECT
     ) AS attempts
 FROM messages AS m
 LEFT JOIN lanes AS l ON l.reseller = m.reseller
-WHERE m.reseller = ?1 AND m.message_id = ?2
+WHERE m.reseller = $1 AND m.message_id = $2

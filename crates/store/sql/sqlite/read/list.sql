@@ -1,6 +1,6 @@
 -- A page, from the newest to the oldest. The state is the one a caller sees: HELD by the rule of sqlite/seen.rs.
--- ?1 reseller, ?2 before this message_id or null, ?3 states (JSON array; null: all), ?4 labels (JSON object), ?5 limit,
--- ?6 now
+-- $1 reseller, $2 before this message_id or null, $3 states (JSON array; null: all), $4 labels (JSON object), $5 limit,
+-- $6 now
 SELECT
     m.message_id, m.state, m.due_time, m.expire_time, m.send_time, m.create_time, m.update_time, m.request_id,
     m.internet_message_id, m.subject, m.recipient_count, m.labels, m.finding_code, m.finding_class, m.finding_evidence,
@@ -18,18 +18,18 @@ SELECT
     ) AS attempts
 FROM messages AS m
 LEFT JOIN lanes AS l ON l.reseller = m.reseller
-WHERE m.reseller = ?1
-    AND m.message_id < coalesce(?2, x'ffffffffffffffffffffffffffffffffff')
-    AND (?3 IS NULL OR CASE
+WHERE m.reseller = $1
+    AND m.message_id < coalesce($2, x'ffffffffffffffffffffffffffffffffff')
+    AND ($3 IS NULL OR CASE
         WHEN l.hold_code IS NOT NULL AND m.state IN ('accepted', 'deferred') THEN 'held'
-        WHEN l.hold_code IS NOT NULL AND m.state = 'scheduled' AND m.due_time <= ?6 THEN 'held'
+        WHEN l.hold_code IS NOT NULL AND m.state = 'scheduled' AND m.due_time <= $6 THEN 'held'
         ELSE m.state
-    END IN (SELECT value FROM json_each(?3)))
+    END IN (SELECT value FROM json_each($3)))
     AND NOT EXISTS (
-        SELECT 1 FROM json_each(?4) AS wanted
+        SELECT 1 FROM json_each($4) AS wanted
         WHERE NOT EXISTS (
             SELECT 1 FROM json_each(m.labels) AS own WHERE own.key = wanted.key AND own.value = wanted.value
         )
     )
 ORDER BY m.message_id DESC
-LIMIT ?5
+LIMIT $5

@@ -1,9 +1,9 @@
 -- Replaces the settings but for their create_time; lifts the hold they caused; the lane takes the mailbox and is due.
--- ?1 reseller, ?2 revision, ?3 directory, ?4 client, ?5 mailbox, ?6 cloud, ?7 send_as, ?8 pace_concurrency,
--- ?9 pace_messages_per_minute, ?10 pace_recipients_per_day, ?11 labels, ?12 credential_kind,
--- ?13 credential_fingerprint, ?14 credential_version, ?15 credential_create_time, ?16 credential_expire_time,
--- ?17 finding_code, ?18 finding_class, ?19 finding_evidence, ?20 now
-INSERT INTO revisions (reseller, revision) VALUES (?1, ?2)
+-- $1 reseller, $2 revision, $3 directory, $4 client, $5 mailbox, $6 cloud, $7 send_as, $8 pace_concurrency,
+-- $9 pace_messages_per_minute, $10 pace_recipients_per_day, $11 labels, $12 credential_kind,
+-- $13 credential_fingerprint, $14 credential_version, $15 credential_create_time, $16 credential_expire_time,
+-- $17 finding_code, $18 finding_class, $19 finding_evidence, $20 now
+INSERT INTO revisions (reseller, revision) VALUES ($1, $2)
 ON CONFLICT (reseller) DO UPDATE SET revision = excluded.revision;
 INSERT INTO settings (
     reseller, revision, directory, client, mailbox, cloud, send_as, pace_concurrency, pace_messages_per_minute,
@@ -12,7 +12,7 @@ INSERT INTO settings (
     update_time
 )
 VALUES (
-    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 0, ?17, ?18, ?19, ?20, ?20
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, $17, $18, $19, $20, $20
 )
 ON CONFLICT (reseller) DO UPDATE SET
     revision = excluded.revision, directory = excluded.directory, client = excluded.client,
@@ -24,10 +24,10 @@ ON CONFLICT (reseller) DO UPDATE SET
     credential_expire_time = excluded.credential_expire_time, works = 0, finding_code = excluded.finding_code,
     finding_class = excluded.finding_class, finding_evidence = excluded.finding_evidence,
     update_time = excluded.update_time;
-INSERT INTO lanes (reseller, mailbox) VALUES (?1, ?5)
+INSERT INTO lanes (reseller, mailbox) VALUES ($1, $5)
 ON CONFLICT (reseller) DO UPDATE SET mailbox = excluded.mailbox, wait_until = NULL;
 UPDATE lanes
 SET hold_code = NULL, hold_class = NULL, hold_evidence = NULL, hold_probe_time = NULL, hold_probes = NULL
-WHERE reseller = ?1 AND hold_code <> 'SENDING_PAUSED';
+WHERE reseller = $1 AND hold_code <> 'SENDING_PAUSED';
 UPDATE lanes SET due_time = (SELECT due_time FROM lanes_work AS work WHERE work.reseller = lanes.reseller)
-WHERE reseller = ?1
+WHERE reseller = $1

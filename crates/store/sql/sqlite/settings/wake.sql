@@ -1,3 +1,3 @@
--- ?1 reseller
+-- $1 reseller
 UPDATE lanes SET due_time = (SELECT due_time FROM lanes_work AS work WHERE work.reseller = lanes.reseller)
-WHERE reseller = ?1
+WHERE reseller = $1

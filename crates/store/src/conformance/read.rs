@@ -1,0 +1,99 @@
+//! Read: a message as its caller sees it, and pages of them.
+
+use postrider_domain::{FindingCode, Labels, Message, MessageId, MessageState, ResellerId};
+
+use super::{World, at, held_by, hold, sent};
+use crate::{MessageFilter, MessagePage, NewMessage};
+
+async fn page(world: &World, reseller: &ResellerId, filter: MessageFilter) -> MessagePage {
+    world.store.list_messages(reseller, filter).await.expect("a page")
+}
+
+fn ids(messages: &[Message]) -> Vec<MessageId> {
+    messages.iter().map(|message| message.id).collect()
+}
+
+pub async fn another_resellers_message_is_not_found(world: &World) {
+    let (acme, beta) = (world.reseller("acme").await, world.reseller("beta").await);
+    let id = world.accepted(&acme).await;
+    assert_eq!(world.store.get_message(&beta, &id).await.expect("an answer"), None);
+    assert_eq!(world.store.content(&beta, &id).await.expect("an answer"), None);
+    let all = MessageFilter { limit: 10, ..Default::default() };
+    assert!(page(world, &beta, all).await.messages.is_empty());
+}
+
+pub async fn pages_go_from_the_newest_to_the_oldest(world: &World) {
+    let acme = world.reseller("acme").await;
+    let (a, b, c) = (world.accepted(&acme).await, world.accepted(&acme).await, world.accepted(&acme).await);
+    let first = page(world, &acme, MessageFilter { limit: 2, ..Default::default() }).await;
+    assert_eq!((ids(&first.messages), first.more), (vec![c, b], true));
+    let rest = MessageFilter { limit: 2, before: Some(b), ..Default::default() };
+    let last = page(world, &acme, rest).await;
+    assert_eq!((ids(&last.messages), last.more), (vec![a], false));
+    assert_eq!(last.messages, [world.message(&acme, a).await]);
+}
+
+pub async fn all_given_labels_match(world: &World) {
+    let acme = world.reseller("acme").await;
+    let labels = |pairs: &[(&str, &str)]| -> Labels {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let both = NewMessage { labels: labels(&[("a.b/c", "1"), ("d", "\"2\"")]), ..world.mail(&acme) };
+    world.accepts(NewMessage { labels: labels(&[("a.b/c", "1")]), ..world.mail(&acme) }).await;
+    world.accepts(both.clone()).await;
+    let filter = |wanted| MessageFilter { labels: wanted, limit: 10, ..Default::default() };
+    assert_eq!(page(world, &acme, filter(labels(&[("a.b/c", "1")]))).await.messages.len(), 2);
+    assert_eq!(ids(&page(world, &acme, filter(both.labels)).await.messages), [both.id]);
+    assert!(page(world, &acme, filter(labels(&[("a.b/c", "2")]))).await.messages.is_empty());
+}
+
+pub async fn a_waiting_message_of_a_held_lane_reads_as_held(world: &World) {
+    let acme = world.reseller("acme").await;
+    let (tried, other) = (world.accepted(&acme).await, world.accepted(&acme).await);
+    world.tries(&acme, tried, 1, held_by(hold(30))).await;
+    for id in [tried, other] {
+        let message = world.message(&acme, id).await;
+        assert_eq!((message.state, message.next_attempt_time), (MessageState::Held, Some(at(30))));
+        assert_eq!(message.finding.map(|finding| finding.code), Some(FindingCode::SecretWrong));
+    }
+}
+
+pub async fn a_scheduled_message_is_held_only_once_its_time_has_come(world: &World) {
+    let (acme, _) = world.held_lane("acme", 600).await;
+    let later = NewMessage { send_time: Some(at(100)), ..world.mail(&acme) };
+    let message = world.accepts(later).await;
+    assert_eq!(message.state, MessageState::Scheduled);
+    world.advance(100);
+    assert_eq!(world.state(&acme, message.id).await, MessageState::Held);
+}
+
+pub async fn lists_filter_by_the_state_that_is_seen(world: &World) {
+    let acme = world.reseller("acme").await;
+    let done = world.accepted(&acme).await;
+    world.tries(&acme, done, 1, sent()).await;
+    let (tried, other) = (world.accepted(&acme).await, world.accepted(&acme).await);
+    let later = world.accepts(NewMessage { send_time: Some(at(100)), ..world.mail(&acme) }).await.id;
+    world.tries(&acme, tried, 1, held_by(hold(300))).await;
+    let of =
+        |states: &[MessageState]| MessageFilter { states: states.to_vec(), limit: 10, ..Default::default() };
+    assert_eq!(ids(&page(world, &acme, of(&[MessageState::Held])).await.messages), [other, tried]);
+    assert_eq!(ids(&page(world, &acme, of(&[MessageState::Scheduled])).await.messages), [later]);
+    let waiting = of(&[MessageState::Accepted, MessageState::Deferred]);
+    assert!(page(world, &acme, waiting).await.messages.is_empty());
+    let ended = of(&[MessageState::Sent, MessageState::Failed]);
+    assert_eq!(ids(&page(world, &acme, ended).await.messages), [done]);
+    world.advance(100);
+    assert_eq!(ids(&page(world, &acme, of(&[MessageState::Held])).await.messages), [later, other, tried]);
+}
+
+pub async fn the_next_attempt_is_told_after_the_lanes_wait(world: &World) {
+    let acme = world.reseller("acme").await;
+    let id = world.accepted(&acme).await;
+    assert_eq!(world.message(&acme, id).await.next_attempt_time, Some(at(0)));
+    world.leased(&acme, super::token(1)).await;
+    world.store.release(&acme, super::token(1), Some(at(20))).await.expect("released");
+    assert_eq!(world.message(&acme, id).await.next_attempt_time, Some(at(20)));
+    world.advance(20);
+    world.tries(&acme, id, 1, sent()).await;
+    assert_eq!(world.message(&acme, id).await.next_attempt_time, None);
+}

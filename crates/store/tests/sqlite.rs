@@ -1,0 +1,315 @@
+//! The suite on SQLite, and what only a file can do: be opened again, be damaged, be somebody else's.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use postrider_domain::{FindingCode, MessageState, Resolution, SettingsState, TestClock};
+use postrider_store::conformance::{World, at, doubt, held_by, hold, sent, token};
+use postrider_store::{
+    Accepted, MessageFilter, NewMessage, Outbox, SettingsStore, SqliteStore, StoreError, StoreKind, TestMail,
+};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tempfile::TempDir;
+
+postrider_store::conformance!(world);
+
+pub async fn world() -> World {
+    Home::new().world().await
+}
+
+/// A data directory.
+struct Home {
+    directory: Arc<TempDir>,
+    clock: Arc<TestClock>,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { directory: Arc::new(TempDir::new().expect("a directory")), clock: World::clock() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("postrider.db")
+    }
+
+    async fn open(&self) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open(&self.path(), StoreKind::Real, self.clock.clone()).await
+    }
+
+    async fn world(&self) -> World {
+        let store = self.open().await.expect("opened");
+        World::new(Arc::new(store), self.clock.clone(), Arc::clone(&self.directory))
+    }
+
+    /// What the operator reads.
+    async fn refusal(&self) -> String {
+        match self.open().await {
+            Err(StoreError::Open(words)) => words.replace(&self.path().display().to_string(), "DB"),
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    /// As somebody else's hand.
+    async fn write(&self, sql: &str) {
+        let options = SqliteConnectOptions::new().filename(self.path()).create_if_missing(true);
+        let mut db = options.connect().await.expect("connected");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.expect("written");
+        db.close().await.expect("closed");
+    }
+}
+
+async fn closed(home: &Home) {
+    home.open().await.expect("opened").close().await;
+}
+
+#[test]
+fn every_promise_is_run() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/conformance");
+    let list = std::fs::read_to_string(folder.join("mod.rs")).expect("the list");
+    for entry in std::fs::read_dir(folder).expect("the suite") {
+        let text = std::fs::read_to_string(entry.expect("a file").path()).expect("text");
+        for line in text.lines().filter_map(|line| line.strip_prefix("pub async fn ")) {
+            let name = line.split('(').next().expect("a name");
+            assert!(list.contains(&format!(" {name}\n")), "{name} is not in the list of conformance/mod.rs");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_there_after_a_restart() {
+    let home = Home::new();
+    let world = home.world().await;
+    let acme = world.reseller("acme").await;
+    let first = world.accepts(world.mail_of_request(&acme, "order-1")).await;
+    let again = world.mail_of_request(&acme, "order-1");
+    drop(world);
+    let world = home.world().await;
+    assert_eq!(world.message(&acme, first.id).await, first);
+    assert!(world.has_content(&acme, first.id).await && world.is_due(&acme).await);
+    let answer = world.store.accept(again).await.expect("an answer");
+    assert!(matches!(&answer, Accepted::Replayed(message) if message.id == first.id), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_restart_frees_the_lanes_and_open_attempts_count_until_their_deadline() {
+    let home = Home::new();
+    let world = home.world().await;
+    let acme = world.reseller("acme").await;
+    let (open, other) = (world.accepted(&acme).await, world.accepted(&acme).await);
+    world.leased(&acme, token(1)).await;
+    assert!(world.starts(&acme, token(1), open, 1).await);
+    drop(world);
+    let world = home.world().await;
+    let lease = world.leased(&acme, token(2)).await;
+    assert_eq!(lease.open_attempts.iter().map(|open| open.queued.id).collect::<Vec<_>>(), [open]);
+    assert!(world.starts(&acme, token(2), other, 1).await, "the others go on");
+    world.ends(&acme, other, 1, sent()).await;
+    assert_eq!(world.release(&acme, token(2)).await, Some(at(60)));
+    world.advance(60);
+    world.leased(&acme, token(3)).await;
+    world.ends(&acme, open, 1, doubt(Resolution::Again { at: at(75), counts: true })).await;
+    assert_eq!(world.release(&acme, token(3)).await, Some(at(75)));
+}
+
+#[tokio::test]
+async fn a_lane_with_nothing_but_an_open_attempt_is_due_at_its_deadline_after_a_restart() {
+    let home = Home::new();
+    let world = home.world().await;
+    let acme = world.reseller("acme").await;
+    let open = world.accepted(&acme).await;
+    world.leased(&acme, token(1)).await;
+    assert!(world.starts(&acme, token(1), open, 1).await);
+    drop(world);
+    let world = home.world().await;
+    assert_eq!(world.store.next_due().await.expect("an answer"), Some(at(60)));
+}
+
+#[tokio::test]
+async fn a_hold_outlives_a_restart() {
+    let home = Home::new();
+    let world = home.world().await;
+    let (acme, id) = world.held_lane("acme", 30).await;
+    drop(world);
+    let world = home.world().await;
+    assert_eq!(world.state(&acme, id).await, MessageState::Held);
+    assert_eq!(world.settings(&acme).await.status.state, SettingsState::Paused);
+    assert_eq!(world.store.next_due().await.expect("an answer"), Some(at(30)));
+}
+
+#[tokio::test]
+async fn a_test_mail_that_nobody_will_resolve_is_in_doubt_after_a_restart() {
+    let home = Home::new();
+    let world = home.world().await;
+    let nobody = World::slug("nobody");
+    let message = world.mail(&nobody);
+    let (id, start) = (message.id, world.attempt(message.id, 1));
+    let mailbox = World::mailbox("sales");
+    world.store.accept_test(TestMail { message, mailbox, start }).await.expect("accepted");
+    drop(world);
+    let message = home.world().await.message(&nobody, id).await;
+    assert_eq!(message.state, MessageState::OutcomeUnknown);
+    assert_eq!(message.finding.map(|finding| finding.code), Some(FindingCode::OutcomeUnknown));
+}
+
+#[tokio::test]
+async fn many_callers_at_once_lose_nothing() {
+    let home = Home::new();
+    let world = Arc::new(home.world().await);
+    let acme = world.reseller("acme").await;
+    let callers = (0..500).map(|_| {
+        let (world, acme) = (Arc::clone(&world), acme.clone());
+        tokio::spawn(async move { world.accepted(&acme).await })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("accepted");
+    }
+    drop(world);
+    let store = home.open().await.expect("opened again");
+    let all = MessageFilter { limit: 1_000, ..MessageFilter::default() };
+    assert_eq!(store.list_messages(&acme, all).await.expect("a page").messages.len(), 500);
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_does_not_stop_its_write() {
+    let world = world().await;
+    let acme = world.reseller("acme").await;
+    let new = world.mail(&acme);
+    let id = new.id;
+    {
+        let mut accept = Box::pin(world.store.accept(new));
+        // One poll hands the write in; then the caller is gone.
+        assert!(futures::poll!(accept.as_mut()).is_pending());
+    }
+    world.accepted(&acme).await;
+    assert_eq!(world.state(&acme, id).await, MessageState::Accepted);
+}
+
+#[tokio::test]
+async fn a_closed_store_refuses_and_its_file_is_whole() {
+    let home = Home::new();
+    let store = home.open().await.expect("opened");
+    store.close().await;
+    let refused = store.get_settings(&World::slug("acme")).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+    let world = World::new(Arc::new(store), home.clock.clone(), ());
+    let refused = world.store.put_settings(world.new_settings(&World::slug("acme"))).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+    let files: Vec<_> = std::fs::read_dir(home.directory.path()).expect("files").collect();
+    assert_eq!(files.len(), 1, "only the file itself is left: {files:?}");
+}
+
+#[tokio::test]
+async fn a_missing_directory_is_named() {
+    let home = Home::new();
+    let path = home.directory.path().join("absent/postrider.db");
+    let error = SqliteStore::open(&path, StoreKind::Real, home.clock.clone()).await.expect_err("refused");
+    let words = error.to_string().replace(&home.directory.path().display().to_string(), "DIR");
+    insta::assert_snapshot!(words, @"");
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_refused_and_left_as_it_was() {
+    let home = Home::new();
+    std::fs::write(home.path(), "Dear diary, ".repeat(1_000)).expect("written");
+    insta::assert_snapshot!(home.refusal().await, @"");
+    assert!(std::fs::read_to_string(home.path()).expect("still there").starts_with("Dear diary"));
+}
+
+#[tokio::test]
+async fn an_empty_file_is_refused() {
+    let home = Home::new();
+    std::fs::write(home.path(), "").expect("written");
+    insta::assert_snapshot!(home.refusal().await, @"");
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_found_when_the_file_is_opened() {
+    let home = Home::new();
+    closed(&home).await;
+    let mut bytes = std::fs::read(home.path()).expect("read");
+    let pages = bytes.len() / 4_096;
+    for page in 1..pages {
+        bytes[page * 4_096..page * 4_096 + 64].fill(0xA5);
+    }
+    std::fs::write(home.path(), &bytes).expect("damaged");
+    let words = home.refusal().await;
+    assert!(
+        words.starts_with("DB is damaged (") && words.ends_with("): restore it from a backup"),
+        "{words}"
+    );
+    assert_eq!(std::fs::read(home.path()).expect("read"), bytes, "nothing was written to it");
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_postrider_is_refused() {
+    let home = Home::new();
+    closed(&home).await;
+    home.write(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'from the future', TRUE, x'00', 0)",
+    )
+    .await;
+    insta::assert_snapshot!(home.refusal().await, @"");
+}
+
+#[tokio::test]
+async fn another_programs_database_is_refused() {
+    let home = Home::new();
+    home.write("CREATE TABLE recipes (name TEXT)").await;
+    insta::assert_snapshot!(home.refusal().await, @"");
+}
+
+#[tokio::test]
+async fn real_mail_and_the_sandboxs_never_meet() {
+    let home = Home::new();
+    closed(&home).await;
+    let swapped = SqliteStore::open(&home.path(), StoreKind::Sandbox, home.clock.clone()).await;
+    let words = swapped.expect_err("refused").to_string().replace(&home.path().display().to_string(), "DB");
+    insta::assert_snapshot!(words, @"");
+    let home = Home::new();
+    let sandbox = SqliteStore::open(&home.path(), StoreKind::Sandbox, home.clock.clone()).await;
+    sandbox.expect("opened").close().await;
+    insta::assert_snapshot!(home.refusal().await, @"");
+}
+
+#[tokio::test]
+async fn a_half_made_file_is_made_anew() {
+    let home = Home::new();
+    std::fs::write(home.directory.path().join("postrider.db.new"), "half").expect("written");
+    closed(&home).await;
+    closed(&home).await;
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_fails_its_own_read_only() {
+    let home = Home::new();
+    let world = home.world().await;
+    let acme = world.reseller("acme").await;
+    let (bad, good) = (world.accepted(&acme).await, world.accepted(&acme).await);
+    home.write(
+        "UPDATE messages SET finding_code = 'UNHEARD_OF', finding_class = 'limit', finding_evidence = '{}'
+         WHERE message_id = x'00000000000000000000000000000001'",
+    )
+    .await;
+    let error = world.store.get_message(&acme, &bad).await.expect_err("unreadable");
+    insta::assert_snapshot!(error.to_string(), @"");
+    assert_eq!(world.state(&acme, good).await, MessageState::Accepted);
+    world.tries(&acme, good, 1, held_by(hold(30))).await;
+    assert_eq!(world.state(&acme, good).await, MessageState::Held);
+}
+
+#[tokio::test]
+async fn the_database_itself_refuses_to_leave_an_end() {
+    let home = Home::new();
+    let world = home.world().await;
+    let acme = world.reseller("acme").await;
+    let id = world.accepts(NewMessage { ..world.mail(&acme) }).await.id;
+    world.tries(&acme, id, 1, sent()).await;
+    let options = SqliteConnectOptions::new().filename(home.path());
+    let mut db = options.connect().await.expect("connected");
+    for state in ["deferred", "failed", "held"] {
+        let sql = format!("UPDATE messages SET state = '{state}', end_time = NULL");
+        assert!(sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.is_err(), "{state}");
+    }
+}

@@ -1,0 +1,20 @@
+//! How long anything is waited for, and the one place that reads the clock.
+
+use std::time::{Duration, SystemTime};
+
+/// More than anything takes on a busy machine. Reaching it is a failure, never a way to go on.
+pub const PATIENCE: Duration = Duration::from_secs(45);
+
+/// The value, or a panic that says what did not happen.
+pub async fn in_time<T>(what: &str, happens: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, happens).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what}: not within {} s", PATIENCE.as_secs()),
+    }
+}
+
+/// A time that is to come.
+#[expect(clippy::disallowed_methods, reason = "a caller of the API has a clock of its own")]
+pub fn from_now(after: Duration) -> prost_types::Timestamp {
+    (SystemTime::now() + after).into()
+}

@@ -1,0 +1,140 @@
+//! A program that runs: what it said, how it is ended, and how it ended.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use crate::patience::in_time;
+
+/// A program under way. It is killed when this is dropped.
+pub struct Program {
+    child: Child,
+    name: String,
+    stdout: watch::Receiver<String>,
+    stdout_file: PathBuf,
+    stderr_file: PathBuf,
+}
+
+impl Program {
+    /// Both outputs go to files named after the program in `logs`, appended where it ran before.
+    pub fn start(mut command: Command, logs: &Path, name: &str) -> Self {
+        let stderr_file = logs.join(format!("{name}.stderr"));
+        let stdout_file = logs.join(format!("{name}.stdout"));
+        let open = |path: &Path| std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        let (log, stderr) = (open(&stdout_file), open(&stderr_file));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+        let mut pipe = child.stdout.take().unwrap();
+        let (tell, stdout) = watch::channel(String::new());
+        let mut log = tokio::fs::File::from_std(log);
+        tokio::spawn(async move {
+            let mut bytes = vec![0; 4096];
+            while let Ok(count @ 1..) = pipe.read(&mut bytes).await {
+                let _ = log.write_all(&bytes[..count]).await;
+                let _ = log.flush().await;
+                tell.send_modify(|text| text.push_str(&String::from_utf8_lossy(&bytes[..count])));
+            }
+        });
+        Self { child, name: name.to_owned(), stdout, stdout_file, stderr_file }
+    }
+
+    /// Waits until standard output, as far as it is there, satisfies; a program that ends before disappoints.
+    pub async fn says(&mut self, what: &str, satisfied: impl Fn(&str) -> bool) -> String {
+        let name = self.name.clone();
+        let waiting = self.stdout.wait_for(|text| satisfied(text));
+        let said = in_time(&format!("{name} says {what}"), waiting).await.map(|text| text.clone());
+        match said {
+            Ok(text) => text,
+            Err(_) => panic!(
+                "{name} ended and never said {what}\n-- stdout\n{}\n-- stderr\n{}",
+                self.stdout(),
+                self.stderr()
+            ),
+        }
+    }
+
+    /// The value of `name=…` on the line `listening …`.
+    pub async fn listens(&mut self, names: &[&str]) -> Vec<Option<String>> {
+        let complete = |text: &str| text.split_inclusive('\n').any(is_listening);
+        let text = self.says("where it listens", complete).await;
+        let line = text.lines().find(|line| is_listening(&format!("{line}\n"))).unwrap().to_owned();
+        let value = |name: &&str| {
+            let prefix = format!("{name}=");
+            line.split_whitespace().find_map(|word| word.strip_prefix(&prefix)).map(str::to_owned)
+        };
+        names.iter().map(value).collect()
+    }
+
+    /// SIGKILL, and gone.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// SIGTERM, and no waiting.
+    pub async fn terminate(&self) {
+        let Some(id) = self.child.id() else { panic!("{} has ended already", self.name) };
+        let status = Command::new("kill").args(["-TERM", &id.to_string()]).status().await.unwrap();
+        assert!(status.success(), "kill -TERM {id}");
+    }
+
+    pub async fn ends(&mut self) -> ExitStatus {
+        in_time(&format!("{} ends", self.name), self.child.wait()).await.unwrap()
+    }
+
+    /// Of all runs.
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.stdout_file).unwrap_or_default()).into_owned()
+    }
+
+    /// Of all runs.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.stderr_file).unwrap_or_default()).into_owned()
+    }
+}
+
+fn is_listening(line: &str) -> bool {
+    line.starts_with("listening ") && line.ends_with('\n')
+}
+
+/// How a command that ran to its end did end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// -1: ended by a signal.
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Finished {
+    /// Standard output, where the command succeeded.
+    pub fn answer(self) -> String {
+        assert_eq!(self.code, 0, "{self:#?}");
+        self.stdout
+    }
+
+    pub fn json(self) -> serde_json::Value {
+        let text = self.answer();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+}
+
+/// Runs a command to its end, with `input` on standard input.
+pub async fn run(mut command: Command, input: &str) -> Finished {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let what = format!("{:?} ends", command.as_std());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{what}: {error}"));
+    let mut stdin = child.stdin.take().unwrap();
+    // A program that does not read its input may have closed it.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    let output = in_time(&what, child.wait_with_output()).await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Finished {
+        code: output.status.code().unwrap_or(-1),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    }
+}

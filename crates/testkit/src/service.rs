@@ -1,0 +1,130 @@
+//! A running service: its client, its command line, its death and its return.
+
+use std::path::Path;
+use std::process::ExitStatus;
+
+use crate::client::Client;
+use crate::microsoft::Microsoft;
+use crate::program::{Finished, Program, run};
+use crate::settings::acme_settings;
+use crate::world::{ServiceBuilder, World};
+
+/// A running `postrider serve`.
+pub struct Service {
+    built: ServiceBuilder,
+    program: Program,
+    grpc: String,
+    http: String,
+    admin: Client,
+    microsoft: Microsoft,
+}
+
+impl Service {
+    pub(crate) async fn start(built: ServiceBuilder) -> Self {
+        let mut program = Program::start(built.command(), built.world().path(), "service");
+        let listening = program.listens(&["grpc", "http", "sandbox"]).await;
+        let [grpc, http, sandbox] = listening.try_into().expect("three addresses were asked for");
+        let grpc = grpc.expect("the API listens");
+        let key = std::fs::read_to_string(built.data_dir().join("admin.key")).expect("admin.key can be read");
+        let microsoft = match built.microsoft() {
+            Some(microsoft) => microsoft.clone(),
+            None => Microsoft::at(&sandbox.expect("the sandbox listens")),
+        };
+        let admin = Client::to(&grpc, key.trim());
+        Self { built, program, grpc, http: http.expect("the pages listen"), admin, microsoft }
+    }
+
+    /// The client with the key of `admin.key`.
+    pub fn admin(&self) -> &Client {
+        &self.admin
+    }
+
+    /// A client with another key.
+    pub fn client(&self, key: &str) -> Client {
+        Client::to(&self.grpc, key)
+    }
+
+    pub fn microsoft(&self) -> &Microsoft {
+        &self.microsoft
+    }
+
+    /// Saves settings for `acme` that work, where the stand-in runs apart and the service did not do it itself.
+    pub async fn with_acme(self) -> Self {
+        self.admin.puts(acme_settings()).await;
+        self
+    }
+
+    /// `host:port`.
+    pub fn grpc(&self) -> &str {
+        &self.grpc
+    }
+
+    /// `host:port`.
+    pub fn http(&self) -> &str {
+        &self.http
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        self.built.data_dir()
+    }
+
+    pub fn world(&self) -> &World {
+        self.built.world()
+    }
+
+    /// What it was started with.
+    pub fn built(&self) -> &ServiceBuilder {
+        &self.built
+    }
+
+    pub fn program(&mut self) -> &mut Program {
+        &mut self.program
+    }
+
+    pub fn stdout(&self) -> String {
+        self.program.stdout()
+    }
+
+    pub fn stderr(&self) -> String {
+        self.program.stderr()
+    }
+
+    /// kill -9.
+    pub async fn is_killed(&mut self) {
+        self.program.kill().await;
+    }
+
+    /// kill -9 and a start on the same data directory.
+    pub async fn is_killed_and_returns(&mut self) {
+        self.is_killed().await;
+        self.returns().await;
+    }
+
+    /// Starts again on the same data directory, once it has ended.
+    pub async fn returns(&mut self) {
+        *self = Self::start(self.built.clone()).await;
+    }
+
+    /// SIGTERM, and how it ended.
+    pub async fn is_asked_to_end(&mut self) -> ExitStatus {
+        self.program.terminate().await;
+        self.program.ends().await
+    }
+
+    /// A client command, which finds the service by its data directory.
+    pub async fn cli(&self, arguments: &[&str]) -> Finished {
+        self.cli_reading(arguments, "").await
+    }
+
+    /// The same, with something on standard input.
+    pub async fn cli_reading(&self, arguments: &[&str], input: &str) -> Finished {
+        let mut command = self.world().command();
+        command.args(arguments).arg("--data-dir").arg(self.data_dir());
+        run(command, input).await
+    }
+
+    /// Status and body of a page on the HTTP port.
+    pub async fn page(&self, path: &str) -> (u16, String) {
+        Microsoft::at(&self.http).page(path).await
+    }
+}
