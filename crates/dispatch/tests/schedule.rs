@@ -47,10 +47,7 @@ fn gaps_grow_and_stop_growing() {
     assert_eq!(gaps, [5, 15, 45, 135, 405, 1215, 3600, 3600, 3600]);
     let probes: Vec<_> = (0..10).map(|probes| probe_gap(probes).as_secs()).collect();
     assert_eq!(probes, [30, 60, 120, 240, 480, 960, 1920, 3840, 7200, 7200]);
-    assert_eq!(
-        (backoff(u32::MAX), probe_gap(u32::MAX)),
-        (Duration::from_hours(1), Duration::from_hours(2))
-    );
+    assert_eq!((backoff(u32::MAX), probe_gap(u32::MAX)), (Duration::from_hours(1), Duration::from_hours(2)));
 }
 
 #[test]

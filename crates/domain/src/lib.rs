@@ -37,7 +37,9 @@ pub use credential::{Credential, CredentialInfo, CredentialKind, CredentialVersi
 pub use email::{AddressDraft, Attachment, AttachmentDraft, Email, EmailDraft, Importance, PayloadForm};
 pub use finding::{Finding, FindingClass, FindingCode};
 pub use header::{HeaderName, HeaderText};
-pub use lane::{AttemptEnd, AttemptStart, Content, Hold, Lane, Lease, LeaseToken, OpenAttempt, Queued, Resolution};
+pub use lane::{
+    AttemptEnd, AttemptStart, Content, Hold, Lane, Lease, LeaseToken, OpenAttempt, Queued, Resolution,
+};
 pub use message::{
     Attempt, AttemptNumber, InDoubtPolicy, Labels, Message, MessageId, MessageState, Priority, RequestId,
 };

@@ -1,4 +1,4 @@
-//! Who sends: a tenant of the platform, which Postrider always calls a reseller.
+//! Who sends: a customer of the platform, which Postrider always calls a reseller.
 
 use std::fmt;
 

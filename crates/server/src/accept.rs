@@ -2,8 +2,8 @@
 
 use postrider_credential_store::KeyedHash;
 use postrider_domain::{
-    AttemptNumber, AttemptStart, Email, MessageId, PayloadForm, ResellerId, Settings, SettingsValues, Violations,
-    limits,
+    AttemptNumber, AttemptStart, Email, MessageId, PayloadForm, ResellerId, Settings, SettingsValues,
+    Violations, limits,
 };
 use postrider_microsoft::{Payload, internet_message_id};
 use postrider_proto::v1;
@@ -40,10 +40,15 @@ pub(crate) fn content_hash(key: &KeyedHash, request: &v1::SendMailRequest) -> Co
 }
 
 /// What only the settings can tell: who it is from, and whether one request to Graph can carry it.
-pub(crate) fn check_against(email: &Email, body_bytes: usize, settings: &SettingsValues) -> Result<(), Refusal> {
+pub(crate) fn check_against(
+    email: &Email,
+    body_bytes: usize,
+    settings: &SettingsValues,
+) -> Result<(), Refusal> {
     email.check_against(settings, "email")?;
     if body_bytes > SURELY_FITS_BYTES {
-        let payload = Payload::build(email, settings, "<size@postrider.invalid>", jiff::Timestamp::UNIX_EPOCH);
+        let payload =
+            Payload::build(email, settings, "<size@postrider.invalid>", jiff::Timestamp::UNIX_EPOCH);
         if payload.len() > limits::GRAPH_REQUEST_BYTES_MAX {
             return Err(Refusal::MailTooLarge { request_bytes: payload.len() });
         }
@@ -67,7 +72,8 @@ pub(crate) fn new_message(
         request_id: mail.request_id.clone(),
         content_hash,
         content: body,
-        internet_message_id: (form == PayloadForm::Mime).then(|| internet_message_id(id, &settings.values.mailbox)),
+        internet_message_id: (form == PayloadForm::Mime)
+            .then(|| internet_message_id(id, &settings.values.mailbox)),
         subject: mail.email.subject.as_str().to_owned(),
         recipient_count: u32::try_from(mail.email.recipient_count()).unwrap_or(u32::MAX),
         labels: mail.labels.clone(),
@@ -80,7 +86,12 @@ pub(crate) fn new_message(
 }
 
 /// A test mail, with its only attempt begun: if nobody hears its answer, it ends as OUTCOME_UNKNOWN.
-pub(crate) fn test_mail(app: &App, reseller: &ResellerId, email: v1::Email, values: &SettingsValues) -> TestMail {
+pub(crate) fn test_mail(
+    app: &App,
+    reseller: &ResellerId,
+    email: v1::Email,
+    values: &SettingsValues,
+) -> TestMail {
     let (id, now) = (MessageId::of_uuid(uuid::Uuid::now_v7()), app.clock.now());
     let deadline = now.saturating_add(app.call_timeout).unwrap_or(jiff::Timestamp::MAX);
     let body = email.encode_to_vec();
@@ -100,7 +111,8 @@ pub(crate) fn test_mail(app: &App, reseller: &ResellerId, email: v1::Email, valu
         send_time: None,
         expire_time: deadline,
     };
-    let start = AttemptStart { message: id, number: AttemptNumber(1), start_time: now, call_deadline: deadline };
+    let start =
+        AttemptStart { message: id, number: AttemptNumber(1), start_time: now, call_deadline: deadline };
     TestMail { message, mailbox: values.mailbox.clone(), start }
 }
 

@@ -46,11 +46,12 @@ where
     Fut: Future<Output = Result<Res, Refusal>> + Send + 'static,
 {
     let id = CallId::of(request.extensions());
-    answer(app, rpc, request, handler).await.map(Response::new).map_err(|refusal| refusal.into_status(id))
+    answer(app, id, rpc, request, handler).await.map(Response::new).map_err(|refusal| refusal.into_status(id))
 }
 
 async fn answer<Req, Res, Fut>(
     app: &Arc<App>,
+    id: CallId,
     rpc: &'static str,
     request: Request<Req>,
     handler: impl FnOnce(Arc<App>, Authorised<Req>) -> Fut,
@@ -64,13 +65,17 @@ where
     let caller = request.extensions().get::<Caller>().cloned().ok_or(Refusal::Unauthenticated)?;
     let request = request.into_inner();
     authorise(&caller, rpc, request.claim())?;
-    let span = tracing::info_span!("call", rpc, caller = %caller.key_id());
-    let handled = tokio::spawn(handler(Arc::clone(app), Authorised { request, caller, deadline }).instrument(span));
+    let span = tracing::info_span!("call", request_id = %id, rpc, caller = %caller.key_id());
+    let handled =
+        tokio::spawn(handler(Arc::clone(app), Authorised { request, caller, deadline }).instrument(span));
     let handled = match deadline {
-        Some(deadline) => tokio::time::timeout_at(deadline, handled).await.map_err(|_| Refusal::DeadlineExceeded)?,
+        Some(deadline) => {
+            tokio::time::timeout_at(deadline, handled).await.map_err(|_| Refusal::DeadlineExceeded)?
+        }
         None => handled.await,
     };
-    handled.unwrap_or_else(|panicked| Err(Refusal::internal(panicked)))
+    // What it said may hold mail or secrets: the panic hook logs the place, and nothing else is told.
+    handled.unwrap_or_else(|_| Err(Refusal::internal("a handler panicked")))
 }
 
 /// An RPC of the contract that a later version serves.

@@ -8,8 +8,8 @@ use postrider_credential_store::{Cause, CredentialStore, CredentialStoreError, S
 use postrider_dispatch::ports::{self, Grant, Submission};
 use postrider_dispatch::{Observer, PortError};
 use postrider_domain::{
-    AttemptEnd, AttemptStart, Content, CredentialVersion, Finding, FindingCode, Lane, Lease, LeaseToken, MessageId, OpenAttempt, Outcome,
-    Queued, ResellerId, Settings, TokenRefusal, Verdict,
+    AttemptEnd, AttemptStart, Content, CredentialVersion, Finding, FindingCode, Lane, Lease, LeaseToken,
+    MessageId, OpenAttempt, Outcome, Queued, ResellerId, Settings, TokenRefusal, Verdict,
 };
 use postrider_microsoft::{Microsoft, Payload, SendMail};
 use postrider_proto::v1;
@@ -48,7 +48,12 @@ impl ports::Outbox for OutboxPort {
         self.0.lease(reseller, token, now, until).await.map_err(away)
     }
 
-    async fn renew(&self, reseller: &ResellerId, token: LeaseToken, until: Timestamp) -> Result<bool, PortError> {
+    async fn renew(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        until: Timestamp,
+    ) -> Result<bool, PortError> {
         self.0.renew(reseller, token, until).await.map_err(away)
     }
 
@@ -70,15 +75,28 @@ impl ports::Outbox for OutboxPort {
         self.0.expire(reseller, token, now).await.map_err(away)
     }
 
-    async fn next_queued(&self, reseller: &ResellerId, now: Timestamp, limit: u32) -> Result<Vec<Queued>, PortError> {
+    async fn next_queued(
+        &self,
+        reseller: &ResellerId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Queued>, PortError> {
         self.0.next_queued(reseller, now, limit).await.map_err(away)
     }
 
-    async fn open_attempts(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Vec<OpenAttempt>, PortError> {
+    async fn open_attempts(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+    ) -> Result<Vec<OpenAttempt>, PortError> {
         self.0.open_attempts(reseller, token).await.map_err(away)
     }
 
-    async fn content(&self, reseller: &ResellerId, message: &MessageId) -> Result<Option<Content>, PortError> {
+    async fn content(
+        &self,
+        reseller: &ResellerId,
+        message: &MessageId,
+    ) -> Result<Option<Content>, PortError> {
         self.0.content(reseller, message).await.map_err(away)
     }
 
@@ -166,7 +184,8 @@ impl ports::Microsoft for MicrosoftPort {
         let values = &grant.settings.values;
         let email = v1::Email::decode(content.body.as_slice()).ok();
         let Some(email) = email.and_then(|email| from_proto::stored_email(email).ok()) else {
-            let finding = Finding::new(FindingCode::MessageInvalid).with("reason", "its stored content cannot be read");
+            let finding =
+                Finding::new(FindingCode::MessageInvalid).with("reason", "its stored content cannot be read");
             return Verdict::of(Outcome::Rejected, finding);
         };
         let id = content
@@ -207,11 +226,16 @@ impl SealedRecords for SealedPort {
         sealed: Vec<u8>,
         now: Timestamp,
     ) -> Result<(), Cause> {
-        let record = SealedRecord { version: version.as_str().to_owned(), ciphertext: sealed, create_time: now };
+        let record =
+            SealedRecord { version: version.as_str().to_owned(), ciphertext: sealed, create_time: now };
         Ok(self.0.put_sealed(reseller, record).await?)
     }
 
-    async fn get(&self, reseller: &ResellerId, version: &CredentialVersion) -> Result<Option<Vec<u8>>, Cause> {
+    async fn get(
+        &self,
+        reseller: &ResellerId,
+        version: &CredentialVersion,
+    ) -> Result<Option<Vec<u8>>, Cause> {
         Ok(self.0.get_sealed(reseller, version.as_str()).await?.map(|record| record.ciphertext))
     }
 

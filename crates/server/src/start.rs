@@ -18,6 +18,7 @@ use postrider_store::{DynStore, SqliteStore, StoreError, StoreKind};
 use postrider_token_cache::TokenCache;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding::Gzip;
 use tonic::service::Routes;
 
 use crate::access::{Access, AccessLayer, AdminKeyError, make_admin_key};
@@ -63,7 +64,9 @@ pub enum ServeError {
     Microsoft(#[from] SetupError),
     #[error("microsoft.ca_file {path} cannot be read: {cause}", path = path.display())]
     CaFile { path: PathBuf, cause: std::io::Error },
-    #[error("{key} cannot listen on {address}: {cause}; stop what has it, or choose another with --{key}=ADDRESS:PORT")]
+    #[error(
+        "{key} cannot listen on {address}: {cause}; stop what has it, or choose another with --{key}=ADDRESS:PORT"
+    )]
     Listen { key: &'static str, address: SocketAddr, cause: std::io::Error },
     #[error("reflection cannot be served: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -102,6 +105,11 @@ pub async fn serve(
     let pepper = KeyedHash::new(&key, KeyPurpose::AccessKeys);
     let admin_key_file = data_dir.admin_key();
     let admin_key_made = make_admin_key(store.as_ref(), &pepper, app.clock.as_ref(), &admin_key_file).await?;
+    for listener in [&grpc, &web].into_iter().filter_map(|listener| listener.local_addr().ok()) {
+        if !listener.ip().is_loopback() {
+            tracing::warn!(%listener, "listening in plaintext beyond loopback: keys and mail can be read on the way");
+        }
+    }
     let endpoints = Endpoints { grpc: grpc.local_addr().ok(), http: web.local_addr().ok(), sandbox };
     data_dir.write_endpoints(&endpoints)?;
     ready(&Started { endpoints, admin_key_file, admin_key_made });
@@ -116,7 +124,9 @@ fn local_key(data_dir: &DataDir, database: &std::path::Path) -> Result<LocalKey,
         return Ok(LocalKey::load_or_create(&path)?.0);
     }
     LocalKey::load(&path).map_err(|error| match error {
-        missing if missing.is_missing() => ServeError::KeyFileGone { database: database.to_owned(), key: path },
+        missing if missing.is_missing() => {
+            ServeError::KeyFileGone { database: database.to_owned(), key: path }
+        }
         other => other.into(),
     })
 }
@@ -132,9 +142,12 @@ fn build(
     clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
 ) -> Result<App, ServeError> {
-    let hosts = Hosts::replaced(config.microsoft.login_url.as_deref(), config.microsoft.graph_url.as_deref())?;
+    let hosts =
+        Hosts::replaced(config.microsoft.login_url.as_deref(), config.microsoft.graph_url.as_deref())?;
     let ca = match &config.microsoft.ca_file {
-        Some(path) => Some(std::fs::read(path).map_err(|cause| ServeError::CaFile { path: path.clone(), cause })?),
+        Some(path) => {
+            Some(std::fs::read(path).map_err(|cause| ServeError::CaFile { path: path.clone(), cause })?)
+        }
         None => None,
     };
     let credentials: Arc<dyn CredentialStore> =
@@ -166,7 +179,8 @@ async fn run(config: &Config, app: Arc<App>, grpc: TcpListener, web: TcpListener
     let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
     let pages = tokio::spawn(door::serve_http(web, http::pages(health.readiness()), shutdown.clone()));
     let following = tokio::spawn(health.follow(app.store.health(), shutdown.clone()));
-    let (door, access) = (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
+    let (door, access) =
+        (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
     let served = door::serve_grpc(grpc, routes, door, access, shutdown.clone()).await;
     // Also when serving ended by itself.
     shutdown.cancel();
@@ -180,11 +194,13 @@ async fn run(config: &Config, app: Arc<App>, grpc: TcpListener, web: TcpListener
 
 fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, ServeError> {
     let bytes_max = config.limits.request_bytes();
-    let mail = MailServiceServer::new(Mail(Arc::clone(app))).max_decoding_message_size(bytes_max);
+    let mail = MailServiceServer::new(Mail(Arc::clone(app)));
+    let settings = SettingsServiceServer::new(SettingsRpcs(Arc::clone(app)));
+    let access = AccessServiceServer::new(AccessRpcs(Arc::clone(app)));
     let routes = Routes::new(health.service())
-        .add_service(mail)
-        .add_service(SettingsServiceServer::new(SettingsRpcs(Arc::clone(app))))
-        .add_service(AccessServiceServer::new(AccessRpcs(Arc::clone(app))));
+        .add_service(mail.max_decoding_message_size(bytes_max).accept_compressed(Gzip))
+        .add_service(settings.max_decoding_message_size(bytes_max).accept_compressed(Gzip))
+        .add_service(access.max_decoding_message_size(bytes_max).accept_compressed(Gzip));
     Ok(add_reflection(routes)?)
 }
 

@@ -205,14 +205,14 @@ async fn a_missing_directory_is_named() {
     let path = home.directory.path().join("absent/postrider.db");
     let error = SqliteStore::open(&path, StoreKind::Real, home.clock.clone()).await.expect_err("refused");
     let words = error.to_string().replace(&home.directory.path().display().to_string(), "DIR");
-    insta::assert_snapshot!(words, @"");
+    insta::assert_snapshot!(words, @"DIR/absent is not there: make the data directory, or name another");
 }
 
 #[tokio::test]
 async fn what_is_no_database_is_refused_and_left_as_it_was() {
     let home = Home::new();
     std::fs::write(home.path(), "Dear diary, ".repeat(1_000)).expect("written");
-    insta::assert_snapshot!(home.refusal().await, @"");
+    insta::assert_snapshot!(home.refusal().await, @"DB is not a SQLite database: restore it from a backup, or name another data directory");
     assert!(std::fs::read_to_string(home.path()).expect("still there").starts_with("Dear diary"));
 }
 
@@ -220,7 +220,7 @@ async fn what_is_no_database_is_refused_and_left_as_it_was() {
 async fn an_empty_file_is_refused() {
     let home = Home::new();
     std::fs::write(home.path(), "").expect("written");
-    insta::assert_snapshot!(home.refusal().await, @"");
+    insta::assert_snapshot!(home.refusal().await, @"DB is empty, which a database never is: restore it from a backup, or delete it to begin anew");
 }
 
 #[tokio::test]
@@ -250,14 +250,14 @@ async fn a_file_of_a_newer_postrider_is_refused() {
          VALUES (9999, 'from the future', TRUE, x'00', 0)",
     )
     .await;
-    insta::assert_snapshot!(home.refusal().await, @"");
+    insta::assert_snapshot!(home.refusal().await, @"DB was made by a newer Postrider: upgrade this program, or restore the backup made before that upgrade");
 }
 
 #[tokio::test]
 async fn another_programs_database_is_refused() {
     let home = Home::new();
     home.write("CREATE TABLE recipes (name TEXT)").await;
-    insta::assert_snapshot!(home.refusal().await, @"");
+    insta::assert_snapshot!(home.refusal().await, @"DB is a database, but not Postrider's: name another data directory");
 }
 
 #[tokio::test]
@@ -266,11 +266,11 @@ async fn real_mail_and_the_sandboxs_never_meet() {
     closed(&home).await;
     let swapped = SqliteStore::open(&home.path(), StoreKind::Sandbox, home.clock.clone()).await;
     let words = swapped.expect_err("refused").to_string().replace(&home.path().display().to_string(), "DB");
-    insta::assert_snapshot!(words, @"");
+    insta::assert_snapshot!(words, @"DB holds real mail, which the sandbox would swallow: start without --sandbox, or name another data directory");
     let home = Home::new();
     let sandbox = SqliteStore::open(&home.path(), StoreKind::Sandbox, home.clock.clone()).await;
     sandbox.expect("opened").close().await;
-    insta::assert_snapshot!(home.refusal().await, @"");
+    insta::assert_snapshot!(home.refusal().await, @"DB holds the sandbox's mail, which must never be sent: start with --sandbox, or name another data directory");
 }
 
 #[tokio::test]
@@ -293,7 +293,7 @@ async fn a_row_that_cannot_be_read_fails_its_own_read_only() {
     )
     .await;
     let error = world.store.get_message(&acme, &bad).await.expect_err("unreadable");
-    insta::assert_snapshot!(error.to_string(), @"");
+    insta::assert_snapshot!(error.to_string(), @"messages.finding_code of acme/00000000-0000-0000-0000-000000000001 cannot be read");
     assert_eq!(world.state(&acme, good).await, MessageState::Accepted);
     world.tries(&acme, good, 1, held_by(hold(30))).await;
     assert_eq!(world.state(&acme, good).await, MessageState::Held);

@@ -6,8 +6,9 @@ use postrider_proto::v1::access_service_client::AccessServiceClient;
 use postrider_proto::v1::mail_service_client::MailServiceClient;
 use postrider_proto::v1::settings_service_client::SettingsServiceClient;
 use postrider_proto::v1::{
-    AccessKey, CreateKeyRequest, GetMessageRequest, GetSettingsRequest, ListMessagesRequest, Message, MessageState,
-    PutSettingsRequest, Scope, SendMailRequest, SendMailResponse, Settings, TestSettingsRequest, TestSettingsResponse,
+    AccessKey, CreateKeyRequest, GetMessageRequest, GetSettingsRequest, ListMessagesRequest, Message,
+    MessageState, PutSettingsRequest, Scope, SendMailRequest, SendMailResponse, Settings,
+    TestSettingsRequest, TestSettingsResponse,
 };
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -95,7 +96,8 @@ impl Client {
 
     /// Sends, and answers the message as the reply shows it.
     pub async fn sends(&self, mail: impl Into<SendMailRequest>) -> Message {
-        let response = self.tries(mail).await.unwrap_or_else(|status| panic!("the mail is refused: {status:?}"));
+        let response =
+            self.tries(mail).await.unwrap_or_else(|status| panic!("the mail is refused: {status:?}"));
         response.message.expect("the reply has a message")
     }
 
@@ -131,8 +133,11 @@ impl Client {
 
     /// All messages of a reseller.
     pub async fn messages(&self, reseller: &str) -> Vec<Message> {
-        let mut request =
-            ListMessagesRequest { reseller: reseller.to_owned(), page_size: 1_000, ..ListMessagesRequest::default() };
+        let mut request = ListMessagesRequest {
+            reseller: reseller.to_owned(),
+            page_size: 1_000,
+            ..ListMessagesRequest::default()
+        };
         let mut messages = Vec::new();
         loop {
             let page = self.mail().list_messages(request.clone()).await.unwrap().into_inner();
@@ -151,7 +156,9 @@ impl Client {
     }
 
     pub async fn puts(&self, settings: Settings) -> Settings {
-        self.tries_to_put(settings).await.unwrap_or_else(|status| panic!("the settings are refused: {status:?}"))
+        self.tries_to_put(settings)
+            .await
+            .unwrap_or_else(|status| panic!("the settings are refused: {status:?}"))
     }
 
     pub async fn saved_settings(&self, reseller: &str) -> Settings {
@@ -161,7 +168,11 @@ impl Client {
 
     /// Tests a candidate, or without one what is saved.
     pub async fn tests(&self, reseller: &str, candidate: Option<Settings>) -> TestSettingsResponse {
-        let request = TestSettingsRequest { reseller: reseller.to_owned(), candidate, ..TestSettingsRequest::default() };
+        let request = TestSettingsRequest {
+            reseller: reseller.to_owned(),
+            candidate,
+            ..TestSettingsRequest::default()
+        };
         let response = self.settings().test_settings(request).await;
         response.unwrap_or_else(|status| panic!("the test is refused: {status:?}")).into_inner()
     }

@@ -15,7 +15,12 @@
 //! - A process dies with the value that stands for it. A test that fails keeps its folder and prints where it is.
 //! - A helper fails by panicking, with the output of the program that disappointed it.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helper fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test's helper fails by panicking"
+)]
 
 pub mod canary;
 mod client;

@@ -1,5 +1,6 @@
 //! A program that runs: what it said, how it is ended, and how it ended.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
@@ -24,17 +25,15 @@ impl Program {
         let stderr_file = logs.join(format!("{name}.stderr"));
         let stdout_file = logs.join(format!("{name}.stdout"));
         let open = |path: &Path| std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
-        let (log, stderr) = (open(&stdout_file), open(&stderr_file));
+        let (mut log, stderr) = (open(&stdout_file), open(&stderr_file));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
         let mut pipe = child.stdout.take().unwrap();
         let (tell, stdout) = watch::channel(String::new());
-        let mut log = tokio::fs::File::from_std(log);
         tokio::spawn(async move {
             let mut bytes = vec![0; 4096];
             while let Ok(count @ 1..) = pipe.read(&mut bytes).await {
-                let _ = log.write_all(&bytes[..count]).await;
-                let _ = log.flush().await;
+                log.write_all(&bytes[..count]).unwrap();
                 tell.send_modify(|text| text.push_str(&String::from_utf8_lossy(&bytes[..count])));
             }
         });

@@ -44,7 +44,8 @@ impl Refusal {
                     assert!(!info.request_id.is_empty(), "RequestInfo names the call: {status:?}");
                 }
                 ErrorDetail::BadRequest(bad) => {
-                    refusal.fields = bad.field_violations.into_iter().map(|violation| violation.field).collect();
+                    refusal.fields =
+                        bad.field_violations.into_iter().map(|violation| violation.field).collect();
                 }
                 ErrorDetail::RetryInfo(_) => refusal.further.push("RetryInfo".to_owned()),
                 ErrorDetail::QuotaFailure(_) => refusal.further.push("QuotaFailure".to_owned()),

@@ -1,3 +1,5 @@
+//! What is kept for a key: a token or a refusal, and until when.
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AddressDraft, AttachmentDraft, Email, EmailDraft, Importance, InDoubtPolicy, Labels, MessageState, Priority,
-    RequestId, ResellerId, Violations, limits,
+    AddressDraft, AttachmentDraft, Email, EmailDraft, Importance, InDoubtPolicy, Labels, MessageState,
+    Priority, RequestId, ResellerId, Violations, limits,
 };
 use postrider_proto::v1;
 
@@ -23,7 +23,6 @@ pub(crate) struct SendMail {
     pub policy: InDoubtPolicy,
     pub labels: Labels,
 }
-
 
 pub(crate) fn reseller(text: &str, violations: &mut Violations) -> Option<ResellerId> {
     violations.check("reseller", ResellerId::parse(text))
@@ -133,7 +132,8 @@ pub(crate) fn stored_email(email: v1::Email) -> Result<Email, Violations> {
 }
 
 fn email_draft(email: v1::Email, field: &str, violations: &mut Violations) -> EmailDraft {
-    let importance = enumeration::<v1::Importance>(email.importance, &format!("{field}.importance"), violations);
+    let importance =
+        enumeration::<v1::Importance>(email.importance, &format!("{field}.importance"), violations);
     let addresses = |list: Vec<v1::Address>| list.into_iter().map(address_draft).collect();
     EmailDraft {
         from: email.from.map(address_draft),
@@ -169,7 +169,11 @@ fn attachment_draft(attachment: v1::Attachment) -> AttachmentDraft {
 }
 
 /// A value this version does not know is an error, not a default.
-pub(crate) fn enumeration<E: TryFrom<i32>>(value: i32, field: &str, violations: &mut Violations) -> Option<E> {
+pub(crate) fn enumeration<E: TryFrom<i32>>(
+    value: i32,
+    field: &str,
+    violations: &mut Violations,
+) -> Option<E> {
     violations.check(field, E::try_from(value).map_err(|_| "is not a value this version knows"))
 }
 
@@ -179,7 +183,10 @@ pub(crate) fn timestamp(
     violations: &mut Violations,
 ) -> Option<Timestamp> {
     let time = time?;
-    violations.check(field, Timestamp::new(time.seconds, time.nanos).map_err(|_| "is not a time between the years 1 and 9999"))
+    violations.check(
+        field,
+        Timestamp::new(time.seconds, time.nanos).map_err(|_| "is not a time between the years 1 and 9999"),
+    )
 }
 
 /// `None`: negative, or past all counting.

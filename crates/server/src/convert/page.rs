@@ -21,11 +21,16 @@ pub(crate) fn token(last: &str) -> String {
 }
 
 /// Where the page begins; `None`: at the start.
-pub(crate) fn after<T>(token: &str, parse: impl Fn(&str) -> Option<T>, violations: &mut Violations) -> Option<T> {
+pub(crate) fn after<T>(
+    token: &str,
+    parse: impl Fn(&str) -> Option<T>,
+    violations: &mut Violations,
+) -> Option<T> {
     if token.is_empty() {
         return None;
     }
-    let decoded = BASE64URL_NOPAD.decode(token.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded =
+        BASE64URL_NOPAD.decode(token.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let parsed = decoded.and_then(|text| parse(&text));
     violations.check("page_token", parsed.ok_or("is not a next_page_token of this list"))
 }

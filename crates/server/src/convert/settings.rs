@@ -49,14 +49,21 @@ fn credential(
     use v1::settings::Credential as Given;
     match credential {
         None => Some(CredentialInput::Saved),
-        Some(Given::ClientSecret(secret)) => client_secret(secret, field, violations).map(CredentialInput::Given),
+        Some(Given::ClientSecret(secret)) => {
+            client_secret(secret, field, violations).map(CredentialInput::Given)
+        }
         Some(Given::Certificate(_)) => {
-            violations.push(format!("{field}.certificate"), "certificates come in a later version: use client_secret");
+            violations.push(
+                format!("{field}.certificate"),
+                "certificates come in a later version: use client_secret",
+            );
             None
         }
         Some(Given::Federated(_)) => {
-            violations
-                .push(format!("{field}.federated"), "federated credentials come in a later version: use client_secret");
+            violations.push(
+                format!("{field}.federated"),
+                "federated credentials come in a later version: use client_secret",
+            );
             None
         }
     }

@@ -42,13 +42,17 @@ pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusa
     };
     let started = Instant::now();
     let found = app.microsoft.discover(values.cloud, &values.directory).await;
-    if report.step(Step::Directory, started, found.map(|_| ((), Vec::new())).map_err(|finding| vec![finding])).is_none() {
+    if report
+        .step(Step::Directory, started, found.map(|_| ((), Vec::new())).map_err(|finding| vec![finding]))
+        .is_none()
+    {
         return Ok(report.rest_skipped());
     }
     let started = Instant::now();
     let token = app.microsoft.token(values.cloud, &values.directory, &values.client, &trial.credential).await;
     let advice = crate::rpc::known_at_once(&trial.credential, app.clock.now());
-    let token = token.map(|token| (token, advice.into_iter().collect())).map_err(|refusal| vec![*refusal.finding]);
+    let token =
+        token.map(|token| (token, advice.into_iter().collect())).map_err(|refusal| vec![*refusal.finding]);
     let Some(token) = report.step(Step::Credential, started, token) else {
         return Ok(report.rest_skipped());
     };
@@ -78,4 +82,3 @@ fn permission(token: &AccessToken) -> Vec<Finding> {
     };
     vec![Finding::new(code).with("roles", told.roles.join(" "))]
 }
-

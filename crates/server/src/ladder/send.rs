@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use postrider_domain::{
-    AccessToken, AttemptEnd, EmailAddress, Finding, FindingClass, FindingCode, Lane, MessageId, MessageState, Outcome,
-    PaceLimits, Resolution, SettingsValues, Verdict,
-};
 use postrider_dispatch::{NotYet, Turn};
+use postrider_domain::{
+    AccessToken, AttemptEnd, EmailAddress, Finding, FindingClass, FindingCode, Lane, MessageId, MessageState,
+    Outcome, PaceLimits, Resolution, SettingsValues, Verdict,
+};
 use postrider_microsoft::{Payload, SendMail};
 use postrider_proto::v1;
 use tokio::time::Instant;
@@ -56,7 +56,8 @@ pub(super) async fn send(
         (_, Err(violations)) => return Err(Refusal::internal(violations)),
     };
     let resolution = Resolution::End(end_of(verdict.outcome));
-    let end = AttemptEnd { message: id, number, end_time: app.clock.now(), verdict: verdict.clone(), resolution };
+    let end =
+        AttemptEnd { message: id, number, end_time: app.clock.now(), verdict: verdict.clone(), resolution };
     app.store.end_attempt(&trial.reseller, end).await?;
     let told = match (verdict.outcome, verdict.finding) {
         (Outcome::Sent, _) => Ok(vec![

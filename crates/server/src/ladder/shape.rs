@@ -15,20 +15,31 @@ pub(super) fn look(trial: &Trial, app: &App) -> Result<(SettingsValues, Vec<Find
         }
     };
     let wrong = |error: &dyn ToString| Some(error.to_string());
-    note(FindingCode::TenantNotFound, "tenant_id", DirectoryId::parse(&draft.tenant_id).err().and_then(|e| wrong(&e)));
-    note(FindingCode::ClientNotFound, "client_id", ClientId::parse(&draft.client_id).err().and_then(|e| wrong(&e)));
+    note(
+        FindingCode::TenantNotFound,
+        "tenant_id",
+        DirectoryId::parse(&draft.tenant_id).err().and_then(|e| wrong(&e)),
+    );
+    note(
+        FindingCode::ClientNotFound,
+        "client_id",
+        ClientId::parse(&draft.client_id).err().and_then(|e| wrong(&e)),
+    );
     let mailbox = EmailAddress::parse(&draft.sender_mailbox);
     note(FindingCode::MailboxNotFound, "sender_mailbox", mailbox.err().and_then(|e| wrong(&e)));
-    let secret_is_id = trial.credential.is_secret_id().then(|| "has the form of a secret's ID, a GUID".to_owned());
+    let secret_is_id =
+        trial.credential.is_secret_id().then(|| "has the form of a secret's ID, a GUID".to_owned());
     note(FindingCode::SecretIsId, "client_secret", secret_is_id);
     if !findings.is_empty() {
         return Err(findings);
     }
     // What is left to be wrong is an option, such as an address of send_as.
-    SettingsValues::parse(draft.clone(), "candidate", app.pace).map(|values| (values, Vec::new())).map_err(|violations| {
-        let finding = |v: &postrider_domain::Violation| {
-            Finding::new(FindingCode::SendAsDenied).with("field", &v.field).with("reason", &v.description)
-        };
-        violations.iter().map(finding).collect()
-    })
+    SettingsValues::parse(draft.clone(), "candidate", app.pace).map(|values| (values, Vec::new())).map_err(
+        |violations| {
+            let finding = |v: &postrider_domain::Violation| {
+                Finding::new(FindingCode::SendAsDenied).with("field", &v.field).with("reason", &v.description)
+            };
+            violations.iter().map(finding).collect()
+        },
+    )
 }

@@ -17,7 +17,8 @@ pub(super) async fn get_settings(
     let mut violations = Violations::default();
     let reseller = from_proto::reseller(&call.request.reseller, &mut violations);
     let reseller = violations.into_result(reseller)?;
-    let settings = app.store.get_settings(&reseller).await?.ok_or_else(|| Refusal::SettingsMissing(reseller.clone()))?;
+    let settings =
+        app.store.get_settings(&reseller).await?.ok_or_else(|| Refusal::SettingsMissing(reseller.clone()))?;
     let usage = app.store.usage(&reseller, app.clock.now()).await?;
     Ok(v1::GetSettingsResponse { settings: Some(to_proto::settings(settings, usage)) })
 }

@@ -49,7 +49,8 @@ fn new_key(request: v1::CreateKeyRequest, minted: &Minted, now: Timestamp) -> Re
         v.push("resellers", format!("must have at most {RESELLERS_MAX} entries"));
     }
     let named = request.resellers.iter().take(RESELLERS_MAX).enumerate();
-    let resellers = named.filter_map(|(i, name)| v.check(format!("resellers[{i}]"), ResellerId::parse(name))).collect();
+    let resellers =
+        named.filter_map(|(i, name)| v.check(format!("resellers[{i}]"), ResellerId::parse(name))).collect();
     let expire_time = from_proto::timestamp(request.expire_time, "expire_time", v);
     if expire_time.is_some_and(|time| time <= now) {
         v.push("expire_time", "must be in the future");
@@ -109,5 +110,7 @@ pub(super) async fn revoke_key(
 }
 
 fn may_see(caller: &Caller, key: &AccessKey) -> bool {
-    caller.resellers().is_none_or(|own| !key.resellers.is_empty() && key.resellers.iter().all(|r| own.contains(r)))
+    caller
+        .resellers()
+        .is_none_or(|own| !key.resellers.is_empty() && key.resellers.iter().all(|r| own.contains(r)))
 }

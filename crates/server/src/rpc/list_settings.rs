@@ -35,7 +35,10 @@ pub(super) async fn list_settings(
         let usage = app.store.usage(&one.reseller, now).await?;
         settings.push(to_proto::settings(one, usage));
     }
-    Ok(v1::ListSettingsResponse { settings, next_page_token: last.filter(|_| found.more).unwrap_or_default() })
+    Ok(v1::ListSettingsResponse {
+        settings,
+        next_page_token: last.filter(|_| found.more).unwrap_or_default(),
+    })
 }
 
 fn state(state: v1::SettingsState) -> Option<SettingsState> {

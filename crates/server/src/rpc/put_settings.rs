@@ -41,7 +41,9 @@ pub(super) async fn put_settings(
     let _one_at_a_time = app.puts.lock().await;
     let now = app.clock.now();
     let kept = match (&reseller, &credential) {
-        (Some(reseller), Some(CredentialInput::Saved)) => kept_credential(&app, reseller, &mut violations).await?,
+        (Some(reseller), Some(CredentialInput::Saved)) => {
+            kept_credential(&app, reseller, &mut violations).await?
+        }
         _ => None,
     };
     let parsed = reseller.zip(values).zip(credential);
@@ -71,7 +73,12 @@ async fn kept_credential(
     if saved.is_none() {
         violations.push("settings.credential", CREDENTIAL_REQUIRED);
     }
-    let advice = |finding: &Finding| matches!(finding.code, FindingCode::SecretIsId | FindingCode::SecretExpired | FindingCode::SecretExpiresSoon);
+    let advice = |finding: &Finding| {
+        matches!(
+            finding.code,
+            FindingCode::SecretIsId | FindingCode::SecretExpired | FindingCode::SecretExpiresSoon
+        )
+    };
     Ok(saved.map(|saved| (saved.credential, saved.status.finding.filter(advice))))
 }
 

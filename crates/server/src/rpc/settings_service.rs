@@ -32,21 +32,29 @@ impl SettingsService for SettingsRpcs {
         &self,
         request: Request<v1::ListSettingsRequest>,
     ) -> Result<Response<v1::ListSettingsResponse>, Status> {
-        call(&self.0, "/postrider.v1.SettingsService/ListSettings", request, list_settings::list_settings).await
+        call(&self.0, "/postrider.v1.SettingsService/ListSettings", request, list_settings::list_settings)
+            .await
     }
 
     async fn delete_settings(
         &self,
         request: Request<v1::DeleteSettingsRequest>,
     ) -> Result<Response<v1::DeleteSettingsResponse>, Status> {
-        call(&self.0, "/postrider.v1.SettingsService/DeleteSettings", request, delete_settings::delete_settings).await
+        call(
+            &self.0,
+            "/postrider.v1.SettingsService/DeleteSettings",
+            request,
+            delete_settings::delete_settings,
+        )
+        .await
     }
 
     async fn test_settings(
         &self,
         request: Request<v1::TestSettingsRequest>,
     ) -> Result<Response<v1::TestSettingsResponse>, Status> {
-        call(&self.0, "/postrider.v1.SettingsService/TestSettings", request, test_settings::test_settings).await
+        call(&self.0, "/postrider.v1.SettingsService/TestSettings", request, test_settings::test_settings)
+            .await
     }
 
     async fn pause_sending(

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{
-    Credential, EmailAddress, Etag, ResellerId, Settings, SettingsDraft, Violations,
-};
+use postrider_domain::{Credential, EmailAddress, Etag, ResellerId, Settings, SettingsDraft, Violations};
 use postrider_proto::v1;
 use postrider_store::Scope;
 
@@ -35,7 +33,8 @@ pub(super) async fn test_settings(
     violations.into_result(Some(()))?;
     let saved = app.store.get_settings(&reseller).await?;
     let (draft, credential, etag) = trial_of(&app, &reseller, saved, candidate).await?;
-    let elsewhere = recipient.as_ref().is_some_and(|to| !draft.sender_mailbox.eq_ignore_ascii_case(to.as_str()));
+    let elsewhere =
+        recipient.as_ref().is_some_and(|to| !draft.sender_mailbox.eq_ignore_ascii_case(to.as_str()));
     if elsewhere && !caller.has(Scope::Send) {
         return Err(Refusal::AccessDenied);
     }
@@ -74,7 +73,8 @@ async fn trial_of(
     match candidate {
         Some((draft, CredentialInput::Given(credential))) => Ok((draft, credential, None)),
         Some((draft, CredentialInput::Saved)) => {
-            let saved = saved.ok_or_else(|| Violations::one("candidate.credential", "is required: none is saved"))?;
+            let saved =
+                saved.ok_or_else(|| Violations::one("candidate.credential", "is required: none is saved"))?;
             Ok((draft, saved_credential(app, &saved).await?, None))
         }
         None => {
