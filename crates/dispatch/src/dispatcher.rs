@@ -132,17 +132,13 @@ impl Dispatcher {
     }
 
     fn left(&self, lane: Option<Lane>) {
-        match lane {
-            Some(lane) => {
-                self.wakeup.running().remove(&lane.reseller);
-                self.wakeup.paces.leave(&lane);
-            }
-            // Which one is not known: its lease runs out, and whoever is woken in vain is found due by then.
-            None => {
-                tracing::error!("a lane's task ended by a panic");
-                self.wakeup.any.notify_one();
-            }
-        }
+        let Some(lane) = lane else {
+            // Which one is not known: its lease runs out, and the lane is found due by then.
+            tracing::error!("a lane's task ended by a panic");
+            return;
+        };
+        self.wakeup.running().remove(&lane.reseller);
+        self.wakeup.paces.leave(&lane);
     }
 
     fn pause(&self, next_due: Option<Timestamp>, running: usize) -> Duration {

@@ -9,7 +9,7 @@ use postrider_domain::{
 };
 
 fn now() -> Timestamp {
-    Timestamp::from_second(1_800_000_000).expect("in range")
+    Timestamp::UNIX_EPOCH
 }
 
 fn queued() -> Queued {

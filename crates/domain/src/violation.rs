@@ -37,8 +37,9 @@ impl Violations {
         }
     }
 
-    pub fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+    /// The same for what reports several things at once.
+    pub fn take<T>(&mut self, parsed: Result<T, Self>) -> Option<T> {
+        parsed.map_err(|wrong| self.0.extend(wrong.0)).ok()
     }
 
     pub fn is_empty(&self) -> bool {

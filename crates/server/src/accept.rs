@@ -2,8 +2,7 @@
 
 use postrider_credential_store::KeyedHash;
 use postrider_domain::{
-    AttemptNumber, AttemptStart, Email, MessageId, PayloadForm, ResellerId, Settings, SettingsValues,
-    Violations, limits,
+    AttemptNumber, AttemptStart, Email, MessageId, PayloadForm, ResellerId, Settings, SettingsValues, limits,
 };
 use postrider_microsoft::{Payload, internet_message_id};
 use postrider_proto::v1;
@@ -116,13 +115,11 @@ pub(crate) fn test_mail(
     TestMail { message, mailbox: values.mailbox.clone(), start }
 }
 
-/// The serialized `Email`, if it is within the limit.
+/// The serialized `Email`, if it is within the limit. That there is one is looked at with the other fields.
 pub(crate) fn body_of(request: &v1::SendMailRequest, bytes_max: usize) -> Result<Vec<u8>, Refusal> {
-    let Some(email) = &request.email else {
-        return Err(Violations::one("email", "is required").into());
-    };
-    if email.encoded_len() > bytes_max {
+    let bytes = request.email.as_ref().map_or(0, prost::Message::encoded_len);
+    if bytes > bytes_max {
         return Err(Refusal::RequestTooLarge { limit_bytes: bytes_max });
     }
-    Ok(email.encode_to_vec())
+    Ok(request.email.as_ref().map(prost::Message::encode_to_vec).unwrap_or_default())
 }

@@ -23,6 +23,7 @@ use crate::wait::Waits;
 /// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
 pub(crate) struct OutboxPort(pub DynStore);
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn away(error: StoreError) -> PortError {
     tracing::error!(%error, "the store did not answer the dispatcher");
     PortError

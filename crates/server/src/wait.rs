@@ -51,7 +51,7 @@ impl Wait {
     pub(crate) async fn changed(&mut self) {
         // The sender lives as long as this wait does.
         if self.changes.changed().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

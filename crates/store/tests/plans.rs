@@ -1,5 +1,7 @@
 //! Every statement prepares, and those of the hot path find their rows by the index that was made for them.
 
+#![expect(clippy::expect_used, reason = "helpers of tests")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! The suite on SQLite, and what only a file can do: be opened again, be damaged, be somebody else's.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use tempfile::TempDir;
 
 postrider_store::conformance!(world);
 
-pub async fn world() -> World {
+async fn world() -> World {
     Home::new().world().await
 }
 

@@ -1,5 +1,7 @@
 //! A small world for the dispatcher: one lane in memory, a Microsoft that answers as told, and tokio's paused clock.
 
+#![expect(clippy::expect_used, reason = "a world that breaks fails its test")]
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -94,7 +96,7 @@ impl World {
             observer: Arc::clone(self) as _,
             clock: Arc::clone(&self.clock) as _,
         };
-        let policy = Policy { pace, lease: Duration::from_secs(10), call_timeout: Duration::from_secs(60) };
+        let policy = Policy { pace, lease: Duration::from_secs(10), call_timeout: Duration::from_mins(1) };
         tokio::spawn(Dispatcher::new(ports, policy, self.wakeup.clone()).run(self.shutdown.clone()))
     }
 

@@ -32,28 +32,20 @@ pub(crate) fn send_mail(request: v1::SendMailRequest, now: Timestamp) -> Result<
     let mut violations = Violations::default();
     let v = &mut violations;
     let reseller = reseller(&request.reseller, v);
-    let email = match request.email {
-        Some(email) => match Email::parse(email_draft(email, "email", v), "email") {
-            Ok(email) => Some(email),
-            Err(wrong) => {
-                v.extend(wrong);
-                None
-            }
-        },
-        None => {
-            v.push("email", "is required");
-            None
-        }
-    };
+    if request.email.is_none() {
+        v.push("email", "is required");
+    }
+    let email = request.email.and_then(|email| {
+        let draft = email_draft(email, "email", v);
+        v.take(Email::parse(draft, "email"))
+    });
     let request_id = request_id(&request.request_id, v);
     let wait_for = enumeration::<v1::WaitFor>(request.wait_for, "wait_for", v);
     let send_time = timestamp(request.send_time, "send_time", v).filter(|time| *time > now);
     if wait_for == Some(v1::WaitFor::Sent) && send_time.is_some() {
         v.push("wait_for", "cannot wait for SENT with a send_time");
     }
-    if send_time.is_some_and(|time| time.duration_since(now) > span(limits::SCHEDULE_MAX)) {
-        v.push("send_time", "must be within 365 days");
-    }
+    check_span(now, send_time.unwrap_or(now), "send_time", v);
     let expire_time = expire_time(request.expiration, send_time.unwrap_or(now), v);
     let priority = match enumeration::<v1::Priority>(request.priority, "priority", v) {
         Some(v1::Priority::Urgent) => Priority::Urgent,
@@ -101,23 +93,22 @@ fn expire_time(
             if time <= from {
                 violations.push("expire_time", "must be after now, and after send_time");
             }
-            latest(time, from, "expire_time", violations)
+            check_span(from, time, "expire_time", violations);
+            Some(time)
         }
-        Some(Expiration::Ttl(ttl)) => match duration(ttl) {
-            Some(ttl) if !ttl.is_zero() => latest(after(ttl)?, from, "ttl", violations),
-            _ => {
-                violations.push("ttl", "must be greater than 0");
-                None
-            }
-        },
+        Some(Expiration::Ttl(ttl)) => {
+            let time = duration(ttl).filter(|ttl| !ttl.is_zero()).and_then(after);
+            let time = violations.check("ttl", time.ok_or("must be greater than 0, and within 365 days"))?;
+            check_span(from, time, "ttl", violations);
+            Some(time)
+        }
     }
 }
 
-fn latest(time: Timestamp, from: Timestamp, field: &str, violations: &mut Violations) -> Option<Timestamp> {
-    if time.duration_since(from) > span(limits::SCHEDULE_MAX) {
+fn check_span(from: Timestamp, to: Timestamp, field: &str, violations: &mut Violations) {
+    if to.duration_since(from) > span(limits::SCHEDULE_MAX) {
         violations.push(field, "must be within 365 days");
     }
-    Some(time)
 }
 
 fn span(duration: Duration) -> jiff::SignedDuration {

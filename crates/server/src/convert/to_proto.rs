@@ -88,7 +88,7 @@ pub(crate) fn settings(settings: Settings, usage: Usage) -> v1::Settings {
         tenant_id: values.directory.to_string(),
         client_id: values.client.to_string(),
         credential: None,
-        credential_info: Some(credential_info(settings.credential)),
+        credential_info: Some(credential_info(&settings.credential)),
         sender_mailbox: values.mailbox.to_string(),
         cloud: cloud(values.cloud).into(),
         status: Some(status(&settings.status)),
@@ -104,7 +104,7 @@ pub(crate) fn settings(settings: Settings, usage: Usage) -> v1::Settings {
     }
 }
 
-fn credential_info(info: CredentialInfo) -> v1::CredentialInfo {
+fn credential_info(info: &CredentialInfo) -> v1::CredentialInfo {
     let kind = match info.kind {
         CredentialKind::ClientSecret => v1::CredentialKind::ClientSecret,
         CredentialKind::Certificate => v1::CredentialKind::Certificate,

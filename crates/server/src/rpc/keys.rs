@@ -25,13 +25,13 @@ pub(super) async fn create_key(
 ) -> Result<v1::CreateKeyResponse, Refusal> {
     let now = app.clock.now();
     let minted = app.access.mint()?;
-    let key = new_key(call.request, &minted, now)?;
+    let key = new_key(&call.request, &minted, now)?;
     app.store.create_key(key.clone()).await?;
     let secret = minted.text.expose_secret().to_owned();
     Ok(v1::CreateKeyResponse { key: Some(to_proto::access_key(key)), secret })
 }
 
-fn new_key(request: v1::CreateKeyRequest, minted: &Minted, now: Timestamp) -> Result<AccessKey, Violations> {
+fn new_key(request: &v1::CreateKeyRequest, minted: &Minted, now: Timestamp) -> Result<AccessKey, Violations> {
     let mut violations = Violations::default();
     let v = &mut violations;
     let name = v.check("name", HeaderText::parse(&request.name, NAME_CHARS_MAX));

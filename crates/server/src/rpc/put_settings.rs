@@ -18,7 +18,7 @@ use crate::convert::{CredentialInput, settings_draft, to_proto};
 use crate::status::Refusal;
 
 /// From when on an expiry is worth a word.
-const EXPIRES_SOON: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+const EXPIRES_SOON: std::time::Duration = std::time::Duration::from_hours(30 * 24);
 
 pub(super) async fn put_settings(
     app: Arc<App>,
@@ -31,13 +31,7 @@ pub(super) async fn put_settings(
     let reseller = violations.check("settings.reseller", ResellerId::parse(&request.reseller));
     let expected = Some(request.etag.clone()).filter(|etag| !etag.is_empty()).map(Etag::of_store);
     let (draft, credential) = settings_draft(request, "settings", &mut violations);
-    let values = match SettingsValues::parse(draft, "settings", app.pace) {
-        Ok(values) => Some(values),
-        Err(wrong) => {
-            violations.extend(wrong);
-            None
-        }
-    };
+    let values = violations.take(SettingsValues::parse(draft, "settings", app.pace));
     let _one_at_a_time = app.puts.lock().await;
     let now = app.clock.now();
     let kept = match (&reseller, &credential) {

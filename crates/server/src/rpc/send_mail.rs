@@ -20,28 +20,24 @@ pub(super) async fn send_mail(
     call: Authorised<v1::SendMailRequest>,
 ) -> Result<v1::SendMailResponse, Refusal> {
     let Authorised { request, deadline, .. } = call;
-    if request.email.is_some() {
-        body_of(&request, app.message_bytes_max)?;
-    }
+    let body = body_of(&request, app.message_bytes_max)?;
     let hash = content_hash(&app.content_hash, &request);
-    let body = request.email.as_ref().map(prost::Message::encode_to_vec).unwrap_or_default();
     let mail = from_proto::send_mail(request, app.clock.now())?;
     let before = match &mail.request_id {
         Some(request_id) => app.store.accepted_before(&mail.reseller, request_id, &hash).await?,
         None => None,
     };
-    let accepted = match before {
-        Some(accepted) => accepted,
-        None => {
-            let settings = app.store.get_settings(&mail.reseller).await?;
-            let settings = settings.ok_or_else(|| Refusal::SettingsMissing(mail.reseller.clone()))?;
-            check_against(&mail.email, body.len(), &settings.values)?;
-            let message = new_message(&app, &mail, body, hash, &settings);
-            if mail.validate_only {
-                return Ok(validated(message, &settings));
-            }
-            accept(&app, message).await?
+    let accepted = if let Some(accepted) = before {
+        accepted
+    } else {
+        let settings = app.store.get_settings(&mail.reseller).await?;
+        let settings = settings.ok_or_else(|| Refusal::SettingsMissing(mail.reseller.clone()))?;
+        check_against(&mail.email, body.len(), &settings.values)?;
+        let message = new_message(&app, &mail, body, hash, &settings);
+        if mail.validate_only {
+            return Ok(validated(message, &settings));
         }
+        accept(&app, message).await?
     };
     let (message, replayed) = match accepted {
         Accepted::New(message) => (*message, false),

@@ -47,7 +47,7 @@ pub(super) async fn test_settings(
         app.wakeup.wake(&reseller);
         app.waits.lane_changed(&reseller);
     }
-    Ok(reply(report))
+    Ok(reply(&report))
 }
 
 fn read_candidate(
@@ -99,15 +99,15 @@ async fn saved_credential(app: &App, saved: &Settings) -> Result<Credential, Ref
     Ok(app.credentials.get(&saved.reseller, &saved.credential.version).await?)
 }
 
-fn reply(report: Report) -> v1::TestSettingsResponse {
+fn reply(report: &Report) -> v1::TestSettingsResponse {
     v1::TestSettingsResponse {
         passed: report.passed(),
         message_id: report.message.map(|id| id.to_string()).unwrap_or_default(),
-        steps: report.steps.into_iter().map(step_result).collect(),
+        steps: report.steps.iter().map(step_result).collect(),
     }
 }
 
-fn step_result(result: StepResult) -> v1::TestStepResult {
+fn step_result(result: &StepResult) -> v1::TestStepResult {
     let name = match result.step {
         Step::Shape => v1::TestStep::Shape,
         Step::Directory => v1::TestStep::Directory,
