@@ -109,7 +109,9 @@ async fn serve(
             greet(started).await;
         }
     };
-    let (served, ()) = tokio::join!(postrider_server::serve(config, sandbox, shutdown, ready), greeting);
+    // Why: boxed, since it is the largest future there is.
+    let serving = Box::pin(postrider_server::serve(config, sandbox, shutdown, ready));
+    let (served, ()) = tokio::join!(serving, greeting);
     served.map_err(failure)
 }
 

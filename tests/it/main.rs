@@ -1,1 +1,42 @@
-fn main() {}
+//! Postrider from outside: the built binary over real sockets, one module a promise, one function a sentence of it.
+//!
+//! Read in this order. (`cfg(test)` tells clippy that the helpers are tests too.)
+
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod first_mail;
+
+#[cfg(test)]
+mod validation;
+
+#[cfg(test)]
+mod durable_accept;
+
+#[cfg(test)]
+mod idempotency;
+
+#[cfg(test)]
+mod delivery;
+
+#[cfg(test)]
+mod mistakes;
+
+#[cfg(test)]
+mod settings;
+
+#[cfg(test)]
+mod access;
+
+#[cfg(test)]
+mod secrets;
+
+#[cfg(test)]
+mod start;
+
+#[cfg(test)]
+mod command_line;
+
+#[cfg(test)]
+mod health;

@@ -99,15 +99,21 @@ impl Dispatcher {
     ) -> Result<Option<Timestamp>, PortError> {
         let free = LANES_MAX.saturating_sub(lanes.len());
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
+        let mut unread = false;
         for lane in self.ports.outbox.due_lanes(self.ports.clock.now(), limit).await? {
-            if let Some(run) = self.lease(&lane, shutdown).await? {
-                lanes.spawn(async move {
-                    run.run().await;
-                    lane
-                });
+            match self.lease(&lane, shutdown).await {
+                Ok(Some(run)) => {
+                    lanes.spawn(async move {
+                        run.run().await;
+                        lane
+                    });
+                }
+                Ok(None) => {}
+                // One lane that cannot be read holds up no other.
+                Err(PortError) => unread = true,
             }
         }
-        self.ports.outbox.next_due().await
+        if unread { Err(PortError) } else { self.ports.outbox.next_due().await }
     }
 
     async fn lease(&self, lane: &Lane, shutdown: &CancellationToken) -> Result<Option<LaneRun>, PortError> {

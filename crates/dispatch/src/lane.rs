@@ -99,7 +99,8 @@ impl LaneRun {
                             draining.in_flight.spawn(attempts.finish(*started, may_try_another_token));
                         }
                         Begun::Refused(ended) => self.heed(draining, Some(ended)),
-                        Begun::Skipped => draining.queue.clear(),
+                        // Who holds the lane now, or what of it waits, the next lease will tell.
+                        Begun::Skipped => return Ok(()),
                     }
                 }
                 Next::Wait(until) => self.wait(draining, until).await,

@@ -45,14 +45,10 @@ impl Program {
         let name = self.name.clone();
         let waiting = self.stdout.wait_for(|text| satisfied(text));
         let said = in_time(&format!("{name} says {what}"), waiting).await.map(|text| text.clone());
-        match said {
-            Ok(text) => text,
-            Err(_) => panic!(
-                "{name} ended and never said {what}\n-- stdout\n{}\n-- stderr\n{}",
-                self.stdout(),
-                self.stderr()
-            ),
-        }
+        said.unwrap_or_else(|_ended| {
+            let (stdout, stderr) = (self.stdout(), self.stderr());
+            panic!("{name} ended and never said {what}\n-- stdout\n{stdout}\n-- stderr\n{stderr}")
+        })
     }
 
     /// The value of `name=…` on the line `listening …`.

@@ -22,10 +22,10 @@ struct Room(Option<TempDir>);
 
 impl Drop for Room {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            if let Some(dir) = self.0.take() {
-                eprintln!("the logs and the data of the failed test are in {}", dir.keep().display());
-            }
+        if std::thread::panicking()
+            && let Some(dir) = self.0.take()
+        {
+            eprintln!("the logs and the data of the failed test are in {}", dir.keep().display());
         }
     }
 }

@@ -95,6 +95,8 @@ pub(in crate::cli) fn print(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use prost_reflect::{DescriptorPool, DynamicMessage};
+
     use super::*;
 
     fn started() -> Started {
@@ -134,6 +136,15 @@ mod tests {
 
         echo 5a4d0b0c-0002-4000-8000-000000005ec2 | /usr/bin/postrider settings test acme --client-secret-file -
         "#);
+    }
+
+    #[test]
+    fn the_mail_to_paste_is_a_request_of_the_api() {
+        let pool = DescriptorPool::decode(postrider_proto::FILE_DESCRIPTOR_SET).expect("descriptors");
+        let request = pool.get_message_by_name("postrider.v1.SendMailRequest").expect("the request");
+        let mut json = serde_json::Deserializer::from_str(MAIL);
+        DynamicMessage::deserialize(request, &mut json).expect("protobuf's JSON");
+        assert!(!MAIL.contains('\''), "it stands in a shell's single quotes");
     }
 
     #[test]

@@ -82,8 +82,8 @@ fn step(result: &TestStepResult, screen: &Screen) -> String {
     };
     let name = words::short(result.name().as_str_name(), "TEST_STEP_");
     let took = match &result.duration {
-        Some(span) => time::took(span),
-        None => "skipped".to_owned(),
+        Some(span) if result.status() != TestStatus::Skipped => time::took(span),
+        _ => "skipped".to_owned(),
     };
     let findings = result.findings.iter().map(|finding| finding::text(finding, "    ", screen));
     format!("{mark} {name:<10}  {took}\n{}", findings.collect::<String>())
@@ -119,7 +119,7 @@ mod tests {
                 result(TestStep::Directory, TestStatus::Passed, Some(80)),
                 failed,
                 result(TestStep::Permission, TestStatus::Skipped, None),
-                result(TestStep::Send, TestStatus::Skipped, None),
+                result(TestStep::Send, TestStatus::Skipped, Some(0)),
             ],
             message_id: String::new(),
         };
