@@ -125,9 +125,8 @@ impl Client {
                 }
             }
         };
-        if tokio::time::timeout(PATIENCE, looking).await.is_err() {
-            panic!("the message is not {what}, but {last:#?}");
-        }
+        let seen = tokio::time::timeout(PATIENCE, looking).await.is_ok();
+        assert!(seen, "the message is not {what}, but {last:#?}");
         last
     }
 

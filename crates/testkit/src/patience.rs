@@ -7,10 +7,8 @@ pub const PATIENCE: Duration = Duration::from_secs(45);
 
 /// The value, or a panic that says what did not happen.
 pub async fn in_time<T>(what: &str, happens: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, happens).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what}: not within {} s", PATIENCE.as_secs()),
-    }
+    let happened = tokio::time::timeout(PATIENCE, happens).await;
+    happened.unwrap_or_else(|_elapsed| panic!("{what}: not within {} s", PATIENCE.as_secs()))
 }
 
 /// A time that is to come.

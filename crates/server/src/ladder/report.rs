@@ -31,7 +31,8 @@ pub(crate) struct StepResult {
     pub step: Step,
     pub status: StepStatus,
     pub findings: Vec<Finding>,
-    pub duration: Duration,
+    /// Absent where it was skipped.
+    pub duration: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -56,14 +57,14 @@ impl Report {
             }
             Err(findings) => (None, StepStatus::Failed, findings),
         };
-        self.steps.push(StepResult { step, status, findings, duration: started.elapsed() });
+        self.steps.push(StepResult { step, status, findings, duration: Some(started.elapsed()) });
         value
     }
 
     /// The steps that were not reached.
     pub(super) fn rest_skipped(mut self) -> Self {
         for step in Step::ALL.into_iter().skip(self.steps.len()) {
-            let (status, duration) = (StepStatus::Skipped, Duration::ZERO);
+            let (status, duration) = (StepStatus::Skipped, None);
             self.steps.push(StepResult { step, status, findings: Vec::new(), duration });
         }
         self

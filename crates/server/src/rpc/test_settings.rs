@@ -125,6 +125,6 @@ fn step_result(result: &StepResult) -> v1::TestStepResult {
         name: name.into(),
         status: status.into(),
         findings: result.findings.iter().map(to_proto::finding).collect(),
-        duration: prost_types::Duration::try_from(result.duration).ok(),
+        duration: result.duration.and_then(|took| prost_types::Duration::try_from(took).ok()),
     }
 }

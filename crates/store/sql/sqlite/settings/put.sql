@@ -25,7 +25,10 @@ ON CONFLICT (reseller) DO UPDATE SET
     finding_class = excluded.finding_class, finding_evidence = excluded.finding_evidence,
     update_time = excluded.update_time;
 INSERT INTO lanes (reseller, mailbox) VALUES ($1, $5)
-ON CONFLICT (reseller) DO UPDATE SET mailbox = excluded.mailbox, wait_until = NULL;
+ON CONFLICT (reseller) DO UPDATE SET
+    mailbox = excluded.mailbox,
+    -- What Microsoft asked of this mailbox still holds.
+    wait_until = CASE WHEN lanes.mailbox = excluded.mailbox THEN lanes.wait_until END;
 UPDATE lanes
 SET hold_code = NULL, hold_class = NULL, hold_evidence = NULL, hold_probe_time = NULL, hold_probes = NULL
 WHERE reseller = $1 AND hold_code <> 'SENDING_PAUSED';

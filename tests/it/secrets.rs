@@ -1,0 +1,122 @@
+//! No secret leaves: planted canaries stand in no output, no reply, no error and no file, in no spelling.
+
+use postrider_proto::v1::{GetSettingsRequest, ListKeysRequest, ListSettingsRequest, Scope};
+use postrider_sandbox::seed;
+use postrider_testkit::{Mistake, acme_settings, canary, mail, secret};
+
+use crate::support::{directory_with_secret, given};
+
+/// In the form of Entra's Values.
+const CANARY: &str = "cAn8Q~ry.planted-by-a_test~0123456789abcd";
+const WRONG_CANARY: &str = "cAn8Q~ry.that-opens_nothing~9876543210xy";
+const PASTED_CANARY: &str = "cAn8Q~ry.in_the_wrong-field~55555555";
+const BODY_CANARY: &str = "canary of a body, seen by its reader alone";
+
+#[tokio::test]
+async fn canaries_stand_in_no_output_no_reply_and_no_file() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    microsoft.knows_directory(seed::TENANT_ID, &directory_with_secret(CANARY)).await;
+    let mut service = world.service().sending_to(&microsoft).with("log.level", "trace").starts().await;
+    let token = microsoft.issues_token(seed::TENANT_ID, seed::CLIENT_ID, CANARY).await;
+    // Tokens differ in time and id; their first part is the same for all.
+    let token_head = token.split('.').next().unwrap().to_owned();
+    let mut settings = acme_settings();
+    settings.credential = Some(secret(CANARY));
+    let (_, sender) = service.admin().with_key(&[Scope::Send], &["acme"]).await;
+    let mut replies = Vec::new();
+
+    replies.push(format!("{:?}", service.admin().puts(settings.clone()).await));
+    replies.push(format!("{:?}", service.admin().saved_settings("acme").await));
+    let request = ListSettingsRequest::default();
+    replies.push(format!("{:?}", service.admin().settings().list_settings(request).await));
+    replies.push(format!("{:?}", service.admin().access().list_keys(ListKeysRequest {}).await));
+    replies.push(format!("{:?}", service.admin().tests("acme", None).await));
+    let body = mail("acme").waiting_for_sent().with(|email| BODY_CANARY.clone_into(&mut email.text));
+    replies.push(format!("{:?}", sender.sends(body).await));
+    settings.credential = Some(secret(WRONG_CANARY));
+    replies.push(format!("{:?}", service.admin().tests("acme", Some(settings.clone())).await));
+    replies.push(format!("{:?}", service.admin().puts(settings.clone()).await));
+    replies.push(format!("{:?}", sender.sends(mail("acme").waiting_for_sent()).await));
+    replies.push(format!("{:?}", service.admin().tests("acme", None).await));
+    settings.tenant_id = PASTED_CANARY.to_owned();
+    settings.client_id = PASTED_CANARY.to_owned();
+    settings.credential = Some(secret(&format!("{CANARY}\n")));
+    replies.push(format!("{:?}", service.admin().tries_to_put(settings).await.unwrap_err()));
+    let stranger = service.client(&format!("{}x", sender.key()));
+    let request = GetSettingsRequest { reseller: "acme".to_owned() };
+    replies.push(format!("{:?}", stranger.settings().get_settings(request).await.unwrap_err()));
+    replies.push(format!("{:?}", sender.tries(mail("globex")).await.unwrap_err()));
+    service.admin().puts(Mistake::WrongClient.settings()).await;
+    service.is_asked_to_end().await;
+
+    let admin_key = service.admin().key().to_owned();
+    let key_secret = |key: &str| key.rsplit('_').next().unwrap().to_owned();
+    let sealing_key = std::fs::read_to_string(service.data_dir().join("postrider.key")).unwrap().trim().to_owned();
+    let canaries = [
+        ("the client secret", CANARY.to_owned()),
+        ("another client secret", WRONG_CANARY.to_owned()),
+        ("the seed's client secret", seed::SECRET.to_owned()),
+        ("the sender's key", key_secret(sender.key())),
+        ("the admin's key", key_secret(&admin_key)),
+        ("the access token", token_head),
+        ("the sealing key", sealing_key),
+    ];
+    let (stdout, stderr) = (service.stdout(), service.stderr());
+    assert!(!stderr.is_empty(), "at the level trace something is logged");
+    for (name, value) in &canaries {
+        assert!(value.len() >= 16, "{name} is long enough to be looked for");
+        for (place, text) in [("standard output", &stdout), ("standard error", &stderr)] {
+            assert!(!canary::is_in(value, text.as_bytes()), "{name} stands in {place}");
+        }
+        for reply in &replies {
+            assert!(!canary::is_in(value, reply.as_bytes()), "{name} stands in {reply}");
+        }
+        let mut files = canary::files_with(value, service.data_dir());
+        // The two files whose purpose it is to hold them.
+        files.retain(|file| match *name {
+            "the admin's key" => !file.ends_with("admin.key"),
+            "the sealing key" => !file.ends_with("postrider.key"),
+            _ => true,
+        });
+        assert!(files.is_empty(), "{name} stands in {files:?}");
+    }
+    for (place, text) in [("standard output", &stdout), ("standard error", &stderr)] {
+        assert!(!canary::is_in(BODY_CANARY, text.as_bytes()), "a mail's body stands in {place}");
+    }
+}
+
+/// While it runs the write-ahead log is on disk too.
+#[tokio::test]
+async fn the_files_of_a_killed_process_hold_no_secret() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    microsoft.knows_directory(seed::TENANT_ID, &directory_with_secret(CANARY)).await;
+    let mut service = world.service().sending_to(&microsoft).starts().await;
+    let mut settings = acme_settings();
+    settings.credential = Some(secret(CANARY));
+    service.admin().puts(settings).await;
+    let (_, sender) = service.admin().with_key(&[Scope::Send], &["acme"]).await;
+    sender.sends(mail("acme").waiting_for_sent()).await;
+
+    service.is_killed().await;
+
+    for value in [CANARY, sender.key().rsplit('_').next().unwrap()] {
+        assert_eq!(canary::files_with(value, service.data_dir()), Vec::<std::path::PathBuf>::new());
+    }
+}
+
+#[tokio::test]
+async fn the_files_with_keys_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let service = crate::support::ready().await;
+    for name in ["postrider.key", "admin.key"] {
+        let mode = service.data_dir().join(name).metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+    }
+    for entry in std::fs::read_dir(service.data_dir()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o077;
+        assert_eq!(mode, 0, "{} may be used by others", entry.path().display());
+    }
+}
