@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    AccessToken, AttemptEnd, AttemptStart, Clock, Content, Lane, Lease, LeaseToken, MessageId, OpenAttempt,
-    Queued, ResellerId, Settings, TokenRefusal, Verdict,
+    AccessToken, AttemptEnd, AttemptStart, Clock, Content, Lane, Lease, LeaseToken, MessageId, Queued,
+    ResellerId, Settings, TokenRefusal, Verdict,
 };
 use uuid::Uuid;
 
@@ -50,11 +50,6 @@ pub trait Outbox: Send + Sync {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Queued>, PortError>;
-    async fn open_attempts(
-        &self,
-        reseller: &ResellerId,
-        token: LeaseToken,
-    ) -> Result<Vec<OpenAttempt>, PortError>;
     async fn content(&self, reseller: &ResellerId, message: &MessageId)
     -> Result<Option<Content>, PortError>;
     async fn start_attempt(

@@ -85,14 +85,6 @@ impl ports::Outbox for OutboxPort {
         self.0.next_queued(reseller, now, limit).await.map_err(away)
     }
 
-    async fn open_attempts(
-        &self,
-        reseller: &ResellerId,
-        token: LeaseToken,
-    ) -> Result<Vec<OpenAttempt>, PortError> {
-        self.0.open_attempts(reseller, token).await.map_err(away)
-    }
-
     async fn content(
         &self,
         reseller: &ResellerId,

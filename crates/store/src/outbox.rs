@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
     AttemptEnd, AttemptStart, Content, EmailAddress, InDoubtPolicy, Labels, Lane, Lease, LeaseToken, Message,
-    MessageId, MessageState, OpenAttempt, Priority, Queued, RequestId, ResellerId,
+    MessageId, MessageState, Priority, Queued, RequestId, ResellerId,
 };
 
 use crate::StoreError;
@@ -156,12 +156,6 @@ pub trait Outbox: Send + Sync {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Queued>, StoreError>;
-    /// Attempts without an outcome that were not started under this token.
-    async fn open_attempts(
-        &self,
-        reseller: &ResellerId,
-        token: LeaseToken,
-    ) -> Result<Vec<OpenAttempt>, StoreError>;
 
     // record
 

@@ -13,9 +13,8 @@ use postrider_dispatch::{Dispatcher, Microsoft, Observer, Outbox, Policy, PortEr
 use postrider_domain::{
     AccessToken, AttemptEnd, AttemptStart, ClientId, Clock, Cloud, Content, CredentialInfo, CredentialKind,
     CredentialVersion, DirectoryId, EmailAddress, Etag, Fingerprint, Hold, InDoubtPolicy, Labels, Lane,
-    Lease, LeaseToken, MessageId, MessageState, OpenAttempt, Outcome, PaceLimits, PaceOverride, Priority,
-    Queued, ResellerId, Resolution, Settings, SettingsState, SettingsStatus, SettingsValues, TokenRefusal,
-    Verdict,
+    Lease, LeaseToken, MessageId, MessageState, Outcome, PaceLimits, PaceOverride, Priority, Queued,
+    ResellerId, Resolution, Settings, SettingsState, SettingsStatus, SettingsValues, TokenRefusal, Verdict,
 };
 use secrecy::SecretString;
 use tokio::sync::watch;
@@ -286,10 +285,6 @@ impl Outbox for World {
         let mut due: Vec<_> = state.messages.values().filter(|m| waits(m) && m.due <= now).collect();
         due.sort_by_key(|m| (m.due, m.queued.id));
         Ok(due.into_iter().take(limit as usize).map(|m| m.queued.clone()).collect())
-    }
-
-    async fn open_attempts(&self, _: &ResellerId, _: LeaseToken) -> Result<Vec<OpenAttempt>, PortError> {
-        Ok(Vec::new())
     }
 
     async fn content(&self, _: &ResellerId, _: &MessageId) -> Result<Option<Content>, PortError> {

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptStart, Content, Lane, Lease, LeaseToken, Message, MessageId, OpenAttempt, Queued,
-    RequestId, ResellerId,
+    AttemptEnd, AttemptStart, Content, Lane, Lease, LeaseToken, Message, MessageId, Queued, RequestId,
+    ResellerId,
 };
 
 use super::SqliteStore;
@@ -106,14 +106,6 @@ impl Outbox for SqliteStore {
         limit: u32,
     ) -> Result<Vec<Queued>, StoreError> {
         self.read_next_queued(reseller, now, limit).await
-    }
-
-    async fn open_attempts(
-        &self,
-        reseller: &ResellerId,
-        token: LeaseToken,
-    ) -> Result<Vec<OpenAttempt>, StoreError> {
-        self.read_open_attempts(reseller, token).await
     }
 
     async fn start_attempt(
