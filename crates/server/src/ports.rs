@@ -9,7 +9,7 @@ use postrider_dispatch::ports::{self, Grant, Submission};
 use postrider_dispatch::{Observer, PortError};
 use postrider_domain::{
     AttemptEnd, AttemptStart, Content, CredentialVersion, Finding, FindingCode, Lane, Lease, LeaseToken,
-    MessageId, OpenAttempt, Outcome, Queued, ResellerId, Settings, TokenRefusal, Verdict,
+    MessageId, Outcome, Queued, ResellerId, Settings, TokenRefusal, Verdict,
 };
 use postrider_microsoft::{Microsoft, Payload, SendMail};
 use postrider_proto::v1;

@@ -65,14 +65,6 @@ impl SqliteStore {
             .map_err(failed)?;
         rows.iter().map(|row| queued(Cells::new(row, "messages", reseller.as_str()))).collect()
     }
-
-    pub(super) async fn read_open_attempts(
-        &self,
-        reseller: &ResellerId,
-        token: LeaseToken,
-    ) -> Result<Vec<OpenAttempt>, StoreError> {
-        open_attempts(&self.reader(), reseller, &token).await
-    }
 }
 
 fn lane(row: &SqliteRow) -> Result<Lane, StoreError> {
