@@ -15,6 +15,8 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::patience::PATIENCE;
 
@@ -87,6 +89,13 @@ impl Client {
 
     pub fn access(&self) -> AccessServiceClient<Calls> {
         AccessServiceClient::with_interceptor(self.channel(), self.shown.clone())
+    }
+
+    /// What `grpc.health.v1` says of a service, such as `SERVING`; the empty name is the whole server.
+    pub async fn health(&self, service: &str) -> Result<String, Status> {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        let response = HealthClient::new(self.channel()).check(request).await?;
+        Ok(response.into_inner().status().as_str_name().to_owned())
     }
 
     /// Sends, whatever comes of it.
