@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptNumber, AttemptStart, Finding, FindingCode, Hold, Lane, LeaseToken, OpenAttempt,
-    Outcome, Queued, Resolution, TokenRefusal, Verdict,
+    AttemptEnd, AttemptNumber, AttemptStart, Finding, FindingCode, Hold, Lane, LeaseToken, MessageState,
+    OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict,
 };
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::lease::Trust;
@@ -28,9 +29,12 @@ pub(crate) struct Attempts {
     pub token: LeaseToken,
     pub trust: Trust,
     pub call_timeout: Duration,
+    /// Told how an attempt ended before that is on disk: whoever reads it there has heard of it here.
+    pub news: mpsc::UnboundedSender<Ended>,
 }
 
 /// How an attempt ended, for the lane.
+#[derive(Clone)]
 pub(crate) struct Ended {
     pub verdict: Verdict,
     pub resolution: Resolution,
@@ -101,12 +105,12 @@ impl Attempts {
         if !written {
             return Ok(Begun::Skipped);
         }
-        self.tell(queued, &told);
+        self.tell(queued, hold, &told);
         Ok(Begun::Refused(told))
     }
 
     /// The call, and its outcome on disk.
-    pub(crate) async fn finish(self, started: Started, may_try_another_token: bool) -> Ended {
+    pub(crate) async fn finish(self, started: Started, may_try_another_token: bool) -> Turn {
         let Started { queued, start, submission, hold, turn } = started;
         let grant = submission.grant.clone();
         // Last thing before the first byte: after this moment another holder may have the lane.
@@ -117,7 +121,6 @@ impl Attempts {
                 .with("reason", "the lease ran out before the call");
             Verdict::of(Outcome::Deferred, finding)
         };
-        drop(turn);
         let now = self.ports.clock.now();
         let mut end = ended(&queued, hold.as_ref(), &start, verdict, now);
         if end.verdict.token_refused {
@@ -126,10 +129,18 @@ impl Attempts {
                 end.resolution = Resolution::Again { at: now, counts: false };
             }
         }
-        let told = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
-        self.record(end).await;
-        self.tell(&queued, &told);
-        told
+        self.end(&queued, hold.as_ref(), end).await;
+        turn
+    }
+
+    /// For an attempt that was written down when the lane stopped: nothing of it left.
+    pub(crate) async fn withdraw(&self, started: Started, finding: Finding, until: Timestamp) {
+        let Started { queued, start, hold, .. } = started;
+        let finding = finding.with("reason", "not started: the mailbox was stopped meanwhile");
+        let (end_time, verdict) = (self.ports.clock.now(), Verdict::of(Outcome::Deferred, finding));
+        let resolution = Resolution::Again { at: until, counts: false };
+        let end = AttemptEnd { message: queued.id, number: start.number, end_time, verdict, resolution };
+        self.end(&queued, hold.as_ref(), end).await;
     }
 
     /// Resolves a call of an earlier holder, whose answer nobody will hear.
@@ -144,9 +155,16 @@ impl Attempts {
         };
         let verdict = Verdict::of(Outcome::InDoubt, finding);
         let end = ended(&open.queued, hold, &start, verdict, self.ports.clock.now());
-        let told = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
+        self.end(&open.queued, hold, end).await;
+    }
+
+    /// Tells the lane, writes it down for as long as that takes, and tells those who wait.
+    async fn end(&self, queued: &Queued, hold: Option<&Hold>, end: AttemptEnd) {
+        let ended = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
+        // A lane that is gone has nothing to stop.
+        drop(self.news.send(ended.clone()));
         self.record(end).await;
-        self.tell(&open.queued, &told);
+        self.tell(queued, hold, &ended);
     }
 
     async fn forget(&self, grant: &Grant) {
@@ -159,12 +177,16 @@ impl Attempts {
         }
     }
 
-    fn tell(&self, queued: &Queued, ended: &Ended) {
+    fn tell(&self, queued: &Queued, hold: Option<&Hold>, ended: &Ended) {
         let finding = ended.verdict.finding.as_ref().map_or("", |finding| finding.code.as_str());
         tracing::info!(
             reseller = %self.lane.reseller, message_id = %queued.id,
             outcome = ended.verdict.outcome.as_str(), finding, "attempt ended"
         );
+        let lifted = hold.is_some() && ended.resolution == Resolution::End(MessageState::Sent);
+        if lifted || matches!(ended.resolution, Resolution::LaneHeld(_)) {
+            self.ports.observer.lane_changed(&self.lane.reseller);
+        }
         self.ports.observer.message_changed(&self.lane.reseller, &queued.id);
     }
 }

@@ -9,14 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use postrider_domain::{Hold, Lease, MessageState, OpenAttempt, PaceLimits, Queued, Resolution};
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use postrider_domain::{
+    Finding, FindingCode, Hold, Lease, MessageState, OpenAttempt, PaceLimits, Queued, Resolution,
+};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::{Attempts, Begun, Ended};
+use crate::attempt::{Attempts, Begun, Ended, Started};
 use crate::lease::Keeper;
-use crate::pace::{NotYet, Pace};
+use crate::pace::{NotYet, Pace, Turn};
 use crate::ports::{PortError, Ports};
 
 /// Messages read ahead of their turn.
@@ -43,13 +45,15 @@ struct Draining {
     pace_until: Option<Timestamp>,
     open: Vec<OpenAttempt>,
     queue: VecDeque<Queued>,
-    in_flight: JoinSet<Ended>,
+    in_flight: JoinSet<Turn>,
+    /// How attempts ended, before it is on disk.
+    news: mpsc::UnboundedReceiver<Ended>,
     /// A token was refused and another not yet accepted: a second refusal is a finding.
     token_refused: bool,
 }
 
 enum Next {
-    Start(Queued, crate::pace::Turn, Timestamp),
+    Start(Queued, Turn, Timestamp),
     /// Until a call ends, or this time comes.
     Wait(Option<Timestamp>),
     /// Nothing can be done now.
@@ -59,7 +63,9 @@ enum Next {
 impl LaneRun {
     /// Returns once the lane is released, or the store did not answer.
     pub(crate) async fn run(self) {
+        let (tell, news) = mpsc::unbounded_channel();
         let attempts = Attempts {
+            news: tell,
             ports: self.ports.clone(),
             lane: self.lease.lane.clone(),
             token: self.lease.token,
@@ -74,13 +80,15 @@ impl LaneRun {
             open: self.lease.open_attempts.clone(),
             queue: VecDeque::new(),
             in_flight: JoinSet::new(),
+            news,
             token_refused: false,
         };
         self.pace.recall(&self.lease.recent_starts);
         let drained = self.drain(&mut draining).await;
-        while let Some(ended) = draining.in_flight.join_next().await {
-            self.heed(&mut draining, ended.ok());
+        while let Some(joined) = draining.in_flight.join_next().await {
+            self.came_back(joined);
         }
+        self.hear(&mut draining);
         if drained.is_ok() {
             let pause = draining.wait_until.max(draining.pace_until);
             drop(self.ports.outbox.release(&self.lease.lane.reseller, self.lease.token, pause).await);
@@ -91,14 +99,12 @@ impl LaneRun {
         while !self.shutdown.is_cancelled() && draining.attempts.trust.holds() {
             self.resolve_open(draining).await;
             match self.next(draining).await? {
+                // What stopped the lane may have been heard while its queue was read.
+                Next::Start(..) if self.hears_of_a_stop(draining).is_some() => {}
                 Next::Start(queued, turn, now) => {
                     match draining.attempts.begin(queued, draining.hold.clone(), turn, now).await? {
-                        Begun::Started(started) => {
-                            let attempts = draining.attempts.clone();
-                            let may_try_another_token = !draining.token_refused;
-                            draining.in_flight.spawn(attempts.finish(*started, may_try_another_token));
-                        }
-                        Begun::Refused(ended) => self.heed(draining, Some(ended)),
+                        Begun::Started(started) => self.submit(draining, *started).await,
+                        Begun::Refused(ended) => self.heed(draining, ended),
                         // Who holds the lane now, or what of it waits, the next lease will tell.
                         Begun::Skipped => return Ok(()),
                     }
@@ -108,6 +114,25 @@ impl LaneRun {
             }
         }
         Ok(())
+    }
+
+    /// Submits, unless the lane was stopped while the attempt was written down.
+    async fn submit(&self, draining: &mut Draining, started: Started) {
+        let attempts = draining.attempts.clone();
+        if let Some((finding, until)) = self.hears_of_a_stop(draining) {
+            return attempts.withdraw(started, finding, until).await;
+        }
+        let may_try_another_token = !draining.token_refused;
+        draining.in_flight.spawn(attempts.finish(started, may_try_another_token));
+    }
+
+    /// Why nothing starts now, and until when, after all that was heard so far.
+    fn hears_of_a_stop(&self, draining: &mut Draining) -> Option<(Finding, Timestamp)> {
+        self.hear(draining);
+        let now = self.ports.clock.now();
+        let held = draining.hold.as_ref().map(|hold| (hold.finding.clone(), hold.probe_time));
+        let waits = draining.wait_until.map(|until| (Finding::new(FindingCode::Throttled), until));
+        held.into_iter().chain(waits).find(|(_, until)| *until > now)
     }
 
     async fn next(&self, draining: &mut Draining) -> Result<Next, PortError> {
@@ -154,26 +179,35 @@ impl LaneRun {
         tokio::select! {
             biased;
             () = self.shutdown.cancelled() => {}
-            Some(ended) = draining.in_flight.join_next() => self.heed(draining, ended.ok()),
+            Some(ended) = draining.news.recv() => self.heed(draining, ended),
+            Some(joined) = draining.in_flight.join_next() => self.came_back(joined),
             () = self.pace.freed() => {}
             () = self.woken.notified() => draining.queue.clear(),
             () = tokio::time::sleep(sleep.unwrap_or_default()), if sleep.is_some() => {}
         }
     }
 
-    /// What an ended attempt means for the lane. `None`: it panicked; its row stays open and is resolved as in doubt.
-    fn heed(&self, draining: &mut Draining, ended: Option<Ended>) {
-        let Some(ended) = ended else {
-            tracing::error!(reseller = %self.lease.lane.reseller, "an attempt ended without an outcome");
+    fn came_back(&self, joined: Result<Turn, JoinError>) {
+        let Ok(_given_back) = joined else {
+            // Its row stays open, and is resolved as in doubt after its deadline.
+            tracing::error!(reseller = %self.lease.lane.reseller, "an attempt ended by a panic");
             return;
         };
+    }
+
+    fn hear(&self, draining: &mut Draining) {
+        while let Ok(ended) = draining.news.try_recv() {
+            self.heed(draining, ended);
+        }
+    }
+
+    /// What an ended attempt means for the lane.
+    fn heed(&self, draining: &mut Draining, ended: Ended) {
         let now = self.ports.clock.now();
         draining.token_refused = ended.verdict.token_refused;
         match ended.resolution {
             Resolution::End(MessageState::Sent) => {
-                if draining.hold.take().is_some() {
-                    self.ports.observer.lane_changed(&self.lease.lane.reseller);
-                }
+                draining.hold = None;
                 if let Some(pause) = ended.verdict.retry_after {
                     draining.wait_until = draining.wait_until.max(now.saturating_add(pause).ok());
                 }
@@ -185,7 +219,6 @@ impl LaneRun {
                 );
                 draining.hold = Some(hold);
                 draining.queue.clear();
-                self.ports.observer.lane_changed(&self.lease.lane.reseller);
             }
             Resolution::LaneWaits { until } => {
                 draining.wait_until = draining.wait_until.max(Some(until));

@@ -113,7 +113,7 @@ async fn a_doubt_is_repeated_or_ends_by_the_policy_of_its_message() {
 #[tokio::test(start_paused = true)]
 async fn a_limit_stops_the_whole_lane_for_as_long_as_microsoft_asked() {
     let world = World::new(LATENCY);
-    let asked = Some(Duration::from_secs(300));
+    let asked = Some(Duration::from_mins(5));
     world.answers([Verdict { retry_after: asked, ..of(Outcome::Deferred, FindingCode::Throttled) }]);
     world.dispatches(PaceLimits { concurrency: 1, ..UNPACED });
     let begun = world.now();
@@ -150,4 +150,21 @@ async fn shutdown_starts_nothing_more_and_hears_out_what_is_in_flight() {
         "{states:?}"
     );
     assert!(states.iter().filter(|state| **state == MessageState::Sent).count() <= 4);
+}
+
+/// Whatever comes first, the news or the disk: at most the calls that were already on their way are made.
+#[tokio::test(start_paused = true)]
+async fn a_stopped_lane_makes_no_call_that_had_not_left() {
+    for stop in [FindingCode::Throttled, FindingCode::MailSendMissing] {
+        let world = World::new(LATENCY);
+        world.takes_to_write(Duration::from_millis(10));
+        world.answers((0..4).map(|_| of(Outcome::Deferred, stop)));
+        world.dispatches(UNPACED);
+        let begun = world.now();
+        world.accepts(20, InDoubtPolicy::AtLeastOnce);
+        world.all_are(MessageState::Sent).await;
+        let calls = world.calls();
+        let early = calls.iter().filter(|call| call.duration_since(begun).as_secs() < 5).count();
+        assert_eq!(early, 4, "{stop}: {calls:?}");
+    }
 }

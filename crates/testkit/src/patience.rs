@@ -11,8 +11,9 @@ pub async fn in_time<T>(what: &str, happens: impl Future<Output = T>) -> T {
     happened.unwrap_or_else(|_elapsed| panic!("{what}: not within {} s", PATIENCE.as_secs()))
 }
 
-/// A time that is to come.
+/// A time that is to come, in whole microseconds, which is what databases keep.
 #[expect(clippy::disallowed_methods, reason = "a caller of the API has a clock of its own")]
 pub fn from_now(after: Duration) -> prost_types::Timestamp {
-    (SystemTime::now() + after).into()
+    let time = prost_types::Timestamp::from(SystemTime::now() + after);
+    prost_types::Timestamp { nanos: time.nanos / 1_000 * 1_000, ..time }
 }

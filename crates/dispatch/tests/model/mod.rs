@@ -55,6 +55,8 @@ struct State {
     tokens_fetched: usize,
     token_refusal: Option<TokenRefusal>,
     forgotten: usize,
+    calls: Vec<Timestamp>,
+    write_latency: Duration,
 }
 
 pub(crate) struct World {
@@ -131,6 +133,16 @@ impl World {
 
     pub(crate) fn refuses_tokens(&self, refusal: Option<TokenRefusal>) {
         self.state().token_refusal = refusal;
+    }
+
+    /// An outcome takes this long to be on disk, and as long again to be answered.
+    pub(crate) fn takes_to_write(&self, latency: Duration) {
+        self.state().write_latency = latency;
+    }
+
+    /// When calls were made.
+    pub(crate) fn calls(&self) -> Vec<Timestamp> {
+        self.state().calls.clone()
     }
 
     /// Settings were saved: the hold is lifted.
@@ -318,8 +330,11 @@ impl Outbox for World {
     }
 
     async fn end_attempt(&self, _: &ResellerId, end: AttemptEnd) -> Result<(), PortError> {
+        let latency = self.state().write_latency;
+        tokio::time::sleep(latency).await;
         self.state().end(end);
         self.changed();
+        tokio::time::sleep(latency).await;
         Ok(())
     }
 }
@@ -345,7 +360,9 @@ impl Tokens for World {
 impl Microsoft for World {
     async fn submit(&self, _: Submission) -> Verdict {
         {
+            let now = self.now();
             let mut state = self.state();
+            state.calls.push(now);
             state.in_flight += 1;
             state.most_in_flight = state.most_in_flight.max(state.in_flight);
         }
