@@ -35,7 +35,8 @@ const ADMIN: &[Scope] = &[Scope::Admin];
 
 /// The table of the contract.
 fn right(rpc: &str) -> Right {
-    let served = |scopes, request: fn(&str) -> Vec<u8>| Right { scopes, request: Some(request), is_served: true };
+    let served =
+        |scopes, request: fn(&str) -> Vec<u8>| Right { scopes, request: Some(request), is_served: true };
     let later = |scopes, request: fn(&str) -> Vec<u8>| Right { is_served: false, ..served(scopes, request) };
     let own = |scopes| Right { scopes, request: None, is_served: true };
     macro_rules! naming {
@@ -56,7 +57,9 @@ fn right(rpc: &str) -> Right {
             let settings = Settings { reseller: reseller.to_owned(), ..acme_settings() };
             PutSettingsRequest { settings: Some(settings) }.encode_to_vec()
         }),
-        "SettingsService/GetSettings" => served(READ_OR_SETTINGS, naming!(GetSettingsRequest)),
+        "SettingsService/GetSettings" => served(READ_OR_SETTINGS, |reseller| {
+            GetSettingsRequest { reseller: reseller.to_owned() }.encode_to_vec()
+        }),
         "SettingsService/ListSettings" => own(READ_OR_SETTINGS),
         "SettingsService/DeleteSettings" => served(SETTINGS, naming!(DeleteSettingsRequest)),
         "SettingsService/TestSettings" => served(TEST, naming!(TestSettingsRequest)),
@@ -188,7 +191,11 @@ async fn another_reseller_is_denied_alike_whether_it_exists_or_not() {
         let acme = refusal(&client, shown.clone(), &path, request("acme")).await;
         assert_eq!(acme.kind(), (Code::PermissionDenied, "ACCESS_DENIED"), "{path}");
         for other in ["nobody", "Not A Name"] {
-            assert_eq!(refusal(&client, shown.clone(), &path, request(other)).await, acme, "{path} for {other:?}");
+            assert_eq!(
+                refusal(&client, shown.clone(), &path, request(other)).await,
+                acme,
+                "{path} for {other:?}"
+            );
         }
         let means_all = path.ends_with("WatchMessages") || path.ends_with("ListAuditEvents");
         if !means_all {
@@ -197,7 +204,11 @@ async fn another_reseller_is_denied_alike_whether_it_exists_or_not() {
         if path.ends_with("GetMessage") {
             let message = service.admin().sends(mail("acme")).await;
             let theirs = GetMessageRequest { reseller: "acme".to_owned(), message_id: message.message_id };
-            assert_eq!(refusal(&client, shown, &path, theirs.encode_to_vec()).await, acme, "for a message that is there");
+            assert_eq!(
+                refusal(&client, shown, &path, theirs.encode_to_vec()).await,
+                acme,
+                "for a message that is there"
+            );
         }
     }
 }
@@ -220,7 +231,8 @@ async fn what_comes_later_is_unimplemented_with_its_reason() {
         let answer = refusal(service.admin(), shown.clone(), &path, body(&right, "acme")).await;
         assert_eq!(answer.kind(), (Code::Unimplemented, "UNIMPLEMENTED"), "{path}");
     }
-    for unknown in ["/postrider.v1.MailService/SendFax", "/postrider.v1.FaxService/Send", "/nobody.Knows/It"] {
+    for unknown in ["/postrider.v1.MailService/SendFax", "/postrider.v1.FaxService/Send", "/nobody.Knows/It"]
+    {
         let answer = refusal(service.admin(), shown.clone(), unknown, Vec::new()).await;
         assert_eq!(answer.kind(), (Code::Unimplemented, "UNIMPLEMENTED"), "{unknown}");
         let stranger = refusal(service.admin(), None, unknown, Vec::new()).await;
@@ -256,7 +268,8 @@ async fn lists_hold_only_what_the_caller_may_reach() {
     let service = ready().await;
     service.admin().puts(Settings { reseller: "globex".to_owned(), ..acme_settings() }).await;
     let (_, bound) = service.admin().with_key(&[Scope::Read], &["globex"]).await;
-    let listed = bound.settings().list_settings(ListSettingsRequest::default()).await.unwrap().into_inner().settings;
+    let listed =
+        bound.settings().list_settings(ListSettingsRequest::default()).await.unwrap().into_inner().settings;
     let names: Vec<_> = listed.iter().map(|settings| settings.reseller.as_str()).collect();
     assert_eq!(names, ["globex"]);
 }
@@ -325,4 +338,20 @@ async fn a_revoked_key_is_refused_at_once_and_after_a_restart() {
 
 async fn still_works(service: &Service) {
     assert!(service.admin().sends(mail("acme")).await.message_id.len() > 8);
+}
+
+#[tokio::test]
+async fn what_a_new_key_lacks_is_told_field_by_field() {
+    let service = ready().await;
+    let wrong = CreateKeyRequest {
+        name: String::new(),
+        scopes: Vec::new(),
+        resellers: vec!["acme".to_owned(), "Not A Name".to_owned()],
+        expire_time: Some(prost_types::Timestamp { seconds: 1, nanos: 0 }),
+    };
+    let refused = Refusal::of(&service.admin().access().create_key(wrong).await.unwrap_err());
+    assert_eq!(refused.kind(), (Code::InvalidArgument, "INVALID_REQUEST"));
+    let mut fields = refused.fields;
+    fields.sort();
+    assert_eq!(fields, ["expire_time", "name", "resellers[1]", "scopes"]);
 }

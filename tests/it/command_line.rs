@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::support::{given, ready};
 
-const SEND: [&str; 8] = ["send", "acme", "--to", "Ann <ann@customer.example>", "--subject", "An offer", "--text", "Dear Ann"];
+const SEND: [&str; 8] =
+    ["send", "acme", "--to", "Ann <ann@customer.example>", "--subject", "An offer", "--text", "Dear Ann"];
 
 fn failed(finished: &Finished, code: i32, named: &str) {
     assert_eq!(finished.code, code, "{finished:#?}");
@@ -22,7 +23,7 @@ async fn send_waits_and_shows_what_became_of_the_mail() {
     assert!(shown.contains("SENT") && shown.contains("An offer"), "{shown}");
     let received = service.microsoft().received().await;
     assert_eq!(received[0].recipients, ["ann@customer.example"]);
-    assert!(received[0].text().contains("Ann <ann@customer.example>"), "{}", received[0].text());
+    assert!(received[0].text().contains("\"Ann\" <ann@customer.example>"), "{}", received[0].text());
 
     let json = service.cli(&[&SEND[..], &["--wait", "sent", "--output", "json"]].concat()).await.json();
 
@@ -44,9 +45,24 @@ async fn send_that_does_not_end_as_sent_exits_1() {
 #[tokio::test]
 async fn a_refused_mail_shows_every_field_and_exits_1() {
     let service = ready().await;
-    let wrong = ["send", "acme", "--to", "ann@customer.example", "--subject", "two\nlines", "--text", "t", "--ttl", "0s"];
+    let wrong = [
+        "send",
+        "acme",
+        "--to",
+        "ann@customer.example",
+        "--subject",
+        "two\nlines",
+        "--text",
+        "t",
+        "--ttl",
+        "0s",
+    ];
     failed(&service.cli(&wrong).await, 1, "email.subject");
-    failed(&service.cli(&["send", "globex", "--to", "a@b.example", "--subject", "s", "--text", "t"]).await, 1, "SETTINGS_MISSING");
+    failed(
+        &service.cli(&["send", "globex", "--to", "a@b.example", "--subject", "s", "--text", "t"]).await,
+        1,
+        "SETTINGS_MISSING",
+    );
     failed(&service.cli(&["send", "acme", "--subject", "s", "--text", "t"]).await, 2, "--to");
 }
 
@@ -73,8 +89,16 @@ async fn settings_are_put_got_tested_listed_and_deleted() {
     let file = service.world().file("secret.txt", &format!("{}\n", seed::SECRET));
     let file = file.to_str().unwrap();
     let put = [
-        "settings", "put", "globex", "--tenant-id", seed::TENANT_ID, "--client-id", seed::CLIENT_ID, "--sender-mailbox",
-        seed::MAILBOX, "--client-secret-file",
+        "settings",
+        "put",
+        "globex",
+        "--tenant-id",
+        seed::TENANT_ID,
+        "--client-id",
+        seed::CLIENT_ID,
+        "--sender-mailbox",
+        seed::MAILBOX,
+        "--client-secret-file",
     ];
     service.cli(&[&put[..], &[file]].concat()).await.answer();
     service.cli_reading(&[&put[..], &["-"]].concat(), seed::SECRET).await.answer();
@@ -90,8 +114,12 @@ async fn settings_are_put_got_tested_listed_and_deleted() {
     }
     let listed = service.cli(&["settings", "list"]).await.answer();
     assert!(listed.contains("acme") && listed.contains("globex"), "{listed}");
-    let moved = service.cli(&["settings", "put", "globex", "--sender-mailbox", seed::SECOND_MAILBOX]).await.answer();
-    assert!(moved.contains(seed::SECOND_MAILBOX) && moved.contains(seed::CLIENT_ID), "the rest stays: {moved}");
+    let moved =
+        service.cli(&["settings", "put", "globex", "--sender-mailbox", seed::SECOND_MAILBOX]).await.answer();
+    assert!(
+        moved.contains(seed::SECOND_MAILBOX) && moved.contains(seed::CLIENT_ID),
+        "the rest stays: {moved}"
+    );
     let again = service.cli(&["settings", "test", "globex"]).await;
     assert_eq!(again.code, 0, "the credential stays: {again:#?}");
     service.cli(&["settings", "delete", "globex"]).await.answer();
@@ -102,7 +130,8 @@ async fn settings_are_put_got_tested_listed_and_deleted() {
 async fn a_test_with_the_secrets_id_names_the_mistake_and_its_mend_and_exits_1() {
     let service = ready().await;
     let file = service.world().file("secret.txt", seed::SECRET_ID);
-    let tested = service.cli(&["settings", "test", "acme", "--client-secret-file", file.to_str().unwrap()]).await;
+    let tested =
+        service.cli(&["settings", "test", "acme", "--client-secret-file", file.to_str().unwrap()]).await;
     failed(&tested, 1, "SECRET_IS_ID");
     let explained = service.world().runs(&["findings", "SECRET_IS_ID", "--output", "json"]).await.json();
     let mend = explained["mend"].as_str().unwrap();
@@ -112,7 +141,15 @@ async fn a_test_with_the_secrets_id_names_the_mistake_and_its_mend_and_exits_1()
     assert!(!tested.stdout.contains('\u{1b}'), "no colours but on a terminal: {tested:?}");
 
     let json = service
-        .cli(&["settings", "test", "acme", "--client-secret-file", file.to_str().unwrap(), "--output", "json"])
+        .cli(&[
+            "settings",
+            "test",
+            "acme",
+            "--client-secret-file",
+            file.to_str().unwrap(),
+            "--output",
+            "json",
+        ])
         .await;
 
     assert_eq!(json.code, 1);
@@ -125,7 +162,8 @@ async fn a_test_with_the_secrets_id_names_the_mistake_and_its_mend_and_exits_1()
 #[tokio::test]
 async fn keys_are_made_listed_used_and_revoked() {
     let service = ready().await;
-    let made = service.cli(&["keys", "create", "shop", "--scope", "send", "--reseller", "acme"]).await.answer();
+    let made =
+        service.cli(&["keys", "create", "shop", "--scope", "send", "--reseller", "acme"]).await.answer();
     let key = made.trim();
     assert!(key.starts_with("pr_") && key.lines().count() == 1, "the key alone: {made:?}");
     let listed = service.cli(&["keys", "list", "--output", "json"]).await.json();
@@ -135,8 +173,11 @@ async fn keys_are_made_listed_used_and_revoked() {
     assert_eq!(shop["resellers"], serde_json::json!(["acme"]));
     let file = service.world().file("shop.key", key);
     let with_key = |rest: &[&str]| {
-        let arguments: Vec<String> =
-            rest.iter().map(|&word| word.to_owned()).chain(["--key-file".to_owned(), file.display().to_string()]).collect();
+        let arguments: Vec<String> = rest
+            .iter()
+            .map(|&word| word.to_owned())
+            .chain(["--key-file".to_owned(), file.display().to_string()])
+            .collect();
         let service = &service;
         async move { service.cli(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await }
     };
@@ -173,7 +214,9 @@ async fn what_is_no_command_exits_2_and_no_service_exits_1() {
     assert_eq!(world.runs(&["serve", "--bogus"]).await.code, 2);
     let key = world.file("some.key", "pr_nobody_0000");
     // Port 1 is nobody's.
-    let alone = world.runs(&["keys", "list", "--url", "http://127.0.0.1:1", "--key-file", key.to_str().unwrap()]).await;
+    let alone = world
+        .runs(&["keys", "list", "--url", "http://127.0.0.1:1", "--key-file", key.to_str().unwrap()])
+        .await;
     failed(&alone, 1, "postrider serve");
 }
 

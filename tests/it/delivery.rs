@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postrider_proto::v1::{AttemptOutcome, FindingClass, Message, MessageState, SendMailRequest};
+use postrider_proto::v1::{Attachment, AttemptOutcome, FindingClass, Message, MessageState, SendMailRequest};
 use postrider_sandbox::seed;
 use postrider_testkit::{Mistake, Service, mail};
 use serde_json::json;
@@ -48,6 +48,21 @@ async fn a_throttled_lane_comes_again_when_microsoft_said_and_not_before() {
     assert_eq!(outcomes(&sent), [AttemptOutcome::Deferred, AttemptOutcome::Sent]);
     assert_eq!(code(sent.attempts[0].finding.as_ref()), "THROTTLED");
     assert_eq!(service.microsoft().breaches().await, []);
+}
+
+#[tokio::test]
+async fn a_throttled_lane_with_a_queue_leaves_the_mailbox_alone() {
+    let service = given().service().with("pace.messages_per_minute", "0").starts().await;
+    let throttle = json!({"retry_after": 3, "times": 1});
+    service.microsoft().plays("throttle-retry-after", seed::MAILBOX, throttle).await;
+    let sent = together((0..16).map(|_| {
+        let client = service.admin().clone();
+        async move { client.sends(mail("acme").waiting_for_sent()).await }
+    }))
+    .await;
+    assert!(sent.iter().all(|message| message.state() == MessageState::Sent));
+    assert_eq!(service.microsoft().breaches().await, []);
+    assert_eq!(service.microsoft().received().await.len(), 16);
 }
 
 #[tokio::test]
@@ -101,7 +116,11 @@ async fn a_doubt_at_least_once_is_sent_again_and_told_in_the_history() {
     let sent = service.admin().reaches(&message, MessageState::Sent).await;
     assert_eq!(outcomes(&sent), [AttemptOutcome::InDoubt, AttemptOutcome::Sent]);
     assert_eq!(sent.internet_message_id, doubtful.internet_message_id);
-    assert_eq!(service.microsoft().copies(&sent.internet_message_id).await, 2, "the second copy that was told");
+    assert_eq!(
+        service.microsoft().copies(&sent.internet_message_id).await,
+        2,
+        "the second copy that was told"
+    );
 }
 
 #[tokio::test]
@@ -156,7 +175,11 @@ async fn a_mailbox_never_has_more_than_four_calls_at_once() {
 }
 
 /// A call that gives up after so long.
-async fn sends_within(service: &Service, mail: postrider_testkit::Mail, limit: Duration) -> Result<Message, Code> {
+async fn sends_within(
+    service: &Service,
+    mail: postrider_testkit::Mail,
+    limit: Duration,
+) -> Result<Message, Code> {
     let mut request = Request::new(SendMailRequest::from(mail));
     request.set_timeout(limit);
     let answer = service.admin().mail().send_mail(request).await;
@@ -168,7 +191,8 @@ async fn a_deadline_shorter_than_the_mail_is_answered_with_the_state_so_far() {
     let service = ready().await;
     service.microsoft().plays("slow", seed::MAILBOX, json!({"milliseconds": 4_000, "times": 1})).await;
 
-    let so_far = sends_within(&service, mail("acme").waiting_for_sent(), Duration::from_secs(2)).await.unwrap();
+    let so_far =
+        sends_within(&service, mail("acme").waiting_for_sent(), Duration::from_secs(2)).await.unwrap();
 
     assert!(!so_far.message_id.is_empty());
     assert!(matches!(so_far.state(), MessageState::Accepted | MessageState::Sending), "{so_far:#?}");
@@ -216,9 +240,64 @@ async fn the_first_attempts_of_a_lane_start_in_the_order_of_acceptance() {
     for message in &accepted {
         service.admin().reaches(message, MessageState::Sent).await;
     }
-    let received: Vec<_> = service.microsoft().received().await.into_iter().map(|mail| mail.subject).collect();
+    let received: Vec<_> =
+        service.microsoft().received().await.into_iter().map(|mail| mail.subject).collect();
     let mut in_order = received.clone();
     in_order.sort();
     let newest_first = in_order.iter().rev().eq(&received);
     assert!(received == in_order || newest_first, "{received:?}");
+}
+
+#[tokio::test]
+async fn what_was_written_arrives_as_it_was_written() {
+    let service = ready().await;
+    let rich = mail("acme").about("Grüße — 4711").waiting_for_sent().with(|email| {
+        email.html = "<p>Hello</p>".to_owned();
+        email.reply_to = vec![postrider_testkit::address("desk@acme.example")];
+        email.headers.insert("In-Reply-To".to_owned(), "<before@customer.example>".to_owned());
+        email.attachments = vec![Attachment {
+            file_name: "plan.bin".to_owned(),
+            content_type: "application/octet-stream".to_owned(),
+            content: vec![7; 2_000_000].into(),
+            content_id: String::new(),
+        }];
+    });
+
+    let sent = service.admin().sends(rich).await;
+
+    assert_eq!(sent.state(), MessageState::Sent, "{sent:#?}");
+    let received = service.microsoft().received().await;
+    assert_eq!(received[0].subject, "Grüße — 4711");
+    let text = received[0].text().to_lowercase();
+    for header in ["reply-to: ", "desk@acme.example", "in-reply-to: <before@customer.example>"] {
+        assert!(text.contains(header), "{header}");
+    }
+    assert!(text.len() > 2_000_000 && text.contains("plan.bin"));
+}
+
+/// Only Graph's JSON can leave the copy out, and JSON takes no Message-ID of ours and few headers.
+#[tokio::test]
+async fn a_mail_without_a_copy_in_sent_items_is_sent_and_its_limits_are_told() {
+    let service = ready().await;
+    let bare = || mail("acme").waiting_for_sent().with(|email| email.save_to_sent_items = Some(false));
+    let sent = service.admin().sends(bare()).await;
+    assert_eq!(sent.state(), MessageState::Sent, "{sent:#?}");
+    assert_eq!(sent.internet_message_id, "");
+    assert_eq!(service.microsoft().received().await.len(), 1);
+    let marked = bare().about("marked").with(|email| {
+        email.headers.insert("x-campaign".to_owned(), "spring".to_owned());
+    });
+    service.admin().sends(marked).await;
+    let received = service.microsoft().received_about("marked").await;
+    assert!(received[0].text().contains("spring"), "{}", received[0].text());
+    let threaded = bare().with(|email| {
+        email.headers.insert("In-Reply-To".to_owned(), "<before@customer.example>".to_owned());
+    });
+    let refused = service.admin().tries(threaded).await.unwrap_err();
+    assert_eq!(postrider_testkit::violations(&refused), ["email.headers"]);
+    let many = bare().with(|email| {
+        email.headers.extend((0..6).map(|number| (format!("x-{number}"), "value".to_owned())));
+    });
+    let refused = service.admin().tries(many).await.unwrap_err();
+    assert_eq!(postrider_testkit::violations(&refused), ["email.headers"]);
 }

@@ -111,6 +111,30 @@ async fn a_scheduled_message_survives_a_kill_and_keeps_its_time() {
     assert_eq!(microsoft.copies(&sent.internet_message_id).await, 1);
 }
 
+/// Microsoft took the mail, and nobody heard its answer: a silent second copy would be the worst end.
+#[tokio::test]
+async fn a_kill_during_a_call_is_in_doubt_and_at_most_once_is_never_sent_again() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    let mut service = mortal(&world, &microsoft).starts().await.with_acme().await;
+    microsoft.plays("hang", seed::MAILBOX, json!({"times": 1, "delivered": true})).await;
+    let message = service.admin().sends(mail("acme").about("hung").at_most_once()).await;
+    in_time("Microsoft takes the mail", async {
+        while microsoft.received_about("hung").await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+
+    service.is_killed_and_returns().await;
+
+    let unknown = service.admin().reaches(&message, MessageState::OutcomeUnknown).await;
+    assert_eq!((unknown.attempts.len(), doubts(&unknown)), (1, 1), "{unknown:#?}");
+    let next = service.admin().sends(mail("acme").waiting_for_sent()).await;
+    assert_eq!(next.state(), MessageState::Sent, "the lane goes on: {next:#?}");
+    assert_eq!(microsoft.copies(&unknown.internet_message_id).await, 1);
+}
+
 #[tokio::test]
 async fn a_held_message_survives_a_kill_with_its_finding() {
     let world = given();
@@ -132,7 +156,10 @@ async fn sigterm_ends_calls_in_flight_and_exits_0_whatever_clients_do() {
     let world = given();
     let microsoft = world.microsoft().await;
     let mut service = mortal(&world, &microsoft).starts().await.with_acme().await;
-    let silent = [TcpStream::connect(service.grpc()).await.unwrap(), TcpStream::connect(service.http()).await.unwrap()];
+    let silent = [
+        TcpStream::connect(service.grpc()).await.unwrap(),
+        TcpStream::connect(service.http()).await.unwrap(),
+    ];
     microsoft.plays("slow", seed::MAILBOX, json!({"milliseconds": 1_000, "times": 1})).await;
     let message = service.admin().sends(mail("acme")).await;
     service.admin().becomes(&message, "on its way", |message| !message.attempts.is_empty()).await;

@@ -63,7 +63,10 @@ async fn the_greeting_tells_the_addresses_and_where_the_key_is() {
     let key_file = service.data_dir().join("admin.key");
     let (grpc, http) = (service.grpc(), service.http());
     let sandbox = service.microsoft().origin().trim_start_matches("http://").to_owned();
-    assert!(greeting.starts_with(&format!("listening grpc={grpc} http={http} sandbox={sandbox}\n")), "{greeting}");
+    assert!(
+        greeting.starts_with(&format!("listening grpc={grpc} http={http} sandbox={sandbox}\n")),
+        "{greeting}"
+    );
     assert!(greeting.contains(&key_file.display().to_string()), "{greeting}");
     assert!(!greeting.contains("pr_"), "the key itself is not printed: {greeting}");
     assert!(!greeting.contains('\u{1b}'), "no colours but on a terminal: {greeting:?}");
@@ -97,7 +100,9 @@ async fn the_mail_is_on_the_inbox_page_as_a_person_would_read_it() {
     let link = inbox.split("href=\"").find(|rest| rest.starts_with("/messages/")).unwrap();
     let (status, page) = service.microsoft().page(link.split('"').next().unwrap()).await;
     assert_eq!(status, 200);
-    for shown in ["sales@acme.example", "ann@customer.example", "carl@customer.example", "offer.txt", "sandbox"] {
+    for shown in
+        ["sales@acme.example", "ann@customer.example", "carl@customer.example", "offer.txt", "sandbox"]
+    {
         assert!(page.contains(shown), "{shown} in {page}");
     }
     assert!(!page.contains("<script>alert"), "a mail's HTML is no part of the page: {page}");

@@ -50,7 +50,9 @@ async fn reflection_tells_the_services_their_comments_and_the_types_of_error_det
     }
     let described = ask(&["describe", "postrider.v1.MailService.SendMail"]).await;
     assert!(described.contains("SendMailRequest") && described.contains("//"), "{described}");
-    for detail in ["ErrorInfo", "BadRequest", "RetryInfo", "PreconditionFailure", "QuotaFailure", "RequestInfo"] {
+    for detail in
+        ["ErrorInfo", "BadRequest", "RetryInfo", "PreconditionFailure", "QuotaFailure", "RequestInfo"]
+    {
         let described = ask(&["describe", &format!("google.rpc.{detail}")]).await;
         assert!(described.contains(detail), "{described}");
     }

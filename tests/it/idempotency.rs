@@ -48,7 +48,9 @@ async fn twins_at_the_same_time_are_one_message_and_one_mail() {
 
     let answers = together((0..32).map(|twin| {
         let client = connections[twin % connections.len()].clone();
-        async move { client.tries(mail("acme").about("twins").request_id("twins").waiting_for_sent()).await.unwrap() }
+        async move {
+            client.tries(mail("acme").about("twins").request_id("twins").waiting_for_sent()).await.unwrap()
+        }
     }))
     .await;
 
@@ -63,10 +65,8 @@ async fn twins_at_the_same_time_are_one_message_and_one_mail() {
 #[tokio::test]
 async fn the_same_id_of_another_reseller_is_another_message() {
     let service = ready().await;
-    let globex = postrider_proto::v1::Settings {
-        reseller: "globex".to_owned(),
-        ..postrider_testkit::acme_settings()
-    };
+    let globex =
+        postrider_proto::v1::Settings { reseller: "globex".to_owned(), ..postrider_testkit::acme_settings() };
     service.admin().puts(globex).await;
 
     let one = service.admin().sends(mail("acme").request_id("offer-1")).await;

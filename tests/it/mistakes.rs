@@ -1,7 +1,9 @@
 //! The seven mistakes of an administrator: each is named with its mend, by a test and by a mail, and holds the mail
 //! until it is mended.
 
-use postrider_proto::v1::{Finding, Message, MessageState, SettingsState, TestSettingsResponse, TestStatus, TestStep};
+use postrider_proto::v1::{
+    Finding, Message, MessageState, SettingsState, TestSettingsResponse, TestStatus, TestStep,
+};
 use postrider_sandbox::seed;
 use postrider_testkit::{Mistake, Service, acme_settings, mail};
 use serde_json::json;
@@ -14,12 +16,17 @@ const LADDER: [TestStep; 5] =
 /// Code, title, explanation, mend and evidence are all there.
 fn assert_tells(finding: &Finding, mistake: Mistake) {
     assert_eq!(finding.code, mistake.code(), "{finding:#?}");
-    for (name, text) in [("title", &finding.title), ("explanation", &finding.explanation), ("mend", &finding.mend)] {
+    for (name, text) in
+        [("title", &finding.title), ("explanation", &finding.explanation), ("mend", &finding.mend)]
+    {
         assert!(!text.trim().is_empty(), "the finding has a {name}: {finding:#?}");
     }
     assert!(!finding.evidence.is_empty(), "the finding has evidence: {finding:#?}");
     let all = format!("{finding:?}");
-    assert!(!all.contains(seed::SECRET) && !all.contains(seed::EXPIRED_SECRET), "no secret in it: {finding:#?}");
+    assert!(
+        !all.contains(seed::SECRET) && !all.contains(seed::EXPIRED_SECRET),
+        "no secret in it: {finding:#?}"
+    );
 }
 
 /// Always five steps in order; one failed; before it none, after it all skipped.
@@ -32,7 +39,10 @@ fn assert_fails_at(tested: &TestSettingsResponse, mistake: Mistake) {
     assert!(mistake.steps().contains(&tested.steps[failed].name()), "{tested:#?}");
     let is_climbed = |status| matches!(status, TestStatus::Passed | TestStatus::Warned);
     assert!(tested.steps[..failed].iter().all(|step| is_climbed(step.status())), "{tested:#?}");
-    assert!(tested.steps[failed + 1..].iter().all(|step| step.status() == TestStatus::Skipped), "{tested:#?}");
+    assert!(
+        tested.steps[failed + 1..].iter().all(|step| step.status() == TestStatus::Skipped),
+        "{tested:#?}"
+    );
     let found = tested.steps[failed].findings.iter().find(|finding| finding.code == mistake.code());
     assert_tells(found.unwrap_or_else(|| panic!("{} is not named: {tested:#?}", mistake.code())), mistake);
 }
@@ -43,7 +53,11 @@ async fn is_named_by_a_test_of_a_candidate(service: &Service, mistake: Mistake) 
     let tested = service.admin().tests("acme", Some(mistake.settings())).await;
     assert_fails_at(&tested, mistake);
     let after = service.admin().saved_settings("acme").await;
-    assert_eq!((after.etag, after.credential_info), (before.etag, before.credential_info), "nothing is saved");
+    assert_eq!(
+        (after.etag, after.credential_info),
+        (before.etag, before.credential_info),
+        "nothing is saved"
+    );
 }
 
 /// The saved settings are told by a test and by a mail, which waits.
@@ -173,10 +187,44 @@ async fn malformed_values_of_a_candidate_are_findings_of_shape_and_no_error() {
     assert_eq!(tested.message_id, "");
 }
 
+/// The next try is the probe's, half a minute later: mail that comes meanwhile finds the lane held and is not tried.
+#[tokio::test]
+async fn a_held_lane_tries_nothing_until_its_probe() {
+    let service = ready().await;
+    service.admin().puts(Mistake::MailboxMissing.settings()).await;
+    for number in 0..8 {
+        let held = service.admin().sends(mail("acme").about(&format!("{number}")).waiting_for_sent()).await;
+        assert_eq!(held.state(), MessageState::Held, "{held:#?}");
+    }
+    let messages = service.admin().messages("acme").await;
+    assert!(messages.iter().all(|message| message.state() == MessageState::Held), "{messages:#?}");
+    assert_eq!(messages.iter().map(|message| message.attempts.len()).sum::<usize>(), 1, "{messages:#?}");
+}
+
+/// A queue behind the first refusal is not tried one by one: each would be a spent attempt and a call for nothing.
+#[tokio::test]
+async fn a_queue_in_a_lane_with_broken_settings_burns_no_attempts() {
+    let service = ready().await;
+    let at_once = postrider_testkit::from_now(std::time::Duration::from_secs(2));
+    for number in 0..20 {
+        service.admin().sends(mail("acme").about(&format!("{number}")).at(at_once)).await;
+    }
+    service.admin().puts(Mistake::MailboxMissing.settings()).await;
+    let held = service.admin().sends(mail("acme").at(at_once)).await;
+
+    service.admin().reaches(&held, MessageState::Held).await;
+
+    let messages = service.admin().messages("acme").await;
+    assert_eq!(messages.len(), 21);
+    let attempts: usize = messages.iter().map(|message| message.attempts.len()).sum();
+    assert!(attempts <= 4, "no more than were on their way when the first was refused, and not {attempts}");
+}
+
 #[tokio::test]
 async fn one_resellers_mistake_holds_nobody_else() {
     let service = ready().await;
-    let globex = postrider_proto::v1::Settings { reseller: "globex".to_owned(), ..Mistake::WrongClient.settings() };
+    let globex =
+        postrider_proto::v1::Settings { reseller: "globex".to_owned(), ..Mistake::WrongClient.settings() };
     service.admin().puts(globex).await;
     let held = service.admin().sends(mail("globex").waiting_for_sent()).await;
     assert_eq!(held.state(), MessageState::Held);

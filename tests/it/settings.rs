@@ -1,14 +1,14 @@
 //! Settings: what a reseller's mail is sent with, how it changes, and that the secret never comes back.
 
 use postrider_proto::v1::{
-    CredentialKind, DeleteSettingsRequest, GetSettingsRequest, ListSettingsRequest, MessageState, Pace, Settings,
-    SettingsState, TestSettingsRequest,
+    CredentialKind, DeleteSettingsRequest, GetSettingsRequest, ListSettingsRequest, MessageState, Pace,
+    Settings, SettingsState, TestLevel, TestSettingsRequest, TestStatus,
 };
 use postrider_sandbox::seed;
 use postrider_testkit::{Mistake, Refusal, Service, acme_settings, mail, reason, secret, violations};
 use tonic::{Code, Status};
 
-use crate::support::{ready, status_code};
+use crate::support::{ready, status_code, together};
 
 fn globex() -> Settings {
     Settings { reseller: "globex".to_owned(), ..acme_settings() }
@@ -30,7 +30,8 @@ async fn the_first_put_needs_a_credential_and_later_ones_keep_it() {
     assert_eq!(violations(&refused), ["settings.credential"]);
 
     let first = service.admin().puts(globex()).await;
-    let second = service.admin().puts(Settings { sender_mailbox: seed::SECOND_MAILBOX.to_owned(), ..without }).await;
+    let second =
+        service.admin().puts(Settings { sender_mailbox: seed::SECOND_MAILBOX.to_owned(), ..without }).await;
 
     assert_eq!(second.sender_mailbox, seed::SECOND_MAILBOX);
     assert_eq!(first.credential_info, second.credential_info);
@@ -43,13 +44,17 @@ async fn no_reply_has_the_secret_but_what_can_be_told_of_it() {
     let service = ready().await;
     let put = service.admin().puts(globex()).await;
     let got = service.admin().saved_settings("globex").await;
-    let listed = service.admin().settings().list_settings(ListSettingsRequest::default()).await.unwrap().into_inner();
+    let listed =
+        service.admin().settings().list_settings(ListSettingsRequest::default()).await.unwrap().into_inner();
     assert_eq!(listed.settings.len(), 2);
     for settings in listed.settings.iter().chain([&put, &got]) {
         assert_eq!(settings.credential, None);
         let info = settings.credential_info.as_ref().unwrap();
         assert_eq!(info.kind(), CredentialKind::ClientSecret);
-        assert!(!info.fingerprint.is_empty() && !info.version.is_empty() && info.create_time.is_some(), "{info:?}");
+        assert!(
+            !info.fingerprint.is_empty() && !info.version.is_empty() && info.create_time.is_some(),
+            "{info:?}"
+        );
     }
 }
 
@@ -60,7 +65,11 @@ async fn an_old_etag_is_refused_and_none_is_no_check() {
     let second = service.admin().puts(Settings { etag: first.etag.clone(), ..acme_settings() }).await;
     assert_ne!(first.etag, second.etag);
 
-    let old = service.admin().tries_to_put(Settings { etag: first.etag.clone(), ..acme_settings() }).await.unwrap_err();
+    let old = service
+        .admin()
+        .tries_to_put(Settings { etag: first.etag.clone(), ..acme_settings() })
+        .await
+        .unwrap_err();
     assert_eq!(Refusal::of(&old).kind(), (Code::Aborted, "ETAG_MISMATCH"));
     let deleted = deletes(&service, DeleteSettingsRequest { etag: first.etag, ..acme() }).await.unwrap_err();
     assert_eq!(reason(&deleted), "ETAG_MISMATCH");
@@ -99,7 +108,11 @@ async fn what_cannot_be_parsed_is_told_field_by_field() {
     );
     let request = GetSettingsRequest { reseller: "globex".to_owned() };
     let missing = service.admin().settings().get_settings(request).await.unwrap_err();
-    assert_eq!(Refusal::of(&missing).kind(), (Code::FailedPrecondition, "SETTINGS_MISSING"), "nothing was saved");
+    assert_eq!(
+        Refusal::of(&missing).kind(),
+        (Code::FailedPrecondition, "SETTINGS_MISSING"),
+        "nothing was saved"
+    );
 }
 
 #[tokio::test]
@@ -146,7 +159,7 @@ async fn unfinished_messages_stand_in_the_way_of_a_delete_unless_they_are_cancel
     let held = service.admin().sends(mail("acme").waiting_for_sent()).await;
     let scheduled = service
         .admin()
-        .sends(mail("acme").at(postrider_testkit::from_now(std::time::Duration::from_secs(3_600))))
+        .sends(mail("acme").at(postrider_testkit::from_now(std::time::Duration::from_hours(1))))
         .await;
 
     let refused = deletes(&service, acme()).await.unwrap_err();
@@ -196,4 +209,37 @@ async fn usage_counts_the_queue_and_the_days_recipients() {
     service.admin().sends(mail("acme").waiting_for_sent()).await;
     let usage = service.admin().saved_settings("acme").await.usage.unwrap();
     assert_eq!((usage.recipients_last_day, usage.queued_messages), (2, 1));
+}
+
+#[tokio::test]
+async fn of_two_puts_with_one_etag_one_wins() {
+    let service = ready().await;
+    let etag = service.admin().saved_settings("acme").await.etag;
+    let puts = together((0..8).map(|_| {
+        let client = service.admin().on_another_connection();
+        let settings = Settings { etag: etag.clone(), ..acme_settings() };
+        async move { client.tries_to_put(settings).await }
+    }))
+    .await;
+    assert_eq!(puts.iter().filter(|put| put.is_ok()).count(), 1);
+    let refused = puts.iter().filter_map(|put| put.as_ref().err());
+    assert!(refused.map(reason).all(|reason| reason == "ETAG_MISMATCH"));
+}
+
+#[tokio::test]
+async fn a_test_up_to_the_token_sends_nothing() {
+    let service = ready().await;
+    let request = TestSettingsRequest {
+        reseller: "acme".to_owned(),
+        level: TestLevel::Token.into(),
+        ..TestSettingsRequest::default()
+    };
+    let tested = service.admin().settings().test_settings(request).await.unwrap().into_inner();
+    assert!(tested.passed, "{tested:#?}");
+    assert_eq!(tested.steps.len(), 5);
+    assert_eq!(tested.steps[4].status(), TestStatus::Skipped);
+    assert_eq!(tested.message_id, "");
+    assert!(service.microsoft().received().await.is_empty());
+    let state = service.admin().saved_settings("acme").await.status.unwrap().state();
+    assert_eq!(state, SettingsState::Untested, "only a mail shows that they work");
 }

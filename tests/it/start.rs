@@ -180,7 +180,9 @@ async fn a_database_of_a_newer_postrider_is_not_touched() {
 async fn a_damaged_database_is_refused_and_never_made_anew() {
     let used = used().await;
     let database = used.data_dir().join("postrider.db");
-    for damage in [&b"this is no database at all, but long enough to be read as one ................."[..], b""] {
+    for damage in
+        [&b"this is no database at all, but long enough to be read as one ................."[..], b""]
+    {
         std::fs::write(&database, damage).unwrap();
         assert_refused(&used.ends().await, &[1, 2], &[&text(&database)]);
         assert_eq!(std::fs::read(&database).unwrap(), damage);
@@ -197,9 +199,9 @@ async fn a_store_of_one_kind_never_starts_as_the_other() {
     real.clone().starts().await.is_asked_to_end().await;
 
     let sandbox_as_real = real.clone().in_data_dir(sandboxed.data_dir()).ends().await;
-    assert_refused(&sandbox_as_real, &[1, 2], &["sandbox", "--data-dir"]);
+    assert_refused(&sandbox_as_real, &[1, 2], &["--sandbox", "another data directory"]);
     let real_as_sandbox = sandboxed.in_data_dir(real.data_dir()).ends().await;
-    assert_refused(&real_as_sandbox, &[1, 2], &["sandbox", "--data-dir"]);
+    assert_refused(&real_as_sandbox, &[1, 2], &["--sandbox", "another data directory"]);
 }
 
 #[tokio::test]

@@ -35,7 +35,10 @@ async fn every_wrong_field_is_told_at_once_by_its_path() {
         .living(Duration::ZERO)
         .with(|email| {
             email.to = vec![
-                Address { address: "ann@customer.example".to_owned(), display_name: "Ann\r\nBcc: eve@x.example".to_owned() },
+                Address {
+                    address: "ann@customer.example".to_owned(),
+                    display_name: "Ann\r\nBcc: eve@x.example".to_owned(),
+                },
                 address("no address"),
             ];
             email.cc = vec![address("two@at@signs")];
@@ -70,7 +73,11 @@ async fn every_wrong_field_is_told_at_once_by_its_path() {
         assert!(refused.fields.iter().any(|field| field == path), "{path} is not in {:#?}", refused.fields);
     }
     assert!(refused.fields.iter().any(|field| field.starts_with("labels")), "{:#?}", refused.fields);
-    assert!(refused.fields.iter().any(|field| field == "email.text" || field == "email"), "{:#?}", refused.fields);
+    assert!(
+        refused.fields.iter().any(|field| field == "email.text" || field == "email"),
+        "{:#?}",
+        refused.fields
+    );
     assert_nothing_is_stored(&service).await;
 }
 
@@ -99,7 +106,9 @@ async fn a_mail_to_nobody_or_without_a_body_is_refused() {
     assert_eq!(nobody.fields, ["email.to"]);
     let empty = refused(&service, mail("acme").with(|email| email.text.clear())).await;
     assert_eq!(empty.fields.len(), 1, "{empty:#?}");
-    let none = refused(&service, SendMailRequest { reseller: "acme".to_owned(), ..SendMailRequest::default() }).await;
+    let none =
+        refused(&service, SendMailRequest { reseller: "acme".to_owned(), ..SendMailRequest::default() })
+            .await;
     assert_eq!(none.fields, ["email"]);
     assert_nothing_is_stored(&service).await;
 }
@@ -162,7 +171,7 @@ async fn bytes_that_are_no_request_are_undecodable() {
 #[tokio::test]
 async fn waiting_for_sent_with_a_time_to_send_is_a_field_error() {
     let service = ready().await;
-    let later = from_now(Duration::from_secs(3_600));
+    let later = from_now(Duration::from_hours(1));
     let refused = refused(&service, mail("acme").at(later).waiting_for_sent()).await;
     assert_eq!(refused.fields, ["wait_for"]);
     assert_nothing_is_stored(&service).await;
@@ -171,12 +180,13 @@ async fn waiting_for_sent_with_a_time_to_send_is_a_field_error() {
 #[tokio::test]
 async fn an_expiry_that_has_come_before_the_mail_may_go_is_a_field_error() {
     let service = ready().await;
-    let (past, soon, later) =
-        (prost_types::Timestamp { seconds: 1, nanos: 0 }, from_now(Duration::from_secs(60)), from_now(Duration::from_secs(120)));
-    let refused_fields = |mail| {
-        let client = service.admin().clone();
-        async move { violations(&client.tries::<postrider_testkit::Mail>(mail).await.unwrap_err()) }
-    };
+    let (past, soon, later) = (
+        prost_types::Timestamp { seconds: 1, nanos: 0 },
+        from_now(Duration::from_mins(1)),
+        from_now(Duration::from_mins(2)),
+    );
+    let refused_fields =
+        async |mail: postrider_testkit::Mail| violations(&service.admin().tries(mail).await.unwrap_err());
     assert_eq!(refused_fields(mail("acme").expiring_at(past)).await, ["expire_time"]);
     assert_eq!(refused_fields(mail("acme").at(later).expiring_at(soon)).await, ["expire_time"]);
     let mut negative: SendMailRequest = mail("acme").into();
@@ -189,8 +199,8 @@ async fn an_expiry_that_has_come_before_the_mail_may_go_is_a_field_error() {
 #[tokio::test]
 async fn time_to_live_and_the_default_count_from_the_time_to_send() {
     let service = ready().await;
-    let later = from_now(Duration::from_secs(3_600));
-    let short = service.admin().sends(mail("acme").at(later).living(Duration::from_secs(60))).await;
+    let later = from_now(Duration::from_hours(1));
+    let short = service.admin().sends(mail("acme").at(later).living(Duration::from_mins(1))).await;
     assert_eq!(short.expire_time.unwrap().seconds, later.seconds + 60);
     let default = service.admin().sends(mail("acme").at(later)).await;
     assert_eq!(default.expire_time.unwrap().seconds, later.seconds + 3 * 24 * 3_600);
@@ -227,7 +237,11 @@ async fn page_sizes_and_page_tokens_are_checked() {
         let status = service.admin().settings().list_settings(settings).await.unwrap_err();
         assert_eq!(violations(&status), [path]);
     }
-    let states = ListMessagesRequest { reseller: "acme".to_owned(), states: vec![99], ..ListMessagesRequest::default() };
+    let states = ListMessagesRequest {
+        reseller: "acme".to_owned(),
+        states: vec![99],
+        ..ListMessagesRequest::default()
+    };
     let status = service.admin().mail().list_messages(states).await.unwrap_err();
     assert_eq!(violations(&status), ["states[0]"]);
 }

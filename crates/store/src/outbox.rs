@@ -134,14 +134,21 @@ pub trait Outbox: Send + Sync {
         token: LeaseToken,
         until: Timestamp,
     ) -> Result<bool, StoreError>;
-    /// Gives the lane back and says when it is due again (its next message, probe, expiry, or open attempt's deadline).
+    /// The lease as it would be given now: settings may have changed, and open attempts may have ended. `None`: it is lost.
+    async fn reread(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        now: Timestamp,
+    ) -> Result<Option<Lease>, StoreError>;
+    /// Gives the lane back; it is due again at its next message, probe, expiry, or open attempt's deadline.
     /// `pace_until`: the mailbox's pace allows no message before; it holds the lane's messages back, not expiry.
     async fn release(
         &self,
         reseller: &ResellerId,
         token: LeaseToken,
         pace_until: Option<Timestamp>,
-    ) -> Result<LaneNews, StoreError>;
+    ) -> Result<(), StoreError>;
     /// Ends waiting messages whose time ran out: EXPIRED, or OUTCOME_UNKNOWN with a doubt. Returns them.
     async fn expire(
         &self,
