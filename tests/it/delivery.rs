@@ -50,9 +50,12 @@ async fn a_throttled_lane_comes_again_when_microsoft_said_and_not_before() {
     assert_eq!(service.microsoft().breaches().await, []);
 }
 
+/// Each call takes its time, so that four are in flight when the first is answered 429: none of those is a breach, and
+/// every later one before its time would be.
 #[tokio::test]
 async fn a_throttled_lane_with_a_queue_leaves_the_mailbox_alone() {
     let service = given().service().with("pace.messages_per_minute", "0").starts().await;
+    service.microsoft().plays("slow", seed::MAILBOX, json!({"milliseconds": 100})).await;
     let throttle = json!({"retry_after": 3, "times": 1});
     service.microsoft().plays("throttle-retry-after", seed::MAILBOX, throttle).await;
     let sent = together((0..16).map(|_| {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::lease::Trust;
 use crate::pace::Turn;
-use crate::ports::{Grant, PortError, Ports, Submission};
+use crate::ports::{PortError, Ports, Submission};
 use crate::retry::decide;
 
 /// Between tries to write an outcome down while the store is away: it is not given up.
@@ -29,6 +29,8 @@ pub(crate) struct Attempts {
     pub token: LeaseToken,
     pub trust: Trust,
     pub call_timeout: Duration,
+    /// Counts the changes of settings that the lane has seen: a refusal of earlier settings says nothing of these.
+    pub generation: u32,
     /// Told how an attempt ended before that is on disk: whoever reads it there has heard of it here.
     pub news: mpsc::UnboundedSender<Ended>,
 }
@@ -38,6 +40,7 @@ pub(crate) struct Attempts {
 pub(crate) struct Ended {
     pub verdict: Verdict,
     pub resolution: Resolution,
+    pub generation: u32,
 }
 
 /// An attempt that was written down and may be submitted.
@@ -66,18 +69,27 @@ impl Attempts {
         turn: Turn,
         now: Timestamp,
     ) -> Result<Begun, PortError> {
-        let deadline = now.saturating_add(self.call_timeout).unwrap_or(Timestamp::MAX);
         let number = AttemptNumber(queued.attempts + 1);
-        let start = AttemptStart { message: queued.id, number, start_time: now, call_deadline: deadline };
+        let start = |now: Timestamp, asked: Timestamp| AttemptStart {
+            message: queued.id,
+            number,
+            start_time: now,
+            call_deadline: asked.saturating_add(self.call_timeout).unwrap_or(Timestamp::MAX),
+        };
         let reseller = &self.lane.reseller;
         let grant = match self.ports.tokens.grant(reseller).await {
             Ok(grant) => grant,
-            Err(refusal) => return self.refuse(&queued, hold.as_ref(), start, no_token(refusal)).await,
+            Err(refusal) => {
+                return self.refuse(&queued, hold.as_ref(), start(now, now), no_token(refusal)).await;
+            }
         };
         let Some(content) = self.ports.outbox.content(reseller, &queued.id).await? else {
             let finding = Finding::new(FindingCode::MessageInvalid).with("reason", "its content is gone");
-            return self.refuse(&queued, hold.as_ref(), start, Verdict::of(Outcome::Rejected, finding)).await;
+            let verdict = Verdict::of(Outcome::Rejected, finding);
+            return self.refuse(&queued, hold.as_ref(), start(now, now), verdict).await;
         };
+        // Token and content took their time: the call's begins here.
+        let start = start(now, self.ports.clock.now());
         if !self.ports.outbox.start_attempt(reseller, self.token, start.clone()).await? {
             return Ok(Begun::Skipped);
         }
@@ -100,7 +112,7 @@ impl Attempts {
     ) -> Result<Begun, PortError> {
         let now = self.ports.clock.now();
         let end = ended(queued, hold, &start, verdict, now);
-        let told = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
+        let told = self.told(&end);
         let written = self.ports.outbox.refuse_attempt(&self.lane.reseller, self.token, start, end).await?;
         if !written {
             return Ok(Begun::Skipped);
@@ -111,9 +123,10 @@ impl Attempts {
 
     /// The call, and its outcome on disk.
     pub(crate) async fn finish(self, started: Started, may_try_another_token: bool) -> Turn {
-        let Started { queued, start, submission, hold, turn } = started;
+        let Started { queued, start, mut submission, hold, turn } = started;
         let grant = submission.grant.clone();
-        // Last thing before the first byte: after this moment another holder may have the lane.
+        submission.timeout = remaining(self.ports.clock.now(), start.call_deadline);
+        // After this moment another holder may have the lane.
         let verdict = if self.trust.holds() {
             self.ports.microsoft.submit(submission).await
         } else {
@@ -123,11 +136,12 @@ impl Attempts {
         };
         let now = self.ports.clock.now();
         let mut end = ended(&queued, hold.as_ref(), &start, verdict, now);
-        if end.verdict.token_refused {
-            self.forget(&grant).await;
-            if may_try_another_token {
-                end.resolution = Resolution::Again { at: now, counts: false };
-            }
+        if end.verdict.token_refused && may_try_another_token {
+            end.resolution = Resolution::Again { at: now, counts: false };
+        }
+        // What an administrator grants later is in no token issued before.
+        if end.verdict.token_refused || matches!(end.resolution, Resolution::LaneHeld(_)) {
+            self.ports.tokens.forget(&grant).await;
         }
         self.end(&queued, hold.as_ref(), end).await;
         turn
@@ -160,15 +174,16 @@ impl Attempts {
 
     /// Tells the lane, writes it down for as long as that takes, and tells those who wait.
     async fn end(&self, queued: &Queued, hold: Option<&Hold>, end: AttemptEnd) {
-        let ended = Ended { verdict: end.verdict.clone(), resolution: end.resolution.clone() };
+        let ended = self.told(&end);
         // A lane that is gone has nothing to stop.
         drop(self.news.send(ended.clone()));
         self.record(end).await;
         self.tell(queued, hold, &ended);
     }
 
-    async fn forget(&self, grant: &Grant) {
-        self.ports.tokens.forget(grant).await;
+    fn told(&self, end: &AttemptEnd) -> Ended {
+        let (verdict, resolution) = (end.verdict.clone(), end.resolution.clone());
+        Ended { verdict, resolution, generation: self.generation }
     }
 
     async fn record(&self, end: AttemptEnd) {
@@ -200,6 +215,11 @@ fn ended(
 ) -> AttemptEnd {
     let resolution = decide(&verdict, queued, hold, now);
     AttemptEnd { message: queued.id, number: start.number, end_time: now, verdict, resolution }
+}
+
+/// Zero when it is over.
+pub(crate) fn remaining(now: Timestamp, until: Timestamp) -> Duration {
+    Duration::try_from(until.duration_since(now)).unwrap_or_default()
 }
 
 fn no_token(refusal: TokenRefusal) -> Verdict {

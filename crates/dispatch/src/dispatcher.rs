@@ -7,22 +7,33 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_domain::{Lane, LeaseToken, PaceLimits, ResellerId};
 use tokio::sync::Notify;
+
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::attempt::remaining;
 use crate::lane::LaneRun;
 use crate::lease::{Keeper, until};
 use crate::pace::Paces;
 use crate::ports::{PortError, Ports};
+use crate::signal::Signal;
 
 /// Lanes drained at once; with the calls at once of a mailbox, this bounds the calls in flight.
 const LANES_MAX: usize = 256;
+/// A due time that has come and brings nothing does not spin the loop.
+const LOOK_MIN: Duration = Duration::from_millis(100);
 /// How long to leave a store alone that did not answer.
 const STORE_AWAY_PAUSE: Duration = Duration::from_secs(1);
 /// A far due time is looked at again at least this often: the wall clock may be set meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
+
+/// A lane's run that ended.
+struct Left {
+    reseller: ResellerId,
+    signal: Arc<Signal>,
+}
 
 /// What the operator sets.
 #[derive(Debug, Clone, Copy)]
@@ -42,16 +53,25 @@ pub struct Dispatcher {
 #[derive(Clone, Default)]
 pub struct Wakeup {
     any: Arc<Notify>,
-    running: Arc<Mutex<HashMap<ResellerId, Arc<Notify>>>>,
+    running: Arc<Mutex<HashMap<ResellerId, Arc<Signal>>>>,
     paces: Arc<Paces>,
 }
 
 impl Wakeup {
-    /// A message was accepted, or settings changed.
+    /// A message was accepted, or a test ended.
     pub fn wake(&self, reseller: &ResellerId) {
+        self.tell(reseller, Signal::wake);
+    }
+
+    /// Settings were saved or deleted, or a test showed that they work: a running lane takes over what holds now.
+    pub fn settings_changed(&self, reseller: &ResellerId) {
+        self.tell(reseller, Signal::settings_changed);
+    }
+
+    fn tell(&self, reseller: &ResellerId, what: impl FnOnce(&Signal)) {
         match self.running().get(reseller) {
             // Should that lane just be leaving, its end makes the loop look again.
-            Some(lane) => lane.notify_one(),
+            Some(lane) => what(lane),
             None => self.any.notify_one(),
         }
     }
@@ -61,7 +81,7 @@ impl Wakeup {
         &self.paces
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<ResellerId, Arc<Notify>>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<ResellerId, Arc<Signal>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -73,7 +93,7 @@ impl Dispatcher {
 
     /// Runs until shutdown, then hears out the calls in flight.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut lanes: JoinSet<Lane> = JoinSet::new();
+        let mut lanes = JoinSet::new();
         while !shutdown.is_cancelled() {
             let pause = match self.lease_due(&mut lanes, &shutdown).await {
                 Ok(next_due) => self.pause(next_due, lanes.len()),
@@ -94,7 +114,7 @@ impl Dispatcher {
 
     async fn lease_due(
         &self,
-        lanes: &mut JoinSet<Lane>,
+        lanes: &mut JoinSet<Left>,
         shutdown: &CancellationToken,
     ) -> Result<Option<Timestamp>, PortError> {
         let free = LANES_MAX.saturating_sub(lanes.len());
@@ -103,9 +123,10 @@ impl Dispatcher {
         for lane in self.ports.outbox.due_lanes(self.ports.clock.now(), limit).await? {
             match self.lease(&lane, shutdown).await {
                 Ok(Some(run)) => {
+                    let signal = Arc::clone(&run.signal);
                     lanes.spawn(async move {
                         run.run().await;
-                        lane
+                        Left { reseller: lane.reseller, signal }
                     });
                 }
                 Ok(None) => {}
@@ -123,28 +144,31 @@ impl Dispatcher {
         let Some(lease) = self.ports.outbox.lease(&lane.reseller, token, now, end).await? else {
             return Ok(None);
         };
-        let woken = Arc::new(Notify::new());
-        self.wakeup.running().insert(lane.reseller.clone(), Arc::clone(&woken));
+        let signal = Arc::new(Signal::default());
+        self.wakeup.running().insert(lane.reseller.clone(), Arc::clone(&signal));
         Ok(Some(LaneRun {
             ports: self.ports.clone(),
             keeper: Keeper::start(&self.ports, lane.reseller.clone(), token, self.policy.lease, asked),
-            pace: self.wakeup.paces.of(&lease.lane),
-            limits: lease.pace.applied_to(self.policy.pace),
+            paces: Arc::clone(&self.wakeup.paces),
+            limits: self.policy.pace,
             lease,
             call_timeout: self.policy.call_timeout,
-            woken,
+            signal,
             shutdown: shutdown.clone(),
         }))
     }
 
-    fn left(&self, lane: Option<Lane>) {
-        let Some(lane) = lane else {
+    fn left(&self, left: Option<Left>) {
+        let Some(left) = left else {
             // Which one is not known: its lease runs out, and the lane is found due by then.
             tracing::error!("a lane's task ended by a panic");
             return;
         };
-        self.wakeup.running().remove(&lane.reseller);
-        self.wakeup.paces.leave(&lane);
+        // The lane may already be leased again.
+        let mut running = self.wakeup.running();
+        if running.get(&left.reseller).is_some_and(|signal| Arc::ptr_eq(signal, &left.signal)) {
+            running.remove(&left.reseller);
+        }
     }
 
     fn pause(&self, next_due: Option<Timestamp>, running: usize) -> Duration {
@@ -152,7 +176,7 @@ impl Dispatcher {
         match next_due {
             // Every place is taken: the end of a lane wakes the loop.
             Some(_) if running >= LANES_MAX => LOOK_AGAIN,
-            Some(due) => Duration::try_from(due.duration_since(now)).unwrap_or_default().min(LOOK_AGAIN),
+            Some(due) => remaining(now, due).clamp(LOOK_MIN, LOOK_AGAIN),
             None => LOOK_AGAIN,
         }
     }

@@ -12,15 +12,18 @@ use jiff::Timestamp;
 use postrider_domain::{
     Finding, FindingCode, Hold, Lease, MessageState, OpenAttempt, PaceLimits, Queued, Resolution,
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::{Attempts, Begun, Ended, Started};
+use crate::attempt::{Attempts, Begun, Ended, Started, remaining};
 use crate::lease::Keeper;
-use crate::pace::{NotYet, Pace, Turn};
+use crate::pace::{NotYet, Pace, Paces, Turn};
 use crate::ports::{PortError, Ports};
+use crate::signal::Signal;
 
+/// While every turn is taken.
+const BUSY_LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Messages read ahead of their turn.
 const READ_AHEAD: u32 = 32;
 
@@ -28,22 +31,27 @@ pub(crate) struct LaneRun {
     pub ports: Ports,
     pub lease: Lease,
     pub keeper: Keeper,
-    pub pace: Arc<Pace>,
+    pub paces: Arc<Paces>,
+    /// The operator's limits.
     pub limits: PaceLimits,
     pub call_timeout: Duration,
-    pub woken: Arc<Notify>,
+    pub signal: Arc<Signal>,
     pub shutdown: CancellationToken,
 }
 
 /// The state of a run.
 struct Draining {
     attempts: Attempts,
+    pace: Arc<Pace>,
+    limits: PaceLimits,
     hold: Option<Hold>,
     /// Nothing starts before, as Microsoft asked or an outage suggests.
     wait_until: Option<Timestamp>,
     /// The mailbox's minute is full until then.
     pace_until: Option<Timestamp>,
+    /// Attempts of an earlier holder, or of a test, as last seen.
     open: Vec<OpenAttempt>,
+    woken: bool,
     queue: VecDeque<Queued>,
     in_flight: JoinSet<Turn>,
     /// How attempts ended, before it is on disk.
@@ -71,33 +79,39 @@ impl LaneRun {
             token: self.lease.token,
             trust: self.keeper.trust(),
             call_timeout: self.call_timeout,
+            generation: 0,
         };
         let mut draining = Draining {
             attempts,
+            pace: self.paces.of(&self.lease.lane, self.ports.clock.now()),
+            limits: self.lease.pace.applied_to(self.limits),
             hold: self.lease.hold.clone(),
             wait_until: None,
             pace_until: None,
             open: self.lease.open_attempts.clone(),
+            woken: false,
             queue: VecDeque::new(),
             in_flight: JoinSet::new(),
             news,
             token_refused: false,
         };
-        self.pace.recall(&self.lease.recent_starts);
+        draining.pace.recall(&self.lease.recent_starts);
         let drained = self.drain(&mut draining).await;
         while let Some(joined) = draining.in_flight.join_next().await {
             self.came_back(joined);
         }
         self.hear(&mut draining);
         if drained.is_ok() {
-            let pause = draining.wait_until.max(draining.pace_until);
-            drop(self.ports.outbox.release(&self.lease.lane.reseller, self.lease.token, pause).await);
+            let Lease { lane, token, .. } = &self.lease;
+            drop(self.ports.outbox.release(&lane.reseller, *token, draining.pace_until).await);
         }
     }
 
     async fn drain(&self, draining: &mut Draining) -> Result<(), PortError> {
         while !self.shutdown.is_cancelled() && draining.attempts.trust.holds() {
-            self.resolve_open(draining).await;
+            if !self.look_again(draining).await? {
+                return Ok(());
+            }
             match self.next(draining).await? {
                 // What stopped the lane may have been heard while its queue was read.
                 Next::Start(..) if self.hears_of_a_stop(draining).is_some() => {}
@@ -114,6 +128,44 @@ impl LaneRun {
             }
         }
         Ok(())
+    }
+
+    /// Takes over what others changed: settings, and attempts of an earlier holder, which count until their deadline and
+    /// are in doubt after it. `false`: the lease is lost.
+    async fn look_again(&self, draining: &mut Draining) -> Result<bool, PortError> {
+        let now = self.ports.clock.now();
+        let changed = self.signal.take_settings_changed();
+        let woken = std::mem::take(&mut draining.woken);
+        if !changed && !draining.open.iter().any(|open| woken || open.call_deadline <= now) {
+            return Ok(true);
+        }
+        let Lease { lane, token, .. } = &self.lease;
+        let Some(lease) = self.ports.outbox.reread(&lane.reseller, *token, now).await? else {
+            return Ok(false);
+        };
+        if changed {
+            self.adopt(draining, &lease);
+        }
+        let (over, pending) = lease.open_attempts.into_iter().partition(|open| open.call_deadline <= now);
+        draining.open = pending;
+        for open in &over {
+            draining.attempts.resolve_open(open, draining.hold.as_ref()).await;
+        }
+        Ok(true)
+    }
+
+    fn adopt(&self, draining: &mut Draining, lease: &Lease) {
+        draining.attempts.generation += 1;
+        draining.hold.clone_from(&lease.hold);
+        draining.limits = lease.pace.applied_to(self.limits);
+        draining.queue.clear();
+        if lease.lane != draining.attempts.lane {
+            // What the other mailbox was asked to wait for does not bind this one.
+            (draining.wait_until, draining.pace_until) = (None, None);
+            draining.pace = self.paces.of(&lease.lane, self.ports.clock.now());
+            draining.attempts.lane = lease.lane.clone();
+        }
+        draining.pace.recall(&lease.recent_starts);
     }
 
     /// Submits, unless the lane was stopped while the attempt was written down.
@@ -160,13 +212,15 @@ impl LaneRun {
             return Ok(leave_or_wait(None));
         }
         let open = u32::try_from(draining.open.len()).unwrap_or(u32::MAX);
-        let limits = PaceLimits { concurrency: self.limits.concurrency.saturating_sub(open), ..self.limits };
-        match self.pace.turn(now, limits) {
+        let limits =
+            PaceLimits { concurrency: draining.limits.concurrency.saturating_sub(open), ..draining.limits };
+        match draining.pace.turn(now, limits) {
             Ok(turn) => {
                 let queued = draining.queue.pop_front();
                 Ok(queued.map_or(Next::Leave, |queued| Next::Start(queued, turn, now)))
             }
-            Err(NotYet::Busy) => Ok(Next::Wait(draining.open.iter().map(|open| open.call_deadline).min())),
+            // A turn that a test gives back may be heard by another test: it is looked at again.
+            Err(NotYet::Busy) => Ok(Next::Wait(Some(now.saturating_add(BUSY_LOOK_AGAIN).unwrap_or(now)))),
             Err(NotYet::Until(until)) => {
                 draining.pace_until = Some(until);
                 Ok(leave_or_wait(Some(until)))
@@ -181,8 +235,11 @@ impl LaneRun {
             () = self.shutdown.cancelled() => {}
             Some(ended) = draining.news.recv() => self.heed(draining, ended),
             Some(joined) = draining.in_flight.join_next() => self.came_back(joined),
-            () = self.pace.freed() => {}
-            () = self.woken.notified() => draining.queue.clear(),
+            () = draining.pace.freed() => {}
+            () = self.signal.woken() => {
+                draining.woken = true;
+                draining.queue.clear();
+            }
             () = tokio::time::sleep(sleep.unwrap_or_default()), if sleep.is_some() => {}
         }
     }
@@ -205,12 +262,17 @@ impl LaneRun {
     fn heed(&self, draining: &mut Draining, ended: Ended) {
         let now = self.ports.clock.now();
         draining.token_refused = ended.verdict.token_refused;
+        if let Some(asked) = ended.verdict.retry_after.filter(|asked| !asked.is_zero()) {
+            let until = now.saturating_add(asked).unwrap_or(Timestamp::MAX);
+            draining.wait_until = draining.wait_until.max(Some(until));
+            draining.pace.close_until(until);
+        }
         match ended.resolution {
             Resolution::End(MessageState::Sent) => {
                 draining.hold = None;
-                if let Some(pause) = ended.verdict.retry_after {
-                    draining.wait_until = draining.wait_until.max(now.saturating_add(pause).ok());
-                }
+            }
+            Resolution::LaneHeld(_) if ended.generation != draining.attempts.generation => {
+                draining.queue.clear();
             }
             Resolution::LaneHeld(hold) => {
                 tracing::warn!(
@@ -229,16 +291,6 @@ impl LaneRun {
         }
     }
 
-    /// Calls of an earlier holder count until their deadline, and are in doubt after it.
-    async fn resolve_open(&self, draining: &mut Draining) {
-        let now = self.ports.clock.now();
-        let (over, pending) = draining.open.drain(..).partition(|open| open.call_deadline <= now);
-        draining.open = pending;
-        for open in &over {
-            draining.attempts.resolve_open(open, draining.hold.as_ref()).await;
-        }
-    }
-
     async fn expire(&self, now: Timestamp) -> Result<(), PortError> {
         let Lease { lane, token, .. } = &self.lease;
         for message in self.ports.outbox.expire(&lane.reseller, *token, now).await? {
@@ -246,8 +298,4 @@ impl LaneRun {
         }
         Ok(())
     }
-}
-
-fn remaining(now: Timestamp, until: Timestamp) -> Duration {
-    Duration::try_from(until.duration_since(now)).unwrap_or_default()
 }

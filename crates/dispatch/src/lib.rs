@@ -25,6 +25,7 @@ mod lease;
 mod pace;
 pub mod ports;
 mod retry;
+mod signal;
 
 pub use dispatcher::{Dispatcher, Policy, Wakeup};
 pub use pace::{NotYet, Pace, Paces, Turn};

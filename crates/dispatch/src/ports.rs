@@ -32,6 +32,12 @@ pub trait Outbox: Send + Sync {
         token: LeaseToken,
         until: Timestamp,
     ) -> Result<bool, PortError>;
+    async fn reread(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        now: Timestamp,
+    ) -> Result<Option<Lease>, PortError>;
     async fn release(
         &self,
         reseller: &ResellerId,

@@ -17,6 +17,8 @@ const BACKOFF_FACTOR: u32 = 3;
 const BACKOFF_MAX: Duration = Duration::from_hours(1);
 /// A call that may have been taken may still be running at Microsoft's side: Graph's gateway gives up before this.
 const IN_DOUBT_PAUSE: Duration = Duration::from_secs(15);
+/// An outage is looked at again this often at least: one message's many tries say nothing about it.
+const OUTAGE_MAX: Duration = Duration::from_mins(1);
 /// Daily limits and full mailboxes do not mend in minutes.
 const LONG_LIMIT_PAUSE: Duration = Duration::from_hours(1);
 /// Held lanes are probed after this gap, doubled each time: scoping changes take up to 2 h to show at Microsoft.
@@ -50,11 +52,15 @@ fn defer(verdict: &Verdict, queued: &Queued, hold: Option<&Hold>, now: Timestamp
                 finding.code,
                 FindingCode::MailboxFull | FindingCode::DailyLimit | FindingCode::TenantSendLimit
             );
-            let gap = if long { LONG_LIMIT_PAUSE } else { backoff(queued.attempts) };
-            Resolution::LaneWaits { until: as_asked(now, gap, verdict) }
+            let until = if long {
+                later(now, LONG_LIMIT_PAUSE, verdict)
+            } else {
+                as_asked(now, backoff(queued.attempts), verdict)
+            };
+            Resolution::LaneWaits { until }
         }
         FindingClass::Outage => {
-            Resolution::LaneWaits { until: as_asked(now, backoff(queued.attempts), verdict) }
+            Resolution::LaneWaits { until: as_asked(now, backoff(queued.attempts).min(OUTAGE_MAX), verdict) }
         }
         FindingClass::Message | FindingClass::InDoubt | FindingClass::Advice => {
             Resolution::Again { at: later(now, backoff(queued.backoffs), verdict), counts: true }
@@ -87,7 +93,8 @@ pub fn probe_gap(probes: u32) -> Duration {
 
 /// A lane that Microsoft told when to come again comes then; our own gap is for when it said nothing.
 fn as_asked(now: Timestamp, gap: Duration, verdict: &Verdict) -> Timestamp {
-    now.saturating_add(verdict.retry_after.unwrap_or(gap)).unwrap_or(Timestamp::MAX)
+    let asked = verdict.retry_after.filter(|asked| !asked.is_zero());
+    now.saturating_add(asked.unwrap_or(gap)).unwrap_or(Timestamp::MAX)
 }
 
 /// Never before our own gap, nor before what Microsoft asked.

@@ -168,3 +168,19 @@ async fn a_stopped_lane_makes_no_call_that_had_not_left() {
         assert_eq!(early, 4, "{stop}: {calls:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn mended_settings_are_taken_over_at_once_though_an_earlier_call_still_hangs() {
+    let world = World::new(LATENCY);
+    world.answers_after([LATENCY, Duration::from_secs(50)]);
+    world.answers([of(Outcome::Deferred, FindingCode::MailSendMissing)]);
+    world.dispatches(PaceLimits { concurrency: 2, ..UNPACED });
+    world.accepts(10, InDoubtPolicy::AtLeastOnce);
+    world.until(World::hold).await;
+    let mended = world.now();
+    world.mends();
+    let sent = |world: &World| world.messages().iter().filter(|m| m.state == MessageState::Sent).count();
+    world.until(|world| (sent(world) == 9).then_some(())).await;
+    assert!(world.now().duration_since(mended).as_secs() < 2);
+    world.all_are(MessageState::Sent).await;
+}

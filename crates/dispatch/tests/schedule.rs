@@ -71,7 +71,15 @@ fn every_verdict_has_its_resolution() {
         ("limit", of(Outcome::Deferred, Throttled), queued(), None),
         ("limit, asked for 2 s", asked(of(Outcome::Deferred, Throttled), 2), queued(), None),
         ("limit, asked for 300 s", asked(of(Outcome::Deferred, Throttled), 300), queued(), None),
+        ("limit, asked for nothing", asked(of(Outcome::Deferred, Throttled), 0), queued(), None),
+        ("daily limit, asked for 60 s", asked(of(Outcome::Deferred, DailyLimit), 60), queued(), None),
         ("daily limit", of(Outcome::Deferred, DailyLimit), queued(), None),
+        (
+            "outage, after many tries",
+            of(Outcome::Deferred, MicrosoftUnavailable),
+            Queued { attempts: 9, ..queued() },
+            None,
+        ),
         ("outage", of(Outcome::Deferred, MicrosoftUnavailable), queued(), None),
     ];
     let table: Vec<_> = cases
@@ -91,7 +99,10 @@ fn every_verdict_has_its_resolution() {
     limit: lane waits, in 15 s
     limit, asked for 2 s: lane waits, in 2 s
     limit, asked for 300 s: lane waits, in 300 s
+    limit, asked for nothing: lane waits, in 15 s
+    daily limit, asked for 60 s: lane waits, in 3600 s
     daily limit: lane waits, in 3600 s
+    outage, after many tries: lane waits, in 60 s
     outage: lane waits, in 15 s
     ");
 }

@@ -60,6 +60,8 @@ pub struct Attachment {
 pub struct Email {
     /// Absent: the settings' mailbox.
     pub from: Option<Address>,
+    /// The name shown beside the sender, with or without an address.
+    pub from_name: Option<HeaderText>,
     pub to: Vec<Address>,
     pub cc: Vec<Address>,
     pub bcc: Vec<Address>,
@@ -87,10 +89,13 @@ impl Email {
     pub fn parse(draft: EmailDraft, field: &str) -> Result<Self, Violations> {
         let mut violations = Violations::default();
         let v = &mut violations;
-        let from = draft
-            .from
-            .filter(|from| !from.address.is_empty())
-            .and_then(|from| parse_address(&from, &format!("{field}.from"), v));
+        let from = draft.from.unwrap_or_default();
+        let from_name = parse_display_name(&from.display_name, &format!("{field}.from"), v);
+        let from = Some(from).filter(|from| !from.address.is_empty());
+        let from = from.and_then(|from| {
+            let address = v.check(format!("{field}.from.address"), EmailAddress::parse(&from.address))?;
+            Some(Address { address, display_name: from_name.clone() })
+        });
         let to = parse_addresses(&draft.to, &format!("{field}.to"), v);
         let cc = parse_addresses(&draft.cc, &format!("{field}.cc"), v);
         let bcc = parse_addresses(&draft.bcc, &format!("{field}.bcc"), v);
@@ -104,6 +109,7 @@ impl Email {
         let headers = parse_headers(&draft.headers, &format!("{field}.headers"), v);
         let email = subject.map(|subject| Self {
             from,
+            from_name,
             to: to.unwrap_or_default(),
             cc: cc.unwrap_or_default(),
             bcc: bcc.unwrap_or_default(),
@@ -186,12 +192,14 @@ impl Email {
 
 fn parse_address(draft: &AddressDraft, field: &str, violations: &mut Violations) -> Option<Address> {
     let address = violations.check(format!("{field}.address"), EmailAddress::parse(&draft.address));
-    let name = violations.check(
-        format!("{field}.display_name"),
-        HeaderText::parse(&draft.display_name, limits::DISPLAY_NAME_CHARS_MAX),
-    );
-    let display_name = name.filter(|name| !name.as_str().is_empty());
+    let display_name = parse_display_name(&draft.display_name, field, violations);
     address.map(|address| Address { address, display_name })
+}
+
+/// `None`: there is none, or it is wrong. `field` is the path of its address.
+fn parse_display_name(name: &str, field: &str, violations: &mut Violations) -> Option<HeaderText> {
+    let name = HeaderText::parse(name, limits::DISPLAY_NAME_CHARS_MAX);
+    violations.check(format!("{field}.display_name"), name).filter(|name| !name.as_str().is_empty())
 }
 
 /// `None` if any was wrong. At most one more than the limit is looked at, so that a flood costs nothing.
@@ -348,6 +356,14 @@ mod tests {
                 "email.headers[\"x-a\"]",
             ]
         );
+    }
+
+    #[test]
+    fn a_senders_name_is_kept_without_an_address_and_looked_at_all_the_same() {
+        let named = |name: &str| Some(AddressDraft { address: String::new(), display_name: name.into() });
+        let email = Email::parse(EmailDraft { from: named("Ada"), ..draft() }, "email").expect("fine");
+        assert_eq!((email.from, email.from_name.map(|name| name.to_string())), (None, Some("Ada".to_owned())));
+        assert_eq!(wrong_fields(EmailDraft { from: named("A\r\nX: y"), ..draft() }), ["email.from.display_name"]);
     }
 
     #[test]

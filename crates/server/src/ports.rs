@@ -58,13 +58,22 @@ impl ports::Outbox for OutboxPort {
         self.0.renew(reseller, token, until).await.map_err(away)
     }
 
+    async fn reread(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        now: Timestamp,
+    ) -> Result<Option<Lease>, PortError> {
+        self.0.reread(reseller, token, now).await.map_err(away)
+    }
+
     async fn release(
         &self,
         reseller: &ResellerId,
         token: LeaseToken,
         pace_until: Option<Timestamp>,
     ) -> Result<(), PortError> {
-        self.0.release(reseller, token, pace_until).await.map(|_| ()).map_err(away)
+        self.0.release(reseller, token, pace_until).await.map_err(away)
     }
 
     async fn expire(

@@ -71,21 +71,6 @@ pub struct MessagePage {
     pub more: bool,
 }
 
-/// What became of an outcome that was to be recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recorded {
-    Done,
-    /// The attempt was resolved before; nothing changed, but a 202 lifted the message to SENT.
-    AlreadyResolved,
-}
-
-/// What a lane's end tells the loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LaneNews {
-    /// When the lane has work again; absent: when woken.
-    pub next_due: Option<Timestamp>,
-}
-
 #[async_trait]
 pub trait Outbox: Send + Sync {
     // accept
@@ -99,7 +84,8 @@ pub trait Outbox: Send + Sync {
         request_id: &RequestId,
         content_hash: &ContentHash,
     ) -> Result<Option<Accepted>, StoreError>;
-    async fn accept_test(&self, test: TestMail) -> Result<(), StoreError>;
+    /// As `accept`, but for the settings, which it does not ask for: only on `New` is the attempt the caller's to make.
+    async fn accept_test(&self, test: TestMail) -> Result<Accepted, StoreError>;
 
     // read
 
@@ -173,8 +159,11 @@ pub trait Outbox: Send + Sync {
         token: LeaseToken,
         start: AttemptStart,
     ) -> Result<bool, StoreError>;
-    /// Outcome, message and lane in one transaction. A message that ends SENT or CANCELLED loses its content.
-    async fn end_attempt(&self, reseller: &ResellerId, end: AttemptEnd) -> Result<Recorded, StoreError>;
+    /// Outcome, message and lane in one transaction. A message that ends SENT or CANCELLED loses its content. Under the
+    /// lane's token the lane waits as long as the verdict's `retry_after` asks, whatever the outcome and the resolution.
+    ///
+    /// An attempt that was resolved before stays as it is: news is kept beside it, and a 202 lifts the message to SENT.
+    async fn end_attempt(&self, reseller: &ResellerId, end: AttemptEnd) -> Result<(), StoreError>;
     /// Start and end of an attempt that never left (no token): one write. `false` as for `start_attempt`.
     async fn refuse_attempt(
         &self,

@@ -124,7 +124,7 @@ async fn a_lane_with_nothing_but_an_open_attempt_is_due_at_its_deadline_after_a_
     assert!(world.starts(&acme, token(1), open, 1).await);
     drop(world);
     let world = home.world().await;
-    assert_eq!(world.store.next_due().await.expect("an answer"), Some(at(60)));
+    assert_eq!(world.next_due().await, Some(at(60)));
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_hold_outlives_a_restart() {
     let world = home.world().await;
     assert_eq!(world.state(&acme, id).await, MessageState::Held);
     assert_eq!(world.settings(&acme).await.status.state, SettingsState::Paused);
-    assert_eq!(world.store.next_due().await.expect("an answer"), Some(at(30)));
+    assert_eq!(world.next_due().await, Some(at(30)));
 }
 
 #[tokio::test]

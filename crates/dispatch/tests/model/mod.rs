@@ -57,6 +57,7 @@ struct State {
     forgotten: usize,
     calls: Vec<Timestamp>,
     write_latency: Duration,
+    latencies: VecDeque<Duration>,
 }
 
 pub(crate) struct World {
@@ -140,6 +141,11 @@ impl World {
         self.state().write_latency = latency;
     }
 
+    /// The next calls take so long; all after them the usual time.
+    pub(crate) fn answers_after(&self, latencies: impl IntoIterator<Item = Duration>) {
+        self.state().latencies.extend(latencies);
+    }
+
     /// When calls were made.
     pub(crate) fn calls(&self) -> Vec<Timestamp> {
         self.state().calls.clone()
@@ -148,7 +154,7 @@ impl World {
     /// Settings were saved: the hold is lifted.
     pub(crate) fn mends(&self) {
         self.state().hold = None;
-        self.wakeup.wake(&reseller());
+        self.wakeup.settings_changed(&reseller());
     }
 
     pub(crate) fn stops(&self) {
@@ -271,6 +277,19 @@ impl Outbox for World {
         Ok(self.state().leased == Some(token))
     }
 
+    async fn reread(
+        &self,
+        _: &ResellerId,
+        token: LeaseToken,
+        _: Timestamp,
+    ) -> Result<Option<Lease>, PortError> {
+        let state = self.state();
+        let (hold, pace) = (state.hold.clone(), PaceOverride::default());
+        let lease =
+            Lease { lane: lane(), token, hold, pace, recent_starts: Vec::new(), open_attempts: Vec::new() };
+        Ok((state.leased == Some(token)).then_some(lease))
+    }
+
     async fn release(
         &self,
         _: &ResellerId,
@@ -359,14 +378,15 @@ impl Tokens for World {
 #[async_trait]
 impl Microsoft for World {
     async fn submit(&self, _: Submission) -> Verdict {
-        {
+        let latency = {
             let now = self.now();
             let mut state = self.state();
             state.calls.push(now);
             state.in_flight += 1;
             state.most_in_flight = state.most_in_flight.max(state.in_flight);
-        }
-        tokio::time::sleep(self.latency).await;
+            state.latencies.pop_front().unwrap_or(self.latency)
+        };
+        tokio::time::sleep(latency).await;
         let mut state = self.state();
         state.in_flight -= 1;
         state.answers.pop_front().unwrap_or_else(|| Verdict::sent(None))

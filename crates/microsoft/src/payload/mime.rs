@@ -23,7 +23,7 @@ const WORD_BYTES_MAX: usize = 45;
 const BOUNDARY_CHARS_MAX: usize = 40;
 
 pub(super) fn build(email: &Email, settings: &SettingsValues, message_id: &str, date: Timestamp) -> Vec<u8> {
-    let own = Address { address: settings.mailbox.clone(), display_name: None };
+    let own = Address { address: settings.mailbox.clone(), display_name: email.from_name.clone() };
     let mut builder = MessageBuilder::new().from(address(email.from.as_ref().unwrap_or(&own)));
     for (name, addresses) in
         [("To", &email.to), ("Cc", &email.cc), ("Bcc", &email.bcc), ("Reply-To", &email.reply_to)]

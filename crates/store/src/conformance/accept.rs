@@ -114,9 +114,9 @@ pub async fn what_was_accepted_before_is_told_without_storing(world: &World) {
 
 pub async fn a_message_makes_its_lane_due(world: &World) {
     let acme = world.reseller("acme").await;
-    assert_eq!(world.store.next_due().await.expect("an answer"), None);
+    assert_eq!(world.next_due().await, None);
     world.accepted(&acme).await;
-    assert_eq!(world.store.next_due().await.expect("an answer"), Some(at(0)));
+    assert_eq!(world.next_due().await, Some(at(0)));
     assert!(world.is_due(&acme).await);
 }
 
@@ -126,9 +126,9 @@ pub async fn a_message_for_later_is_scheduled_and_its_lane_is_due_then(world: &W
     let message = world.accepts(new).await;
     assert_eq!((message.state, message.next_attempt_time), (MessageState::Scheduled, Some(at(50))));
     assert_eq!(message, world.message(&acme, message.id).await);
-    assert_eq!(world.store.next_due().await.expect("an answer"), Some(at(50)));
+    assert_eq!(world.next_due().await, Some(at(50)));
     world.accepted(&acme).await;
-    assert_eq!(world.store.next_due().await.expect("an answer"), Some(at(0)));
+    assert_eq!(world.next_due().await, Some(at(0)));
 }
 
 pub async fn a_message_does_not_hasten_a_held_lane(world: &World) {
@@ -136,7 +136,7 @@ pub async fn a_message_does_not_hasten_a_held_lane(world: &World) {
     let message = world.accepts(world.mail(&acme)).await;
     assert_eq!(message.state, MessageState::Held);
     assert_eq!(message.finding.map(|finding| finding.code), Some(FindingCode::SecretWrong));
-    assert_eq!(world.store.next_due().await.expect("an answer"), Some(at(30)));
+    assert_eq!(world.next_due().await, Some(at(30)));
 }
 
 pub async fn a_message_does_not_hasten_a_waiting_lane(world: &World) {
@@ -146,5 +146,5 @@ pub async fn a_message_does_not_hasten_a_waiting_lane(world: &World) {
     world.tries(&acme, first, 1, (throttled, Resolution::LaneWaits { until: at(40) })).await;
     let message = world.accepts(world.mail(&acme)).await;
     assert_eq!((message.state, message.next_attempt_time), (MessageState::Accepted, Some(at(40))));
-    assert_eq!(world.store.next_due().await.expect("an answer"), Some(at(40)));
+    assert_eq!(world.next_due().await, Some(at(40)));
 }

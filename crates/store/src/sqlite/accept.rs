@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use postrider_domain::{Message, MessageState, RequestId};
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
 use super::cells::{Cells, as_stored, json};
 use super::seen::LaneSeen;
@@ -20,7 +21,7 @@ impl SqliteStore {
         self.write(Accept { new }).await
     }
 
-    pub(super) async fn accept_test_mail(&self, test: TestMail) -> Result<(), StoreError> {
+    pub(super) async fn accept_test_mail(&self, test: TestMail) -> Result<Accepted, StoreError> {
         self.write(AcceptTest { test }).await
     }
 }
@@ -34,23 +35,10 @@ impl Write for Accept {
 
     async fn run(&self, db: &mut SqliteConnection) -> Result<Accepted, StoreError> {
         let new = &self.new;
-        let request_id = new.request_id.as_ref().map(RequestId::as_str);
-        let row = sqlx::query(LOOK_UP)
-            .bind(new.reseller.as_str())
-            .bind(request_id)
-            .fetch_one(&mut *db)
-            .await
-            .map_err(failed)?;
-        let cells = Cells::new(&row, "request_keys", new.reseller.as_str());
-        if cells.get::<Option<&[u8]>>("message_id")?.is_some() {
-            if ContentHash(cells.bytes("content_hash")?) != new.content_hash {
-                return Ok(Accepted::RequestIdReused);
-            }
-            let id = cells.message_id()?;
-            let first = read::message(db, &new.reseller, &id, new.create_time).await?;
-            return first
-                .map(|first| Accepted::Replayed(Box::new(first)))
-                .ok_or_else(|| cells.bad("message_id"));
+        let row = look_up(new, db).await?;
+        let cells = cells(&row, new);
+        if let Some(before) = accepted_before(cells, new, db).await? {
+            return Ok(before);
         }
         // After the key: a replay is answered even when the settings are gone.
         if !cells.get::<bool>("has_settings")? {
@@ -61,6 +49,36 @@ impl Write for Accept {
         let due = new.send_time.unwrap_or(new.create_time);
         Ok(Accepted::New(Box::new(lane.applied_to(accepted(new), due, new.create_time))))
     }
+}
+
+async fn look_up(new: &NewMessage, db: &mut SqliteConnection) -> Result<SqliteRow, StoreError> {
+    sqlx::query(LOOK_UP)
+        .bind(new.reseller.as_str())
+        .bind(new.request_id.as_ref().map(RequestId::as_str))
+        .fetch_one(db)
+        .await
+        .map_err(failed)
+}
+
+fn cells<'r>(row: &'r SqliteRow, new: &'r NewMessage) -> Cells<'r> {
+    Cells::new(row, "request_keys", new.reseller.as_str())
+}
+
+/// The answer, where the request's key was used before.
+async fn accepted_before(
+    cells: Cells<'_>,
+    new: &NewMessage,
+    db: &mut SqliteConnection,
+) -> Result<Option<Accepted>, StoreError> {
+    if cells.get::<Option<&[u8]>>("message_id")?.is_none() {
+        return Ok(None);
+    }
+    if ContentHash(cells.bytes("content_hash")?) != new.content_hash {
+        return Ok(Some(Accepted::RequestIdReused));
+    }
+    let first = read::message(db, &new.reseller, &cells.message_id()?, new.create_time).await?;
+    let first = first.ok_or_else(|| cells.bad("message_id"))?;
+    Ok(Some(Accepted::Replayed(Box::new(first))))
 }
 
 fn is_scheduled(new: &NewMessage) -> bool {
@@ -122,10 +140,15 @@ struct AcceptTest {
 }
 
 impl Write for AcceptTest {
-    type Answer = ();
+    type Answer = Accepted;
 
-    async fn run(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn run(&self, db: &mut SqliteConnection) -> Result<Accepted, StoreError> {
         let TestMail { message: new, mailbox, start } = &self.test;
+        let row = look_up(new, db).await?;
+        let cells = cells(&row, new);
+        if let Some(before) = accepted_before(cells, new, db).await? {
+            return Ok(before);
+        }
         sqlx::query(INSERT_TEST)
             .bind(new.reseller.as_str())
             .bind(new.id.as_bytes().as_slice())
@@ -143,9 +166,10 @@ impl Write for AcceptTest {
             .bind(start.start_time.as_microsecond())
             .bind(start.call_deadline.as_microsecond())
             .bind(new.content_hash.0.as_slice())
-            .execute(db)
+            .execute(&mut *db)
             .await
             .map_err(failed)?;
-        Ok(())
+        let message = read::message(db, &new.reseller, &new.id, new.create_time).await?;
+        message.map(|message| Accepted::New(Box::new(message))).ok_or_else(|| cells.bad("message_id"))
     }
 }

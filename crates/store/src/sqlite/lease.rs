@@ -7,12 +7,12 @@ use postrider_domain::{
     OpenAttempt, Priority, Queued, ResellerId,
 };
 use sqlx::sqlite::SqliteRow;
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::SqliteConnection;
 
 use super::cells::{Cells, FindingCells, time, token};
 use super::writer::Write;
 use super::{SqliteStore, failed};
-use crate::{LaneNews, StoreError};
+use crate::StoreError;
 
 const DUE_LANES: &str = sql!("lease/due_lanes");
 const NEXT_DUE: &str = sql!("lease/next_due");
@@ -20,6 +20,7 @@ const TAKE: &str = sql!("lease/take");
 const RECENT_STARTS: &str = sql!("lease/recent_starts");
 const OPEN_ATTEMPTS: &str = sql!("lease/open_attempts");
 const RENEW: &str = sql!("lease/renew");
+const REREAD: &str = sql!("lease/reread");
 const RELEASE: &str = sql!("lease/release");
 const EXPIRE: &str = sql!("lease/expire");
 const NEXT_QUEUED: &str = sql!("lease/next_queued");
@@ -48,6 +49,28 @@ impl SqliteStore {
         let next: Option<i64> =
             sqlx::query_scalar(NEXT_DUE).fetch_one(&self.reader()).await.map_err(failed)?;
         Ok(next.and_then(time))
+    }
+
+    pub(super) async fn read_lease(
+        &self,
+        reseller: &ResellerId,
+        holder: LeaseToken,
+        now: Timestamp,
+    ) -> Result<Option<Lease>, StoreError> {
+        // One snapshot: what is told belongs together.
+        let mut snapshot = self.reader().begin().await.map_err(failed)?;
+        let row = sqlx::query(REREAD)
+            .bind(reseller.as_str())
+            .bind(token(&holder))
+            .fetch_optional(&mut *snapshot)
+            .await
+            .map_err(failed)?;
+        let read = match row {
+            Some(row) => lease(&row, reseller, holder, now, &mut snapshot).await.map(Some),
+            None => Ok(None),
+        };
+        snapshot.rollback().await.map_err(failed)?;
+        read
     }
 
     pub(super) async fn read_next_queued(
@@ -90,10 +113,46 @@ fn queued(cells: Cells<'_>) -> Result<Queued, StoreError> {
     })
 }
 
+/// The row of `lease/take.sql` or `lease/reread.sql`, and what else its holder is told.
+async fn lease(
+    row: &SqliteRow,
+    reseller: &ResellerId,
+    token: LeaseToken,
+    now: Timestamp,
+    db: &mut SqliteConnection,
+) -> Result<Lease, StoreError> {
+    let cells = Cells::new(row, "lanes", reseller.as_str());
+    let lane = Lane { reseller: reseller.clone(), mailbox: mailbox(cells)? };
+    Ok(Lease {
+        token,
+        hold: cells.hold()?,
+        pace: cells.pace()?,
+        recent_starts: recent_starts(&lane, now, db).await?,
+        open_attempts: open_attempts(reseller, &token, db).await?,
+        lane,
+    })
+}
+
+async fn recent_starts(
+    lane: &Lane,
+    now: Timestamp,
+    db: &mut SqliteConnection,
+) -> Result<Vec<Timestamp>, StoreError> {
+    let after = now.saturating_sub(PACE_WINDOW).unwrap_or(Timestamp::MIN);
+    let starts: Vec<i64> = sqlx::query_scalar(RECENT_STARTS)
+        .bind(lane.reseller.as_str())
+        .bind(lane.mailbox.as_str())
+        .bind(after.as_microsecond())
+        .fetch_all(db)
+        .await
+        .map_err(failed)?;
+    Ok(starts.into_iter().filter_map(time).collect())
+}
+
 async fn open_attempts(
-    db: impl SqliteExecutor<'_>,
     reseller: &ResellerId,
     holder: &LeaseToken,
+    db: &mut SqliteConnection,
 ) -> Result<Vec<OpenAttempt>, StoreError> {
     let rows = sqlx::query(OPEN_ATTEMPTS)
         .bind(reseller.as_str())
@@ -131,37 +190,10 @@ impl Write for Take {
             .fetch_optional(&mut *db)
             .await
             .map_err(failed)?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        let cells = Cells::new(&row, "lanes", self.reseller.as_str());
-        let lane = Lane { reseller: self.reseller.clone(), mailbox: mailbox(cells)? };
-        Ok(Some(Lease {
-            token: self.token,
-            hold: cells.hold()?,
-            pace: cells.pace()?,
-            recent_starts: self.recent_starts(&lane, db).await?,
-            open_attempts: open_attempts(&mut *db, &self.reseller, &self.token).await?,
-            lane,
-        }))
-    }
-}
-
-impl Take {
-    async fn recent_starts(
-        &self,
-        lane: &Lane,
-        db: &mut SqliteConnection,
-    ) -> Result<Vec<Timestamp>, StoreError> {
-        let after = self.now.saturating_sub(PACE_WINDOW).unwrap_or(Timestamp::MIN);
-        let starts: Vec<i64> = sqlx::query_scalar(RECENT_STARTS)
-            .bind(lane.reseller.as_str())
-            .bind(lane.mailbox.as_str())
-            .bind(after.as_microsecond())
-            .fetch_all(db)
-            .await
-            .map_err(failed)?;
-        Ok(starts.into_iter().filter_map(time).collect())
+        match row {
+            Some(row) => lease(&row, &self.reseller, self.token, self.now, db).await.map(Some),
+            None => Ok(None),
+        }
     }
 }
 
@@ -193,17 +225,17 @@ pub(super) struct Release {
 }
 
 impl Write for Release {
-    type Answer = LaneNews;
+    type Answer = ();
 
-    async fn run(&self, db: &mut SqliteConnection) -> Result<LaneNews, StoreError> {
-        let next: Option<Option<i64>> = sqlx::query_scalar(RELEASE)
+    async fn run(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        sqlx::query(RELEASE)
             .bind(self.reseller.as_str())
             .bind(token(&self.token))
             .bind(self.pace_until.map(Timestamp::as_microsecond))
-            .fetch_optional(db)
+            .execute(db)
             .await
             .map_err(failed)?;
-        Ok(LaneNews { next_due: next.flatten().and_then(time) })
+        Ok(())
     }
 }
 

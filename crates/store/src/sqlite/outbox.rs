@@ -11,8 +11,7 @@ use super::SqliteStore;
 use super::lease::{Expire, Release, Renew, Take};
 use super::record::{End, Refuse, Start};
 use crate::{
-    Accepted, ContentHash, LaneNews, MessageFilter, MessagePage, NewMessage, Outbox, Recorded, StoreError,
-    TestMail,
+    Accepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, StoreError, TestMail,
 };
 
 #[async_trait]
@@ -30,7 +29,7 @@ impl Outbox for SqliteStore {
         self.read_accepted_before(reseller, request_id, content_hash).await
     }
 
-    async fn accept_test(&self, test: TestMail) -> Result<(), StoreError> {
+    async fn accept_test(&self, test: TestMail) -> Result<Accepted, StoreError> {
         self.accept_test_mail(test).await
     }
 
@@ -81,12 +80,21 @@ impl Outbox for SqliteStore {
         self.write(Renew { reseller: reseller.clone(), token, until }).await
     }
 
+    async fn reread(
+        &self,
+        reseller: &ResellerId,
+        token: LeaseToken,
+        now: Timestamp,
+    ) -> Result<Option<Lease>, StoreError> {
+        self.read_lease(reseller, token, now).await
+    }
+
     async fn release(
         &self,
         reseller: &ResellerId,
         token: LeaseToken,
         pace_until: Option<Timestamp>,
-    ) -> Result<LaneNews, StoreError> {
+    ) -> Result<(), StoreError> {
         self.write(Release { reseller: reseller.clone(), token, pace_until }).await
     }
 
@@ -117,7 +125,7 @@ impl Outbox for SqliteStore {
         self.write(Start { reseller: reseller.clone(), token, attempt: start }).await
     }
 
-    async fn end_attempt(&self, reseller: &ResellerId, end: AttemptEnd) -> Result<Recorded, StoreError> {
+    async fn end_attempt(&self, reseller: &ResellerId, end: AttemptEnd) -> Result<(), StoreError> {
         self.write(End { reseller: reseller.clone(), end }).await
     }
 

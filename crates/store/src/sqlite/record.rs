@@ -19,7 +19,7 @@ use sqlx::SqliteConnection;
 use super::cells::{Cells, FindingCells, as_stored, token};
 use super::failed;
 use super::writer::Write;
-use crate::{Recorded, StoreError};
+use crate::StoreError;
 
 const START: &str = sql!("record/start");
 const LOOK_UP: &str = sql!("record/look_up");
@@ -88,9 +88,9 @@ pub(super) struct End {
 }
 
 impl Write for End {
-    type Answer = Recorded;
+    type Answer = ();
 
-    async fn run(&self, db: &mut SqliteConnection) -> Result<Recorded, StoreError> {
+    async fn run(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         end(&self.reseller, &self.end, db).await
     }
 }
@@ -116,27 +116,52 @@ struct Reach {
     wait: bool,
 }
 
-async fn end(
+async fn end(reseller: &ResellerId, end: &AttemptEnd, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    let Some(met) = look_up(reseller, end, db).await? else {
+        return Ok(());
+    };
+    if let Some(until) = asked_to_wait(end).filter(|_| met.reach.wait) {
+        lane_waits(reseller, until, db).await?;
+    }
+    match met.resolved {
+        None => resolve(reseller, end, &met, db).await,
+        Some(before) if is_news(before, end) => tell_late(reseller, end, met.state, db).await,
+        Some(_) => Ok(()),
+    }
+}
+
+/// What Microsoft asked for, from when it was heard; never shortened.
+fn asked_to_wait(end: &AttemptEnd) -> Option<Timestamp> {
+    let asked = end.verdict.retry_after.filter(|asked| !asked.is_zero())?;
+    Some(end.end_time.saturating_add(asked).unwrap_or(Timestamp::MAX))
+}
+
+/// A doubt tells nothing that a resolved attempt does not, nor does one who did not hear that it was written.
+fn is_news(before: (Timestamp, Outcome), end: &AttemptEnd) -> bool {
+    end.verdict.outcome != Outcome::InDoubt && before != (as_stored(end.end_time), end.verdict.outcome)
+}
+
+async fn tell_late(
     reseller: &ResellerId,
     end: &AttemptEnd,
+    state: MessageState,
     db: &mut SqliteConnection,
-) -> Result<Recorded, StoreError> {
-    let Some(met) = look_up(reseller, end, db).await? else {
-        return Ok(Recorded::AlreadyResolved);
-    };
-    if let Some(before) = met.resolved {
-        // Told again by one who did not hear that it was written: no news.
-        let news = before != (as_stored(end.end_time), end.verdict.outcome);
-        if news {
-            append(reseller, end, db).await?;
-        }
-        if news && end.verdict.outcome == Outcome::Sent && met.state != MessageState::Sent {
-            finish(reseller, end, MessageState::Sent, false, db).await?;
-        }
-        return Ok(Recorded::AlreadyResolved);
+) -> Result<(), StoreError> {
+    append(reseller, end, db).await?;
+    if end.verdict.outcome == Outcome::Sent && state != MessageState::Sent {
+        finish(reseller, end, MessageState::Sent, false, db).await?;
     }
-    resolve(reseller, end, db).await?;
-    match becomes(&met, end) {
+    Ok(())
+}
+
+async fn resolve(
+    reseller: &ResellerId,
+    end: &AttemptEnd,
+    met: &Met,
+    db: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    write_outcome(reseller, end, db).await?;
+    match becomes(met, end) {
         Becomes::Unchanged => {}
         Becomes::Ended(state, in_doubt) => finish(reseller, end, state, in_doubt, db).await?,
         Becomes::Deferred { at, counts, in_doubt } => defer(reseller, end, at, counts, in_doubt, db).await?,
@@ -151,7 +176,7 @@ async fn end(
         }
         _ => {}
     }
-    Ok(Recorded::Done)
+    Ok(())
 }
 
 async fn look_up(
@@ -230,7 +255,7 @@ fn becomes(met: &Met, end: &AttemptEnd) -> Becomes {
     }
 }
 
-async fn resolve(
+async fn write_outcome(
     reseller: &ResellerId,
     end: &AttemptEnd,
     db: &mut SqliteConnection,

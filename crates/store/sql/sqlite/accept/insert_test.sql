@@ -11,6 +11,5 @@ INSERT INTO contents (reseller, message_id, body) VALUES ($1, $2, $11);
 INSERT INTO attempts (reseller, message_id, number, mailbox, start_time, call_deadline)
 VALUES ($1, $2, $12, $13, $14, $15);
 INSERT INTO request_keys (reseller, request_id, message_id, content_hash, create_time)
-SELECT $1, $6, $2, $16, $5 WHERE $6 IS NOT NULL
-ON CONFLICT DO NOTHING;
+SELECT $1, $6, $2, $16, $5 WHERE $6 IS NOT NULL;
 UPDATE lanes SET due_time = min(coalesce(due_time, $15), $15) WHERE reseller = $1;

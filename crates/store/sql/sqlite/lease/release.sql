@@ -5,4 +5,3 @@ UPDATE lanes
 SET lease_token = NULL, lease_until = NULL,
     due_time = (SELECT due_time FROM lanes_work AS work WHERE work.reseller = lanes.reseller)
 WHERE reseller = $1 AND lease_token = $2
-RETURNING due_time

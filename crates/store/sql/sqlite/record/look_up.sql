@@ -2,7 +2,7 @@
 -- Settings put during the attempt are others, also where the attempt's row was written after them: its token was older.
 -- $1 reseller, $2 message_id, $3 number, $4 end_time
 SELECT
-    a.end_time, a.outcome, a.late_outcome,
+    a.end_time, a.outcome,
     m.state, m.in_doubt, m.is_test,
     l.lease_token IS NOT NULL AND l.lease_token IS a.lease_token AS has_token,
     l.mailbox IS a.mailbox AS same_mailbox,
