@@ -1,7 +1,7 @@
 //! A `request_id` is one message, over connections, twins and restarts.
 
 use postrider_proto::v1::{DeleteSettingsRequest, MessageState};
-use postrider_testkit::{Refusal, mail, reason};
+use postrider_testkit::{Mistake, Refusal, from_now, mail, reason};
 use tonic::Code;
 
 use crate::support::{given, mortal, ready, together};
@@ -133,4 +133,20 @@ async fn the_id_outlives_the_settings() {
     assert_eq!(again.message.unwrap().message_id, first.message_id);
     let new = service.admin().tries(offer().request_id("offer-2")).await.unwrap_err();
     assert_eq!(reason(&new), "SETTINGS_MISSING");
+}
+
+/// Who got COMMIT_UNKNOWN repeats the same bytes, however late.
+#[tokio::test]
+async fn a_repeat_after_the_messages_time_is_over_is_still_the_first_message() {
+    let service = ready().await;
+    service.admin().puts(Mistake::MailboxMissing.settings()).await;
+    let soon = from_now(std::time::Duration::from_secs(1));
+    let offer = || mail("acme").request_id("late").expiring_at(soon);
+    let first = service.admin().sends(offer()).await;
+    service.admin().reaches(&first, MessageState::Expired).await;
+
+    let again = service.admin().tries(offer()).await.unwrap();
+
+    assert!(again.replayed);
+    assert_eq!(again.message.unwrap().message_id, first.message_id);
 }

@@ -362,8 +362,14 @@ mod tests {
     fn a_senders_name_is_kept_without_an_address_and_looked_at_all_the_same() {
         let named = |name: &str| Some(AddressDraft { address: String::new(), display_name: name.into() });
         let email = Email::parse(EmailDraft { from: named("Ada"), ..draft() }, "email").expect("fine");
-        assert_eq!((email.from, email.from_name.map(|name| name.to_string())), (None, Some("Ada".to_owned())));
-        assert_eq!(wrong_fields(EmailDraft { from: named("A\r\nX: y"), ..draft() }), ["email.from.display_name"]);
+        assert_eq!(
+            (email.from, email.from_name.map(|name| name.to_string())),
+            (None, Some("Ada".to_owned()))
+        );
+        assert_eq!(
+            wrong_fields(EmailDraft { from: named("A\r\nX: y"), ..draft() }),
+            ["email.from.display_name"]
+        );
     }
 
     #[test]

@@ -29,9 +29,7 @@ use std::sync::Arc;
 
 pub use access::{AccessKey, AccessStore, KeyHash, KeyId, Scope};
 pub use error::StoreError;
-pub use outbox::{
-    Accepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, TestMail,
-};
+pub use outbox::{Accepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, TestMail};
 pub use sealed::{SealedRecord, SealedStore};
 pub use settings::{Deleted, NewSettings, Put, SettingsFilter, SettingsPage, SettingsStore};
 pub use sqlite::SqliteStore;

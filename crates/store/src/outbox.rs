@@ -103,9 +103,9 @@ pub trait Outbox: Send + Sync {
 
     /// Lanes with work at `now` that nobody holds, the longest due first. Reads without a lock.
     async fn due_lanes(&self, now: Timestamp, limit: u32) -> Result<Vec<Lane>, StoreError>;
-    /// When the next lane that nobody holds is due, or the next lease of another runs out.
+    /// When the next lane that nobody holds is due, or the next lease of another runs out: when to call `due_lanes` again.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
-    /// `None`: another took it first, or it is not due any more.
+    /// `None`: another took it first, it is not due any more, or it cannot be read, which is logged.
     async fn lease(
         &self,
         reseller: &ResellerId,

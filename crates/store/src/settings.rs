@@ -34,7 +34,7 @@ pub enum Deleted {
     EtagMismatch,
     /// So many messages are unfinished, and the caller did not ask to cancel them.
     Unfinished(u32),
-    /// An attempt is in flight or in doubt: such a message cannot be cancelled honestly.
+    /// So many attempts are in flight: such a message cannot be cancelled honestly.
     InFlight(u32),
 }
 
@@ -66,7 +66,8 @@ pub trait SettingsStore: Send + Sync {
     /// Counted when asked for; not for the hot path.
     async fn usage(&self, reseller: &ResellerId, now: Timestamp) -> Result<Usage, StoreError>;
     async fn list_settings(&self, filter: SettingsFilter) -> Result<SettingsPage, StoreError>;
-    /// Deletes settings and lane; unfinished messages become CANCELLED and their content is purged.
+    /// Deletes settings and lane; unfinished messages become CANCELLED, those in doubt OUTCOME_UNKNOWN, and all content of
+    /// the reseller is purged.
     async fn delete_settings(
         &self,
         reseller: &ResellerId,
@@ -76,10 +77,5 @@ pub trait SettingsStore: Send + Sync {
     ) -> Result<Deleted, StoreError>;
     /// A test of the saved settings passed: they are READY, the hold is lifted and the lane is due, unless they
     /// changed since (`etag`).
-    async fn settings_work(
-        &self,
-        reseller: &ResellerId,
-        etag: &Etag,
-        now: Timestamp,
-    ) -> Result<(), StoreError>;
+    async fn settings_work(&self, reseller: &ResellerId, etag: &Etag) -> Result<(), StoreError>;
 }

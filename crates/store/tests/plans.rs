@@ -104,6 +104,7 @@ async fn nothing_on_the_hot_path_scans_or_sorts_a_table() {
         "lease/recent_starts",
         "lease/open_attempts",
         "lease/renew",
+        "lease/reread",
         "lease/release",
         "lease/expire",
         "lease/next_queued",

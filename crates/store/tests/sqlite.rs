@@ -2,8 +2,9 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use postrider_domain::{FindingCode, MessageState, Resolution, SettingsState, TestClock};
 use postrider_store::conformance::{World, at, doubt, held_by, hold, sent, token};
@@ -24,11 +25,14 @@ async fn world() -> World {
 struct Home {
     directory: Arc<TempDir>,
     clock: Arc<TestClock>,
+    /// Of the last world, whose process ends before that of the next begins.
+    last: Mutex<Option<Arc<SqliteStore>>>,
 }
 
 impl Home {
     fn new() -> Self {
-        Self { directory: Arc::new(TempDir::new().expect("a directory")), clock: World::clock() }
+        let directory = Arc::new(TempDir::new().expect("a directory"));
+        Self { directory, clock: World::clock(), last: Mutex::default() }
     }
 
     fn path(&self) -> PathBuf {
@@ -40,8 +44,17 @@ impl Home {
     }
 
     async fn world(&self) -> World {
-        let store = self.open().await.expect("opened");
-        World::new(Arc::new(store), self.clock.clone(), Arc::clone(&self.directory))
+        self.end().await;
+        let store = Arc::new(self.open().await.expect("opened"));
+        *self.last.lock().expect("unpoisoned") = Some(Arc::clone(&store));
+        World::new(store, self.clock.clone(), Arc::clone(&self.directory))
+    }
+
+    async fn end(&self) {
+        let last = self.last.lock().expect("unpoisoned").take();
+        if let Some(last) = last {
+            last.close().await;
+        }
     }
 
     /// What the operator reads.
@@ -166,7 +179,7 @@ async fn many_callers_at_once_lose_nothing() {
     for caller in callers.collect::<Vec<_>>() {
         caller.await.expect("accepted");
     }
-    drop(world);
+    home.end().await;
     let store = home.open().await.expect("opened again");
     let all = MessageFilter { limit: 1_000, ..MessageFilter::default() };
     assert_eq!(store.list_messages(&acme, all).await.expect("a page").messages.len(), 500);
@@ -197,8 +210,36 @@ async fn a_closed_store_refuses_and_its_file_is_whole() {
     let world = World::new(Arc::new(store), home.clock.clone(), ());
     let refused = world.store.put_settings(world.new_settings(&World::slug("acme"))).await;
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
-    let files: Vec<_> = std::fs::read_dir(home.directory.path()).expect("files").collect();
-    assert_eq!(files.len(), 1, "only the file itself is left: {files:?}");
+    let files = std::fs::read_dir(home.directory.path()).expect("files");
+    let files: BTreeSet<_> = files.map(|file| file.expect("a file").file_name()).collect();
+    assert_eq!(files, ["postrider.db", "postrider.db.lock"].map(Into::into).into());
+}
+
+#[tokio::test]
+async fn a_file_has_one_process_and_the_next_touches_nothing_before() {
+    let home = Home::new();
+    let world = home.world().await;
+    let acme = world.reseller("acme").await;
+    let id = world.accepted(&acme).await;
+    world.leased(&acme, token(1)).await;
+    insta::assert_snapshot!(home.refusal().await, @"another postrider has DB; stop it");
+    let link = home.directory.path().join("link.db");
+    std::os::unix::fs::symlink(home.path(), &link).expect("linked");
+    let by_link = SqliteStore::open(&link, StoreKind::Real, home.clock.clone()).await;
+    assert!(by_link.is_err_and(|error| error.to_string().starts_with("another postrider has ")));
+    assert!(world.starts(&acme, token(1), id, 1).await, "the lease is not void");
+    home.end().await;
+    closed(&home).await;
+}
+
+#[tokio::test]
+async fn the_lock_is_this_users_alone() {
+    let home = Home::new();
+    closed(&home).await;
+    for name in ["postrider.db", "postrider.db.lock"] {
+        let found = std::fs::metadata(home.directory.path().join(name)).expect("there");
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o777, 0o600, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -299,6 +340,35 @@ async fn a_row_that_cannot_be_read_fails_its_own_read_only() {
     assert_eq!(world.state(&acme, good).await, MessageState::Accepted);
     world.tries(&acme, good, 1, held_by(hold(30))).await;
     assert_eq!(world.state(&acme, good).await, MessageState::Held);
+}
+
+#[tokio::test]
+async fn a_lane_that_cannot_be_read_keeps_no_other_and_wakes_nobody() {
+    let home = Home::new();
+    let world = home.world().await;
+    let (acme, beta, gamma) =
+        (world.reseller("acme").await, world.reseller("beta").await, world.reseller("gamma").await);
+    for reseller in [&acme, &gamma] {
+        world.accepted(reseller).await;
+    }
+    world.accepts(NewMessage { send_time: Some(at(40)), ..world.mail(&beta) }).await;
+    home.write(
+        "UPDATE lanes SET mailbox = 'nobody' WHERE reseller = 'acme';
+         UPDATE lanes SET hold_code = 'UNHEARD_OF', hold_class = '', hold_evidence = '{}', hold_probe_time = 0, hold_probes = 0
+         WHERE reseller = 'gamma'",
+    )
+    .await;
+    assert!(!world.is_due(&acme).await);
+    assert!(world.lease(&gamma, token(1)).await.is_none(), "only its holder reads the hold");
+    assert!(!world.is_due(&gamma).await);
+    assert_eq!(world.next_due().await, Some(at(40)), "the others' time");
+    world.advance(40);
+    let due = world.store.due_lanes(world.now(), 1).await.expect("due lanes");
+    assert_eq!(due.first().map(|lane| &lane.reseller), Some(&beta), "the unread take no place");
+    for reseller in [&acme, &gamma] {
+        world.put(world.new_settings(reseller)).await;
+        world.leased(reseller, token(2)).await;
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,6 @@ pub(crate) struct SendMail {
     pub reseller: ResellerId,
     pub email: Email,
     pub request_id: Option<RequestId>,
-    pub wait_for_sent: bool,
     pub validate_only: bool,
     pub send_time: Option<Timestamp>,
     pub expire_time: Timestamp,
@@ -57,12 +56,10 @@ pub(crate) fn send_mail(request: v1::SendMailRequest, now: Timestamp) -> Result<
         _ => InDoubtPolicy::AtLeastOnce,
     };
     let labels = v.labels("labels", request.labels);
-    let wait_for_sent = wait_for == Some(v1::WaitFor::Sent);
     let parsed = reseller.zip(email).zip(expire_time).map(|((reseller, email), expire_time)| SendMail {
         reseller,
         email,
         request_id,
-        wait_for_sent,
         validate_only: request.validate_only,
         send_time,
         expire_time,

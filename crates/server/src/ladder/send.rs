@@ -81,7 +81,7 @@ fn end_of(outcome: Outcome) -> MessageState {
 }
 
 async fn turn(app: &App, lane: &Lane, values: &SettingsValues) -> Option<Turn> {
-    let pace = app.wakeup.paces().of(lane);
+    let pace = app.wakeup.paces().of(lane, app.clock.now());
     let limits: PaceLimits = values.pace.applied_to(app.pace);
     let give_up = Instant::now() + TURN_WAIT;
     loop {

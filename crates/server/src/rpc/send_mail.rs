@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::{Message, MessageId, MessageState, ResellerId, Settings, limits};
+use postrider_domain::{Message, MessageState, RequestId, ResellerId, Settings, limits};
 use postrider_proto::v1;
-use postrider_store::{Accepted, NewMessage};
+use postrider_store::{Accepted, ContentHash, NewMessage};
 use tokio::time::Instant;
 
 use crate::accept::{body_of, check_against, content_hash, new_message};
 use crate::app::App;
 use crate::call::Authorised;
-use crate::convert::from_proto::SendMail;
 use crate::convert::{from_proto, to_proto};
 use crate::status::Refusal;
 
@@ -22,34 +21,52 @@ pub(super) async fn send_mail(
     let Authorised { request, deadline, .. } = call;
     let body = body_of(&request, app.message_bytes_max)?;
     let hash = content_hash(&app.content_hash, &request);
+    let waits = request.wait_for == i32::from(v1::WaitFor::Sent) && !request.validate_only;
+    let before = accepted_before(&app, &request, &hash).await?;
+    // Before validation: what was fine when it was accepted may be past its time now.
+    if let Some(Accepted::Replayed(message)) = before {
+        return reply(&app, *message, true, waits, deadline).await;
+    }
     let mail = from_proto::send_mail(request, app.clock.now())?;
-    let before = match &mail.request_id {
-        Some(request_id) => app.store.accepted_before(&mail.reseller, request_id, &hash).await?,
-        None => None,
-    };
-    let accepted = if let Some(accepted) = before {
-        accepted
-    } else {
-        let settings = app.store.get_settings(&mail.reseller).await?;
-        let settings = settings.ok_or_else(|| Refusal::SettingsMissing(mail.reseller.clone()))?;
-        check_against(&mail.email, body.len(), &settings.values)?;
-        let message = new_message(&app, &mail, body, hash, &settings);
-        if mail.validate_only {
-            return Ok(validated(message, &settings));
-        }
-        accept(&app, message).await?
-    };
-    let (message, replayed) = match accepted {
-        Accepted::New(message) => (*message, false),
-        Accepted::Replayed(message) => (*message, true),
-        Accepted::RequestIdReused => return Err(Refusal::RequestIdReused),
-        Accepted::SettingsMissing => return Err(Refusal::SettingsMissing(mail.reseller)),
-    };
-    let message = if mail.wait_for_sent && !mail.validate_only {
-        wait_for_sent(&app, &mail, message, deadline).await?
-    } else {
-        message
-    };
+    if let Some(Accepted::RequestIdReused) = before {
+        return Err(Refusal::RequestIdReused);
+    }
+    let settings = app.store.get_settings(&mail.reseller).await?;
+    let settings = settings.ok_or_else(|| Refusal::SettingsMissing(mail.reseller.clone()))?;
+    check_against(&mail.email, body.len(), &settings.values)?;
+    let message = new_message(&app, &mail, body, hash, &settings);
+    if mail.validate_only {
+        return Ok(validated(message, &settings));
+    }
+    match accept(&app, message).await? {
+        Accepted::New(message) => reply(&app, *message, false, waits, deadline).await,
+        Accepted::Replayed(message) => reply(&app, *message, true, waits, deadline).await,
+        Accepted::RequestIdReused => Err(Refusal::RequestIdReused),
+        Accepted::SettingsMissing => Err(Refusal::SettingsMissing(mail.reseller)),
+    }
+}
+
+/// What this request came to before. What cannot be a known request is left to validation.
+async fn accepted_before(
+    app: &App,
+    request: &v1::SendMailRequest,
+    hash: &ContentHash,
+) -> Result<Option<Accepted>, Refusal> {
+    let reseller = ResellerId::parse(&request.reseller).ok();
+    match reseller.zip(RequestId::parse(&request.request_id).ok()) {
+        Some((reseller, request_id)) => Ok(app.store.accepted_before(&reseller, &request_id, hash).await?),
+        None => Ok(None),
+    }
+}
+
+async fn reply(
+    app: &App,
+    message: Message,
+    replayed: bool,
+    waits: bool,
+    deadline: Option<Instant>,
+) -> Result<v1::SendMailResponse, Refusal> {
+    let message = if waits { wait_for_sent(app, message, deadline).await? } else { message };
     Ok(v1::SendMailResponse { message: Some(to_proto::message(message)), replayed })
 }
 
@@ -93,33 +110,25 @@ fn validated(message: NewMessage, settings: &Settings) -> v1::SendMailResponse {
     v1::SendMailResponse { message: Some(message), replayed: false }
 }
 
-async fn wait_for_sent(
-    app: &App,
-    mail: &SendMail,
-    accepted: Message,
-    deadline: Option<Instant>,
-) -> Result<Message, Refusal> {
-    let id = accepted.id;
-    let mut wait = app.waits.begin(&mail.reseller, id);
+async fn wait_for_sent(app: &App, accepted: Message, deadline: Option<Instant>) -> Result<Message, Refusal> {
+    let (reseller, id) = (accepted.reseller.clone(), accepted.id);
+    let mut wait = app.waits.begin(&reseller, id);
     let until = answer_by(deadline);
     let mut last = accepted;
+    let mut time_is_up = false;
     loop {
-        last = look(app, &mail.reseller, id).await?.unwrap_or(last);
-        if last.state.ends_a_wait() {
+        last = app.store.get_message(&reseller, &id).await?.unwrap_or(last);
+        // The message stays accepted; the caller learns its id and its state so far.
+        if last.state.ends_a_wait() || time_is_up {
             return Ok(last);
         }
         tokio::select! {
             biased;
             () = wait.changed() => {}
-            // The message stays accepted; the caller learns its id and state so far.
-            () = tokio::time::sleep_until(until) => return Ok(last),
-            () = app.shutdown.cancelled() => return Ok(last),
+            () = tokio::time::sleep_until(until) => time_is_up = true,
+            () = app.shutdown.cancelled() => time_is_up = true,
         }
     }
-}
-
-async fn look(app: &App, reseller: &ResellerId, id: MessageId) -> Result<Option<Message>, Refusal> {
-    Ok(app.store.get_message(reseller, &id).await?)
 }
 
 /// Shortly before the caller stops waiting, so that the answer still arrives: half a second, or a tenth of what is left.

@@ -42,7 +42,7 @@ pub(super) async fn test_settings(
     let trial = Trial { reseller: reseller.clone(), draft, credential, recipient, token_only };
     let report = climb(&app, trial).await?;
     if let Some(etag) = etag.filter(|_| report.sent()) {
-        app.store.settings_work(&reseller, &etag, app.clock.now()).await?;
+        app.store.settings_work(&reseller, &etag).await?;
         app.tokens.forget_reseller(&reseller);
         app.wakeup.wake(&reseller);
         app.waits.lane_changed(&reseller);

@@ -128,6 +128,67 @@ pub async fn a_lease_tells_the_resellers_own_pace(world: &World) {
     assert_eq!((lease.lane.mailbox, lease.hold), (World::mailbox("sales"), None));
 }
 
+pub async fn a_lease_is_read_again_as_it_would_be_given_now(world: &World) {
+    let acme = world.reseller("acme").await;
+    let (lost, own) = (world.accepted(&acme).await, world.accepted(&acme).await);
+    world.leased(&acme, token(1)).await;
+    assert!(world.starts(&acme, token(1), lost, 1).await);
+    world.advance(10);
+    let given = world.leased(&acme, token(2)).await;
+    let reread = |second| world.store.reread(&acme, token(2), at(second));
+    let again = reread(10).await.expect("an answer").expect("held");
+    assert_eq!(format!("{again:?}"), format!("{given:?}"));
+    assert!(world.starts(&acme, token(2), own, 1).await);
+    let again = reread(10).await.expect("an answer").expect("held");
+    assert_eq!(again.recent_starts, [at(0), at(10)]);
+    assert_eq!(again.open_attempts, given.open_attempts, "its own are no news to it");
+    world.ends(&acme, lost, 1, sent()).await;
+    world.ends(&acme, own, 1, held_by(hold(600))).await;
+    let again = reread(65).await.expect("an answer").expect("held");
+    assert_eq!((again.recent_starts, again.open_attempts), (vec![at(10)], vec![]));
+    assert_eq!(again.hold, Some(hold(600)));
+    let mut new = world.new_settings(&acme);
+    new.values.mailbox = World::mailbox("office");
+    new.values.pace.messages_per_minute = Some(3);
+    world.put(new).await;
+    let again = reread(65).await.expect("an answer").expect("held");
+    assert_eq!((again.lane.mailbox, again.pace.messages_per_minute), (World::mailbox("office"), Some(3)));
+    assert_eq!((again.hold, again.recent_starts), (None, vec![]), "another mailbox, another pace");
+}
+
+pub async fn a_lost_lease_is_not_read_again(world: &World) {
+    let acme = world.reseller("acme").await;
+    world.accepted(&acme).await;
+    let reread = |holder| world.store.reread(&acme, holder, world.now());
+    assert!(reread(token(1)).await.expect("an answer").is_none(), "nobody holds it");
+    world.leased(&acme, token(1)).await;
+    assert!(reread(token(1)).await.expect("an answer").is_some());
+    world.advance(10);
+    world.leased(&acme, token(2)).await;
+    assert!(reread(token(1)).await.expect("an answer").is_none(), "another holds it");
+    world.release(&acme, token(2)).await;
+    assert!(reread(token(2)).await.expect("an answer").is_none(), "it was given back");
+    world.leased(&acme, token(3)).await;
+    world.store.delete_settings(&acme, None, true, world.now()).await.expect("deleted");
+    assert!(reread(token(3)).await.expect("an answer").is_none(), "it was deleted");
+}
+
+pub async fn the_end_of_a_lease_counts_only_where_there_is_work(world: &World) {
+    let (acme, beta) = (world.reseller("acme").await, world.reseller("beta").await);
+    let id = world.accepted(&acme).await;
+    world.leased(&acme, token(1)).await;
+    assert!(world.starts(&acme, token(1), id, 1).await);
+    world.ends(&acme, id, 1, sent()).await;
+    world.put(world.new_settings(&acme)).await;
+    assert_eq!(world.next_due().await, None, "the holder died, and left nothing to do");
+    let later = NewMessage { send_time: Some(at(40)), ..world.mail(&acme) };
+    world.accepts(later).await;
+    assert_eq!(world.next_due().await, Some(at(40)), "not before its work");
+    world.accepts(NewMessage { send_time: Some(at(50)), ..world.mail(&beta) }).await;
+    world.advance(40);
+    assert!(world.is_due(&acme).await);
+}
+
 pub async fn messages_come_by_priority_then_due_time_then_id(world: &World) {
     let acme = world.reseller("acme").await;
     let of = |priority, send: i64| NewMessage { priority, send_time: Some(at(send)), ..world.mail(&acme) };

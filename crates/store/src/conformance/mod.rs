@@ -61,6 +61,9 @@ macro_rules! conformance {
                 a_lease_tells_the_starts_of_the_last_minute
                 a_lease_tells_the_open_attempts_of_an_earlier_holder
                 a_lease_tells_the_resellers_own_pace
+                a_lease_is_read_again_as_it_would_be_given_now
+                a_lost_lease_is_not_read_again
+                the_end_of_a_lease_counts_only_where_there_is_work
                 messages_come_by_priority_then_due_time_then_id
                 a_held_lane_still_tells_what_to_probe_with
             }
@@ -88,6 +91,11 @@ macro_rules! conformance {
                 a_late_202_lifts_any_end_and_is_kept_beside_the_first_outcome
                 nothing_lowers_sent
                 a_limit_makes_the_lane_wait
+                the_lane_waits_as_long_as_microsoft_asks_whatever_the_outcome
+                a_wait_that_was_asked_for_is_counted_from_the_answer_and_outlives_a_hold
+                a_late_answer_is_obeyed_by_its_own_holder_only
+                a_doubt_after_a_real_outcome_is_no_news
+                a_late_refusal_is_kept_beside_the_doubt
                 a_hold_keeps_the_message_first_and_spends_nothing
                 a_hold_under_an_old_token_is_not_written
                 a_hold_by_settings_that_were_replaced_is_not_written
@@ -97,6 +105,9 @@ macro_rules! conformance {
             }
             test_mail {
                 no_lane_touches_a_test_mail
+                the_same_test_is_one_mail_as_it_is_now
+                a_request_id_of_another_content_is_refused_to_a_test
+                concurrent_twins_of_a_test_are_one_mail
                 a_test_mail_needs_no_settings
                 a_test_mail_counts_in_the_pace_of_its_mailbox
                 an_abandoned_test_mail_is_left_to_the_lane_after_its_deadline
@@ -114,7 +125,8 @@ macro_rules! conformance {
                 lists_go_by_slug_and_filter
                 settings_with_unfinished_messages_are_not_deleted_unasked
                 a_deletion_cancels_what_waits_and_keeps_the_history
-                nothing_in_flight_or_in_doubt_is_cancelled
+                nothing_in_flight_is_cancelled
+                a_deletion_ends_what_is_in_doubt_as_unknown
             }
             access {
                 a_key_reads_back_as_it_was_created

@@ -53,7 +53,7 @@ pub async fn a_waiting_message_of_a_held_lane_reads_as_held(world: &World) {
     world.tries(&acme, tried, 1, held_by(hold(30))).await;
     for id in [tried, other] {
         let message = world.message(&acme, id).await;
-        assert_eq!((message.state, message.next_attempt_time), (MessageState::Held, Some(at(30))));
+        assert_eq!((message.state, message.next_attempt_time), (MessageState::Held, None));
         assert_eq!(message.finding.map(|finding| finding.code), Some(FindingCode::SecretWrong));
     }
 }

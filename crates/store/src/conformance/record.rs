@@ -1,7 +1,11 @@
 //! Record: written down before the call, once after it; what a late answer may still do.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use postrider_domain::{
-    Finding, FindingCode, MessageId, MessageState, Outcome, ResellerId, Resolution, SettingsState, Verdict,
+    AttemptEnd, Finding, FindingCode, MessageId, MessageState, Outcome, ResellerId, Resolution,
+    SettingsState, Verdict,
 };
 
 use super::{World, at, doubt, held_by, hold, sent, token};
@@ -151,11 +155,7 @@ pub async fn nothing_lowers_sent(world: &World) {
 pub async fn a_limit_makes_the_lane_wait(world: &World) {
     let (acme, id) = in_flight(world).await;
     let other = world.accepted(&acme).await;
-    let throttled = |until| {
-        let verdict = Verdict::of(Outcome::Deferred, Finding::new(FindingCode::Throttled));
-        (verdict, Resolution::LaneWaits { until })
-    };
-    world.ends(&acme, id, 1, throttled(at(40))).await;
+    world.ends(&acme, id, 1, throttled(Resolution::LaneWaits { until: at(40) })).await;
     assert!(world.store.next_queued(&acme, at(39), 10).await.expect("queued").is_empty());
     let message = world.message(&acme, other).await;
     assert_eq!((message.state, message.next_attempt_time), (MessageState::Accepted, Some(at(40))));
@@ -163,6 +163,95 @@ pub async fn a_limit_makes_the_lane_wait(world: &World) {
     let queued = world.store.next_queued(&acme, at(40), 10).await.expect("queued");
     assert_eq!(queued.len(), 2);
     assert!(queued.iter().all(|queued| queued.backoffs == 0));
+}
+
+/// The same, and Microsoft asks to be left alone.
+fn asking((verdict, resolution): (Verdict, Resolution), seconds: u64) -> (Verdict, Resolution) {
+    (Verdict { retry_after: Some(Duration::from_secs(seconds)), ..verdict }, resolution)
+}
+
+fn throttled(resolution: Resolution) -> (Verdict, Resolution) {
+    (Verdict::of(Outcome::Deferred, Finding::new(FindingCode::Throttled)), resolution)
+}
+
+/// Until when nothing of the lane is tried, going by a message of its.
+async fn waits_until(world: &World, reseller: &ResellerId) -> Option<Timestamp> {
+    let id = world.accepted(reseller).await;
+    world.message(reseller, id).await.next_attempt_time.filter(|next| *next > world.now())
+}
+
+pub async fn the_lane_waits_as_long_as_microsoft_asks_whatever_the_outcome(world: &World) {
+    let asked = [
+        asking(sent(), 30),
+        asking(rejected(), 30),
+        asking(doubt(Resolution::Again { at: at(5), counts: true }), 30),
+        asking(throttled(Resolution::Again { at: at(5), counts: true }), 30),
+        asking(throttled(Resolution::LaneWaits { until: at(7) }), 30),
+        asking(throttled(Resolution::LaneWaits { until: at(30) }), 7),
+    ];
+    for (number, outcome) in asked.into_iter().enumerate() {
+        let reseller = world.reseller(&format!("acme-{number}")).await;
+        let id = world.accepted(&reseller).await;
+        world.leased(&reseller, token(1)).await;
+        assert!(world.starts(&reseller, token(1), id, 1).await);
+        world.ends(&reseller, id, 1, outcome.clone()).await;
+        assert_eq!(waits_until(world, &reseller).await, Some(at(30)), "{outcome:?}");
+        world.ends(&reseller, id, 1, outcome).await;
+        world.release(&reseller, token(1)).await;
+        assert!(world.store.next_queued(&reseller, at(29), 10).await.expect("queued").is_empty());
+    }
+    assert_eq!(world.next_due().await, Some(at(30)));
+}
+
+pub async fn a_wait_that_was_asked_for_is_counted_from_the_answer_and_outlives_a_hold(world: &World) {
+    let acme = world.reseller("acme").await;
+    let (first, second) = (world.accepted(&acme).await, world.accepted(&acme).await);
+    world.leased(&acme, token(1)).await;
+    world.advance(2);
+    let (start, end) = (world.attempt(first, 1), world.end(first, 1, asking(held_by(hold(5)), 30)));
+    assert!(world.store.refuse_attempt(&acme, token(1), start, end).await.expect("refused"));
+    assert!(world.starts(&acme, token(1), second, 1).await);
+    world.ends(&acme, second, 1, asking(sent(), 0)).await;
+    assert_eq!(waits_until(world, &acme).await, Some(at(32)), "the 202 freed the hold, and no more");
+}
+
+pub async fn a_late_answer_is_obeyed_by_its_own_holder_only(world: &World) {
+    let (acme, id) = in_flight(world).await;
+    world.ends(&acme, id, 1, doubt(Resolution::Again { at: at(0), counts: true })).await;
+    world.ends(&acme, id, 1, asking(throttled(Resolution::LaneWaits { until: at(20) }), 20)).await;
+    assert_eq!(waits_until(world, &acme).await, Some(at(20)));
+    world.advance(20);
+    world.leased(&acme, token(2)).await;
+    world.ends(&acme, id, 1, asking(sent(), 30)).await;
+    assert_eq!(waits_until(world, &acme).await, None);
+}
+
+pub async fn a_doubt_after_a_real_outcome_is_no_news(world: &World) {
+    for (number, outcome) in
+        [sent(), rejected(), throttled(Resolution::LaneWaits { until: at(5) })].into_iter().enumerate()
+    {
+        let reseller = world.reseller(&format!("acme-{number}")).await;
+        let id = world.accepted(&reseller).await;
+        world.leased(&reseller, token(1)).await;
+        assert!(world.starts(&reseller, token(1), id, 1).await);
+        world.ends(&reseller, id, 1, outcome).await;
+        let before = world.message(&reseller, id).await;
+        let by_another = doubt(Resolution::End(MessageState::OutcomeUnknown));
+        let end = AttemptEnd { end_time: at(60), ..world.end(id, 1, by_another) };
+        world.store.end_attempt(&reseller, end).await.expect("an answer");
+        assert_eq!(world.message(&reseller, id).await, before);
+    }
+}
+
+pub async fn a_late_refusal_is_kept_beside_the_doubt(world: &World) {
+    let (acme, id) = in_flight(world).await;
+    world.ends(&acme, id, 1, doubt(Resolution::End(MessageState::OutcomeUnknown))).await;
+    world.advance(1);
+    world.ends(&acme, id, 1, rejected()).await;
+    let message = world.message(&acme, id).await;
+    assert_eq!(message.state, MessageState::OutcomeUnknown);
+    let evidence = message.attempts[0].finding.as_ref().expect("kept").evidence.clone();
+    assert_eq!(evidence.get("late_outcome").map(String::as_str), Some("rejected"));
 }
 
 pub async fn a_hold_keeps_the_message_first_and_spends_nothing(world: &World) {

@@ -40,11 +40,7 @@ pub async fn a_paced_lane_is_due_after_its_pause_and_tells_no_message_before(wor
     world.store.release(&acme, token(1), Some(at(20))).await.expect("released");
     assert_eq!(world.next_due().await, Some(at(20)));
     world.accepted(&acme).await;
-    assert_eq!(
-        world.next_due().await,
-        Some(at(20)),
-        "new mail does not cut it short"
-    );
+    assert_eq!(world.next_due().await, Some(at(20)), "new mail does not cut it short");
     assert!(world.store.next_queued(&acme, at(19), 10).await.expect("queued").is_empty());
     let queued = world.store.next_queued(&acme, at(20), 10).await.expect("queued");
     assert_eq!(queued.first().map(|queued| queued.id), Some(id));

@@ -62,7 +62,7 @@ pub async fn a_put_does_not_end_an_operators_pause(world: &World) {
     world.tries(&acme, id, 1, held_by(pause.clone())).await;
     let saved = world.put(world.new_settings(&acme)).await;
     assert_eq!(saved.status, SettingsStatus { state: SettingsState::Paused, finding: Some(pause.finding) });
-    world.store.settings_work(&acme, &saved.etag, at(0)).await.expect("an answer");
+    world.store.settings_work(&acme, &saved.etag).await.expect("an answer");
     assert_eq!(world.state(&acme, id).await, MessageState::Held);
     assert!(!world.is_due(&acme).await);
 }
@@ -83,14 +83,14 @@ pub async fn a_passed_test_makes_settings_ready_unless_they_changed(world: &Worl
     let (acme, _) = world.held_lane("acme", 600).await;
     let tested = world.settings(&acme).await;
     let ready = SettingsStatus { state: SettingsState::Ready, finding: None };
-    world.store.settings_work(&acme, &tested.etag, at(0)).await.expect("an answer");
+    world.store.settings_work(&acme, &tested.etag).await.expect("an answer");
     assert_eq!(world.settings(&acme).await.status, ready);
     assert!(world.is_due(&acme).await);
     let newer = NewSettings { finding: Some(secret_wrong()), ..world.new_settings(&acme) };
     let newer = world.put(newer).await;
-    world.store.settings_work(&acme, &tested.etag, at(0)).await.expect("an answer");
+    world.store.settings_work(&acme, &tested.etag).await.expect("an answer");
     assert_eq!(world.settings(&acme).await.status, newer.status);
-    world.store.settings_work(&acme, &newer.etag, at(0)).await.expect("an answer");
+    world.store.settings_work(&acme, &newer.etag).await.expect("an answer");
     assert_eq!(world.settings(&acme).await.status, ready);
 }
 
@@ -119,7 +119,7 @@ pub async fn lists_go_by_slug_and_filter(world: &World) {
     }
     let (held, _) = world.held_lane("held", 600).await;
     let beta = world.settings(&World::slug("beta")).await;
-    world.store.settings_work(&beta.reseller, &beta.etag, at(0)).await.expect("an answer");
+    world.store.settings_work(&beta.reseller, &beta.etag).await.expect("an answer");
     let list = |filter: SettingsFilter| async move {
         let page = world.store.list_settings(SettingsFilter { limit: 2, ..filter }).await.expect("a page");
         let names: Vec<_> = page.settings.iter().map(|settings| settings.reseller.to_string()).collect();
@@ -172,15 +172,30 @@ pub async fn a_deletion_cancels_what_waits_and_keeps_the_history(world: &World) 
     assert!(world.has_content(&beta, others).await && world.is_due(&beta).await);
 }
 
-pub async fn nothing_in_flight_or_in_doubt_is_cancelled(world: &World) {
+pub async fn nothing_in_flight_is_cancelled(world: &World) {
     let acme = world.reseller("acme").await;
     let id = world.accepted(&acme).await;
     world.accepted(&acme).await;
     world.leased(&acme, token(1)).await;
     assert!(world.starts(&acme, token(1), id, 1).await);
     assert_eq!(delete(world, &acme, true).await, Deleted::InFlight(1));
-    world.ends(&acme, id, 1, doubt(Resolution::Again { at: at(15), counts: true })).await;
-    assert_eq!(delete(world, &acme, true).await, Deleted::InFlight(1));
     assert_eq!(delete(world, &acme, false).await, Deleted::Unfinished(2));
-    assert_eq!(world.state(&acme, id).await, MessageState::Deferred);
+    assert_eq!(world.state(&acme, id).await, MessageState::Sending);
+}
+
+pub async fn a_deletion_ends_what_is_in_doubt_as_unknown(world: &World) {
+    let acme = world.reseller("acme").await;
+    let (doubted, waiting) = (world.accepted(&acme).await, world.accepted(&acme).await);
+    world.tries(&acme, doubted, 1, doubt(Resolution::Again { at: at(15), counts: true })).await;
+    assert_eq!(delete(world, &acme, false).await, Deleted::Unfinished(2));
+    assert_eq!(world.state(&acme, doubted).await, MessageState::Deferred);
+    world.advance(3);
+    assert_eq!(delete(world, &acme, true).await, Deleted::Done);
+    let message = world.message(&acme, doubted).await;
+    assert_eq!((message.state, message.update_time), (MessageState::OutcomeUnknown, at(3)));
+    assert_eq!(message.finding.map(|finding| finding.code), Some(FindingCode::OutcomeUnknown));
+    assert_eq!(world.state(&acme, waiting).await, MessageState::Cancelled);
+    assert!(!world.has_content(&acme, doubted).await && !world.has_content(&acme, waiting).await);
+    world.ends(&acme, doubted, 1, sent()).await;
+    assert_eq!(world.state(&acme, doubted).await, MessageState::Sent, "a late 202 still lifts it");
 }

@@ -1,19 +1,33 @@
 //! Mails of `TestSettings`: a history and a share of the pace like any other, and no lane.
 
 use postrider_domain::{
-    EmailAddress, Finding, FindingCode, InDoubtPolicy, MessageId, MessageState, Outcome, ResellerId,
+    EmailAddress, Finding, FindingCode, InDoubtPolicy, Message, MessageId, MessageState, Outcome, ResellerId,
     Resolution, SettingsState, Verdict,
 };
 
 use super::{World, at, doubt, held_by, hold, sent, token};
-use crate::{Accepted, TestMail};
+use crate::{Accepted, ContentHash, TestMail};
 
 /// A test mail that is being sent.
 async fn tested(world: &World, reseller: &ResellerId, mailbox: EmailAddress) -> MessageId {
     let message = world.mail(reseller);
     let (id, start) = (message.id, world.attempt(message.id, 1));
-    world.store.accept_test(TestMail { message, mailbox, start }).await.expect("accepted");
+    let answer = world.store.accept_test(TestMail { message, mailbox, start }).await.expect("accepted");
+    assert!(matches!(answer, Accepted::New(_)), "{answer:?}");
     id
+}
+
+/// A test mail of a request, ready to be accepted now.
+fn of_request(world: &World, reseller: &ResellerId, request_id: &str) -> TestMail {
+    let message = world.mail_of_request(reseller, request_id);
+    TestMail { start: world.attempt(message.id, 1), mailbox: World::mailbox("sales"), message }
+}
+
+async fn replayed(world: &World, test: TestMail) -> Message {
+    match world.store.accept_test(test).await.expect("an answer") {
+        Accepted::Replayed(first) => *first,
+        other => panic!("not replayed: {other:?}"),
+    }
 }
 
 pub async fn no_lane_touches_a_test_mail(world: &World) {
@@ -32,6 +46,49 @@ pub async fn no_lane_touches_a_test_mail(world: &World) {
         SettingsState::Untested,
         "the tester says so, not the mail"
     );
+}
+
+pub async fn the_same_test_is_one_mail_as_it_is_now(world: &World) {
+    let nobody = World::slug("nobody");
+    let first = match world.store.accept_test(of_request(world, &nobody, "test-1")).await.expect("an answer")
+    {
+        Accepted::New(first) => *first,
+        other => panic!("not new: {other:?}"),
+    };
+    assert_eq!((first.state, first.attempts.len()), (MessageState::Sending, 1));
+    assert_eq!(first, world.message(&nobody, first.id).await);
+    assert_eq!(replayed(world, of_request(world, &nobody, "test-1")).await, first);
+    world.ends(&nobody, first.id, 1, sent()).await;
+    let again = replayed(world, of_request(world, &nobody, "test-1")).await;
+    assert_eq!((again.id, again.state), (first.id, MessageState::Sent));
+    assert_eq!(world.all(&nobody).await.len(), 1);
+}
+
+pub async fn a_request_id_of_another_content_is_refused_to_a_test(world: &World) {
+    let acme = world.reseller("acme").await;
+    world.accepts(world.mail_of_request(&acme, "order-1")).await;
+    let mut other = of_request(world, &acme, "order-1");
+    other.message.content_hash = ContentHash([2; 32]);
+    let answer = world.store.accept_test(other).await.expect("an answer");
+    assert!(matches!(answer, Accepted::RequestIdReused), "{answer:?}");
+    assert_eq!(world.all(&acme).await.len(), 1);
+}
+
+pub async fn concurrent_twins_of_a_test_are_one_mail(world: &World) {
+    let acme = world.reseller("acme").await;
+    let twins = (0..64).map(|_| {
+        let (store, test) = (world.store.clone(), of_request(world, &acme, "test-1"));
+        tokio::spawn(async move { store.accept_test(test).await })
+    });
+    let mut new = 0;
+    for twin in twins.collect::<Vec<_>>() {
+        match twin.await.expect("joined").expect("an answer") {
+            Accepted::New(_) => new += 1,
+            Accepted::Replayed(_) => {}
+            other => panic!("neither new nor replayed: {other:?}"),
+        }
+    }
+    assert_eq!((new, world.all(&acme).await.len()), (1, 1));
 }
 
 pub async fn a_test_mail_needs_no_settings(world: &World) {

@@ -13,7 +13,7 @@ use postrider_domain::{
 };
 use uuid::Uuid;
 
-use crate::{Accepted, ContentHash, DynStore, NewMessage, NewSettings, Put};
+use crate::{Accepted, ContentHash, DynStore, MessageFilter, NewMessage, NewSettings, Put};
 
 /// A new, empty store under a clock that stands still at [`at`]`(0)`.
 pub struct World {
@@ -169,6 +169,12 @@ impl World {
 
     pub async fn message(&self, reseller: &ResellerId, id: MessageId) -> Message {
         self.store.get_message(reseller, &id).await.expect("a message").expect("to be there")
+    }
+
+    /// All messages of a reseller, the newest first.
+    pub async fn all(&self, reseller: &ResellerId) -> Vec<Message> {
+        let all = MessageFilter { limit: 1_000, ..MessageFilter::default() };
+        self.store.list_messages(reseller, all).await.expect("a page").messages
     }
 
     pub async fn state(&self, reseller: &ResellerId, id: MessageId) -> MessageState {

@@ -7,7 +7,7 @@ use postrider_domain::{
     OpenAttempt, Priority, Queued, ResellerId,
 };
 use sqlx::sqlite::SqliteRow;
-use sqlx::SqliteConnection;
+use sqlx::{Row, SqliteConnection};
 
 use super::cells::{Cells, FindingCells, time, token};
 use super::writer::Write;
@@ -35,20 +35,39 @@ impl SqliteStore {
         let rows = sqlx::query(DUE_LANES)
             .bind(now.as_microsecond())
             .bind(limit)
+            .bind(self.shared.passed_over.json())
             .fetch_all(&self.reader())
             .await
             .map_err(failed)?;
-        // One lane that cannot be read must not keep the others.
-        let lanes = rows.iter().filter_map(|row| {
-            lane(row).inspect_err(|error| tracing::error!(%error, "a due lane is passed over")).ok()
-        });
-        Ok(lanes.collect())
+        let readable = |row| match lane(row) {
+            Ok(lane) => Some(lane),
+            Err(error) => {
+                let reseller = row.get_unchecked::<Vec<u8>, _>("reseller");
+                self.shared.passed_over.add(&String::from_utf8_lossy(&reseller), &error);
+                None
+            }
+        };
+        Ok(rows.iter().filter_map(readable).collect())
     }
 
     pub(super) async fn read_next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let next: Option<i64> =
-            sqlx::query_scalar(NEXT_DUE).fetch_one(&self.reader()).await.map_err(failed)?;
+        let next: Option<i64> = sqlx::query_scalar(NEXT_DUE)
+            .bind(self.shared.passed_over.json())
+            .fetch_one(&self.reader())
+            .await
+            .map_err(failed)?;
         Ok(next.and_then(time))
+    }
+
+    pub(super) async fn take_lane(&self, take: Take) -> Result<Option<Lease>, StoreError> {
+        let reseller = take.reseller.clone();
+        match self.write(take).await {
+            Err(error @ StoreError::Inconsistent { .. }) => {
+                self.shared.passed_over.add(reseller.as_str(), &error);
+                Ok(None)
+            }
+            taken => taken,
+        }
     }
 
     pub(super) async fn read_lease(

@@ -8,11 +8,12 @@
 //! | `settings`, `access`, `sealed` | the other traits |
 //! | `seen` | how a message reads with its lane |
 //! | `cells` | columns to domain values |
+//! | `passed_over` | lanes that cannot be read |
 //!
 //! The statements are in `sql/sqlite/<verb>/`, the tables in `migrations/sqlite/`. Several statements of a file are one
 //! round trip; their parameters are `$1`, for with gaps between `?1` and `?3` sqlx leaves later statements unbound.
 //! Reads see what is committed.
-//! Trusts: that the data directory is locked by this process. Does not know: who calls.
+//! Does not know: who calls.
 
 /// A statement by its path under `sql/sqlite/`.
 macro_rules! sql {
@@ -27,6 +28,7 @@ mod cells;
 mod lease;
 mod open;
 mod outbox;
+mod passed_over;
 mod read;
 mod record;
 mod sealed;
@@ -43,6 +45,7 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::watch;
 
 use self::open::{Opened, Place};
+use self::passed_over::PassedOver;
 use self::writer::{Write, Writes};
 use crate::{Store, StoreError, StoreHealth, StoreKind};
 
@@ -55,13 +58,14 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file, or makes it where there is none; its directory must be there, and locked by the caller. Needs a
-    /// Tokio runtime, which the writer lives on.
+    /// Opens the file, or makes it where there is none; its directory must be there. It is locked (`<file>.lock`) until
+    /// it was closed, or all that waits was written after a drop. Needs a Tokio runtime, which the writer lives on.
     pub async fn open(path: &Path, kind: StoreKind, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let place = Place::new(path, kind);
-        let Opened { writer, reader } = place.open(clock.now()).await?;
+        let lock = place.lock()?;
+        let Opened { writer, reader } = place.open(&lock, clock.now()).await?;
         let shared = Arc::new(Shared::new(place, reader));
-        let writes = Writes::start(writer, Arc::clone(&shared));
+        let writes = Writes::start(writer, lock, Arc::clone(&shared));
         Ok(Self { shared, writes, clock })
     }
 
@@ -97,6 +101,7 @@ struct Shared {
     /// Replaced when the file is opened again.
     reader: RwLock<SqlitePool>,
     health: watch::Sender<StoreHealth>,
+    passed_over: PassedOver,
     #[cfg(test)]
     faults: std::sync::Mutex<std::collections::VecDeque<Fault>>,
 }
@@ -117,6 +122,7 @@ impl Shared {
             place,
             reader: RwLock::new(reader),
             health: watch::Sender::new(StoreHealth::Serving),
+            passed_over: PassedOver::default(),
             #[cfg(test)]
             faults: std::sync::Mutex::default(),
         }

@@ -3,11 +3,13 @@
 //! Whoever runs Postrider reads these errors first, so each is one sentence that names the thing and the mend.
 //!
 //! Rules
+//! - The file is locked before anything is read or written: two processes never both have it.
 //! - A file that is there is never recreated: what cannot be read is refused.
 //! - A new file is made under another name and renamed once it is whole, so that a half-made one is never found.
 //! - Migrations go forward only. A file of a newer Postrider, or of the other kind, is not touched.
 //! - After a COMMIT of unknown outcome the file is checkpointed too: what is read after it is on disk.
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,6 +46,12 @@ pub(super) struct Opened {
     pub reader: SqlitePool,
 }
 
+/// No other process has the file as long as this lives.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
 /// Which file, and what must be in it.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -61,8 +69,34 @@ impl Place {
         &self.path
     }
 
-    /// For the first time in this process: nobody holds a lane.
-    pub(super) async fn open(&self, now: Timestamp) -> Result<Opened, StoreError> {
+    /// Keeps every other process from the file; whoever writes to it has this. The lock's own file stays, for another
+    /// may be waiting at it.
+    pub(super) fn lock(&self) -> Result<Lock, StoreError> {
+        let directory = self.directory();
+        if !directory.is_dir() {
+            let directory = directory.display();
+            return Err(StoreError::Open(format!(
+                "{directory} is not there: make the data directory, or name another"
+            )));
+        }
+        // One file has one lock, by whatever link it is reached.
+        let mut path =
+            std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone()).into_os_string();
+        path.push(".lock");
+        let unlocked =
+            |cause| self.error(&format!("cannot be locked ({cause}): let this user write to its directory"));
+        let file = private().create(true).truncate(false).open(path).map_err(unlocked)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => {
+                Err(StoreError::Open(format!("another postrider has {}; stop it", self.path.display())))
+            }
+            Err(TryLockError::Error(cause)) => Err(unlocked(cause)),
+        }
+    }
+
+    /// For the first time in this process, and under its lock: nobody holds a lane.
+    pub(super) async fn open(&self, _: &Lock, now: Timestamp) -> Result<Opened, StoreError> {
         if !self.is_there()? {
             self.make().await?;
         }
@@ -113,6 +147,11 @@ impl Place {
         options.connect().await.map_err(|error| self.unreadable(&error))
     }
 
+    fn directory(&self) -> &Path {
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        parent.unwrap_or(Path::new("."))
+    }
+
     fn is_there(&self) -> Result<bool, StoreError> {
         match std::fs::metadata(&self.path) {
             Ok(found) if found.len() == 0 && found.is_file() => Err(self.error(
@@ -129,13 +168,6 @@ impl Place {
 
     /// A new file, whole or not at all.
     async fn make(&self) -> Result<(), StoreError> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        if !directory.is_dir() {
-            let directory = directory.display();
-            return Err(StoreError::Open(format!(
-                "{directory} is not there: make the data directory, or name another"
-            )));
-        }
         let unmade = |error: &dyn std::fmt::Display| {
             self.error(&format!(
                 "cannot be made ({error}): let this user write to its directory, and see to free space"
@@ -148,7 +180,7 @@ impl Place {
                 _ => {}
             }
         }
-        make_private(&draft.path).map_err(|error| unmade(&error))?;
+        private().create_new(true).open(&draft.path).map_err(|error| unmade(&error))?;
         let options = draft.options().synchronous(SqliteSynchronous::Full);
         let mut db = options.connect().await.map_err(|error| unmade(&error))?;
         migrator().run(&mut db).await.map_err(|error| unmade(&error))?;
@@ -159,7 +191,7 @@ impl Place {
             .map_err(|error| unmade(&error))?;
         db.close().await.map_err(|error| unmade(&error))?;
         std::fs::rename(&draft.path, &self.path).map_err(|error| unmade(&error))?;
-        sync_directory(directory).map_err(|error| unmade(&error))
+        sync_directory(self.directory()).map_err(|error| unmade(&error))
     }
 
     /// Whether this program may touch this file.
@@ -286,13 +318,13 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// SQLite gives its other files the rights of this one.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
+/// A file that is made is this user's alone; SQLite gives its other files the rights of the database.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    options
 }
 
 /// A rename is on disk once its directory is.

@@ -10,9 +10,7 @@ use postrider_domain::{
 use super::SqliteStore;
 use super::lease::{Expire, Release, Renew, Take};
 use super::record::{End, Refuse, Start};
-use crate::{
-    Accepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, StoreError, TestMail,
-};
+use crate::{Accepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, StoreError, TestMail};
 
 #[async_trait]
 impl Outbox for SqliteStore {
@@ -68,7 +66,7 @@ impl Outbox for SqliteStore {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Lease>, StoreError> {
-        self.write(Take { reseller: reseller.clone(), token, now, until }).await
+        self.take_lane(Take { reseller: reseller.clone(), token, now, until }).await
     }
 
     async fn renew(

@@ -36,6 +36,7 @@ impl LaneSeen {
             && (message.state != MessageState::Scheduled || due <= now)
         {
             message.state = MessageState::Held;
+            message.next_attempt_time = None;
             message.finding = Some(hold.finding);
         }
         message

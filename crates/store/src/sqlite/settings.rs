@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use postrider_domain::{
     ClientId, Cloud, CredentialInfo, CredentialKind, CredentialVersion, DirectoryId, EmailAddress, Etag,
-    Fingerprint, ResellerId, Settings, SettingsState, SettingsStatus, SettingsValues, Usage,
+    Finding, FindingCode, Fingerprint, ResellerId, Settings, SettingsState, SettingsStatus, SettingsValues,
+    Usage,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqliteExecutor};
@@ -31,7 +32,10 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 #[async_trait]
 impl SettingsStore for SqliteStore {
     async fn put_settings(&self, new: NewSettings) -> Result<Put, StoreError> {
-        self.write(PutSettings { new }).await
+        let reseller = new.reseller.clone();
+        let put = self.write(PutSettings { new }).await?;
+        self.shared.passed_over.forget(reseller.as_str());
+        Ok(put)
     }
 
     async fn get_settings(&self, reseller: &ResellerId) -> Result<Option<Settings>, StoreError> {
@@ -80,12 +84,7 @@ impl SettingsStore for SqliteStore {
         self.write(Delete { reseller: reseller.clone(), expected, cancel_unfinished, now }).await
     }
 
-    async fn settings_work(
-        &self,
-        reseller: &ResellerId,
-        etag: &Etag,
-        _now: Timestamp,
-    ) -> Result<(), StoreError> {
+    async fn settings_work(&self, reseller: &ResellerId, etag: &Etag) -> Result<(), StoreError> {
         self.write(Works { reseller: reseller.clone(), etag: etag.clone() }).await
     }
 }
@@ -256,12 +255,21 @@ impl Write for Delete {
         if !self.cancel_unfinished && in_flight + waiting > 0 {
             return Ok(Deleted::Unfinished(in_flight + waiting));
         }
-        let uncertain = in_flight + cells.count("in_doubt")?;
-        if uncertain > 0 {
-            return Ok(Deleted::InFlight(uncertain));
+        if in_flight > 0 {
+            return Ok(Deleted::InFlight(in_flight));
         }
-        let query = sqlx::query(DELETE).bind(self.reseller.as_str()).bind(self.now.as_microsecond());
-        query.execute(db).await.map_err(failed)?;
+        let doubt = Finding::new(FindingCode::OutcomeUnknown)
+            .with("reason", "an earlier attempt is in doubt, and the settings for another were deleted");
+        let doubt = FindingCells::of(Some(&doubt));
+        sqlx::query(DELETE)
+            .bind(self.reseller.as_str())
+            .bind(self.now.as_microsecond())
+            .bind(doubt.code)
+            .bind(doubt.class)
+            .bind(doubt.evidence)
+            .execute(db)
+            .await
+            .map_err(failed)?;
         Ok(Deleted::Done)
     }
 }

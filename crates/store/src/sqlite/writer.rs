@@ -10,7 +10,7 @@
 //!   anew, read and checkpointed, and until that worked every write is refused.
 //! - A caller who goes away does not stop its write.
 //!
-//! Trusts: that no other process writes (the data directory is locked by whoever opened the store).
+//! Trusts: that no other process writes, for the writer has the file's lock until its connections are closed.
 //! Read first: the tests below.
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use futures::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::open::Opened;
+use super::open::{Lock, Opened};
 use super::{Shared, failed};
 use crate::{StoreError, StoreHealth};
 
@@ -83,9 +83,9 @@ pub(super) struct Writes(mpsc::Sender<Order>);
 
 impl Writes {
     /// Starts the writer on its connection.
-    pub(super) fn start(db: SqliteConnection, shared: Arc<Shared>) -> Self {
+    pub(super) fn start(db: SqliteConnection, lock: Lock, shared: Arc<Shared>) -> Self {
         let (sender, orders) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(Writer { db: Some(db), orders, shared, closers: Vec::new() }.run());
+        tokio::spawn(Writer { db: Some(db), lock, orders, shared, closers: Vec::new() }.run());
         Self(sender)
     }
 
@@ -108,6 +108,7 @@ impl Writes {
 struct Writer {
     /// Absent while the file is away.
     db: Option<SqliteConnection>,
+    lock: Lock,
     orders: mpsc::Receiver<Order>,
     shared: Arc<Shared>,
     closers: Vec<oneshot::Sender<()>>,
@@ -144,6 +145,7 @@ impl Writer {
         if let Some(db) = self.db.take() {
             drop(db.close().await);
         }
+        drop(self.lock);
         for closer in self.closers {
             closer.send(()).ok();
         }
