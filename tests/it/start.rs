@@ -212,3 +212,10 @@ async fn a_restart_keeps_the_first_key_and_makes_no_other() {
     assert_eq!(service.admin().key(), key);
     service.admin().messages("acme").await;
 }
+
+#[tokio::test]
+async fn the_key_file_of_another_installation_is_told_apart() {
+    let (mine, theirs) = (used().await, used().await);
+    std::fs::copy(theirs.data_dir().join("postrider.key"), mine.data_dir().join("postrider.key")).unwrap();
+    assert_refused(&mine.ends().await, &[1, 2], &["postrider.key", "is not the key file that belongs to"]);
+}

@@ -14,7 +14,7 @@ use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
 use postrider_proto::v1::access_service_server::AccessServiceServer;
 use postrider_proto::v1::mail_service_server::MailServiceServer;
 use postrider_proto::v1::settings_service_server::SettingsServiceServer;
-use postrider_store::{DynStore, SqliteStore, StoreError, StoreKind};
+use postrider_store::{DynStore, SealedStore as _, SqliteStore, StoreError, StoreKind};
 use postrider_token_cache::TokenCache;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +35,7 @@ use crate::{door, http};
 
 /// Memory that access tokens may take: some 10,000 of them.
 const TOKEN_CACHE_BYTES: u64 = 32 * 1024 * 1024;
-/// How long attempts in flight are heard out after the last call was answered. What is left is in doubt at the next start.
+/// How long attempts in flight are heard out. What is left is in doubt at the next start.
 const DISPATCH_GRACE: Duration = Duration::from_secs(10);
 
 /// How long the probes' pages are waited for.
@@ -54,6 +54,12 @@ pub enum ServeError {
         database = database.display(), key = key.display()
     )]
     KeyFileGone { database: PathBuf, key: PathBuf },
+    #[error(
+        "{key} is not the key file that belongs to {database}: put that one back, without it the stored credentials \
+         cannot be read",
+        database = database.display(), key = key.display()
+    )]
+    OtherKeyFile { database: PathBuf, key: PathBuf },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -100,7 +106,10 @@ pub async fn serve(
     let grpc = listen("listen.grpc", config.listen.grpc).await?;
     let web = listen("listen.http", config.listen.http).await?;
     let store = SqliteStore::open(&database, kind, Arc::clone(&clock)).await?;
-    let store: Arc<SqliteStore> = Arc::new(store);
+    if !store.bind_key(&key.id()).await? {
+        return Err(ServeError::OtherKeyFile { database, key: data_dir.local_key() });
+    }
+    let store = Arc::new(store);
     let app = Arc::new(build(&config, Arc::clone(&store) as DynStore, &key, clock, shutdown.clone())?);
     let pepper = KeyedHash::new(&key, KeyPurpose::AccessKeys);
     let admin_key_file = data_dir.admin_key();
@@ -181,10 +190,18 @@ async fn run(config: &Config, app: Arc<App>, grpc: TcpListener, web: TcpListener
     let following = tokio::spawn(health.follow(app.store.health(), shutdown.clone()));
     let (door, access) =
         (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
-    let served = door::serve_grpc(grpc, routes, door, access, shutdown.clone()).await;
-    // Also when serving ended by itself.
-    shutdown.cancel();
-    if tokio::time::timeout(DISPATCH_GRACE, dispatching).await.is_err() {
+    let serving = async {
+        let served = door::serve_grpc(grpc, routes, door, access, shutdown.clone()).await;
+        // Also when serving ended by itself.
+        shutdown.cancel();
+        served
+    };
+    let hearing_out = async {
+        shutdown.cancelled().await;
+        tokio::time::timeout(DISPATCH_GRACE, dispatching).await
+    };
+    let (served, heard_out) = tokio::join!(serving, hearing_out);
+    if heard_out.is_err() {
         tracing::warn!("attempts were still in flight: the next start resolves them as in doubt");
     }
     drop(tokio::time::timeout(PAGES_GRACE, pages).await);

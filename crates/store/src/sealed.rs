@@ -16,6 +16,8 @@ pub struct SealedRecord {
 
 #[async_trait]
 pub trait SealedStore: Send + Sync {
+    /// Remembers, the first time, which local key belongs to this database, by the key's id. `false`: another one does.
+    async fn bind_key(&self, key_id: &str) -> Result<bool, StoreError>;
     async fn put_sealed(&self, reseller: &ResellerId, record: SealedRecord) -> Result<(), StoreError>;
     async fn get_sealed(
         &self,

@@ -135,6 +135,7 @@ macro_rules! conformance {
                 a_store_remembers_that_it_held_a_key
             }
             sealed {
+                a_database_belongs_to_the_first_key_that_seals_in_it
                 ciphertext_is_found_by_reseller_and_version_only
                 all_versions_but_one_are_pruned
             }

@@ -32,3 +32,10 @@ pub async fn all_versions_but_one_are_pruned(world: &World) {
     assert!(!is_there(&acme, "v2").await);
     assert!(is_there(&beta, "v1").await && is_there(&beta, "v2").await);
 }
+
+pub async fn a_database_belongs_to_the_first_key_that_seals_in_it(world: &World) {
+    assert!(world.store.bind_key("one").await.expect("an answer"));
+    assert!(world.store.bind_key("one").await.expect("an answer"), "again, at the next start");
+    assert!(!world.store.bind_key("other").await.expect("an answer"));
+    assert!(world.store.bind_key("one").await.expect("an answer"));
+}

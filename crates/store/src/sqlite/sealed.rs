@@ -9,12 +9,17 @@ use super::writer::Write;
 use super::{SqliteStore, failed};
 use crate::{SealedRecord, SealedStore, StoreError};
 
+const BIND_KEY: &str = sql!("sealed/bind_key");
 const PUT: &str = sql!("sealed/put");
 const GET: &str = sql!("sealed/get");
 const PRUNE: &str = sql!("sealed/prune");
 
 #[async_trait]
 impl SealedStore for SqliteStore {
+    async fn bind_key(&self, key_id: &str) -> Result<bool, StoreError> {
+        self.write(BindKey { key_id: key_id.to_owned() }).await
+    }
+
     async fn put_sealed(&self, reseller: &ResellerId, record: SealedRecord) -> Result<(), StoreError> {
         self.write(PutSealed { reseller: reseller.clone(), record }).await
     }
@@ -43,6 +48,19 @@ impl SealedStore for SqliteStore {
 
     async fn prune_sealed(&self, reseller: &ResellerId, keep: Option<&str>) -> Result<(), StoreError> {
         self.write(Prune { reseller: reseller.clone(), keep: keep.map(str::to_owned) }).await
+    }
+}
+
+struct BindKey {
+    key_id: String,
+}
+
+impl Write for BindKey {
+    type Answer = bool;
+
+    async fn run(&self, db: &mut SqliteConnection) -> Result<bool, StoreError> {
+        let row = sqlx::query(BIND_KEY).bind(self.key_id.as_str()).fetch_one(db).await.map_err(failed)?;
+        Cells::new(&row, "meta", "local_key").get("is_bound")
     }
 }
 
