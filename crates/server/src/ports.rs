@@ -122,7 +122,7 @@ impl ports::Outbox for OutboxPort {
     }
 
     async fn end_attempt(&self, reseller: &ResellerId, end: AttemptEnd) -> Result<(), PortError> {
-        self.0.end_attempt(reseller, end).await.map(|_| ()).map_err(away)
+        self.0.end_attempt(reseller, end).await.map_err(away)
     }
 }
 
