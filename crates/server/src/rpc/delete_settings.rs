@@ -30,6 +30,7 @@ pub(super) async fn delete_settings(
         Deleted::InFlight(count) => return Err(Refusal::MessagesInFlight(count)),
     }
     app.tokens.forget_reseller(&reseller);
+    app.wakeup.settings_changed(&reseller);
     app.waits.lane_changed(&reseller);
     app.credentials.prune(&reseller, None).await?;
     Ok(v1::DeleteSettingsResponse {})

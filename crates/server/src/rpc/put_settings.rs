@@ -87,7 +87,7 @@ async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
         tracing::warn!(%reseller, %error, "older credentials are left for the next put to prune");
     }
     app.tokens.forget_reseller(&reseller);
-    app.wakeup.wake(&reseller);
+    app.wakeup.settings_changed(&reseller);
     app.waits.lane_changed(&reseller);
     let usage = app.store.usage(&reseller, app.clock.now()).await?;
     Ok(to_proto::settings(*settings, usage))

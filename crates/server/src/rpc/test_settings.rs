@@ -44,7 +44,7 @@ pub(super) async fn test_settings(
     if let Some(etag) = etag.filter(|_| report.sent()) {
         app.store.settings_work(&reseller, &etag).await?;
         app.tokens.forget_reseller(&reseller);
-        app.wakeup.wake(&reseller);
+        app.wakeup.settings_changed(&reseller);
         app.waits.lane_changed(&reseller);
     }
     Ok(reply(&report))
