@@ -25,6 +25,7 @@ mod mistakes;
 
 #[cfg(test)]
 mod settings;
+mod settings_test;
 
 #[cfg(test)]
 mod access;

@@ -1,8 +1,10 @@
 //! From a request that was looked at to a message on disk.
 
+use jiff::Timestamp;
 use postrider_credential_store::KeyedHash;
 use postrider_domain::{
-    AttemptNumber, AttemptStart, Email, MessageId, PayloadForm, ResellerId, Settings, SettingsValues, limits,
+    AttemptNumber, AttemptStart, Email, InDoubtPolicy, Labels, MessageId, PayloadForm, Priority, Settings,
+    SettingsValues, limits,
 };
 use postrider_microsoft::{Payload, internet_message_id};
 use postrider_proto::v1;
@@ -11,10 +13,11 @@ use prost::Message as _;
 
 use crate::app::App;
 use crate::convert::from_proto::SendMail;
+use crate::ladder::Trial;
 use crate::status::Refusal;
 
 /// Content beyond this is built once at the door to learn its size; below it cannot be too large.
-const SURELY_FITS_BYTES: usize = limits::GRAPH_REQUEST_BYTES_MAX / 4;
+const SURELY_FITS_BYTES: usize = limits::GRAPH_REQUEST_BYTES_MAX / 8;
 
 /// The request as its caller meant it: every default spelled out, and nothing that may differ between two calls for
 /// the same message.
@@ -85,33 +88,33 @@ pub(crate) fn new_message(
 }
 
 /// A test mail, with its only attempt begun: if nobody hears its answer, it ends as OUTCOME_UNKNOWN.
+/// `start_time` is that of its turn at the mailbox.
 pub(crate) fn test_mail(
     app: &App,
-    reseller: &ResellerId,
-    email: v1::Email,
+    trial: &Trial,
+    email: &v1::Email,
     values: &SettingsValues,
+    start_time: Timestamp,
 ) -> TestMail {
     let (id, now) = (MessageId::of_uuid(uuid::Uuid::now_v7()), app.clock.now());
-    let deadline = now.saturating_add(app.call_timeout).unwrap_or(jiff::Timestamp::MAX);
-    let body = email.encode_to_vec();
+    let call_deadline = now.saturating_add(app.call_timeout).unwrap_or(Timestamp::MAX);
     let message = NewMessage {
-        reseller: reseller.clone(),
+        reseller: trial.reseller.clone(),
         id,
-        request_id: None,
-        content_hash: ContentHash(app.content_hash.hash(&[&body])),
-        content: body,
+        request_id: trial.request_id.clone(),
+        content_hash: trial.content_hash,
+        content: email.encode_to_vec(),
         internet_message_id: Some(internet_message_id(id, &values.mailbox)),
-        subject: email.subject,
+        subject: email.subject.clone(),
         recipient_count: 1,
-        labels: postrider_domain::Labels::new(),
-        priority: postrider_domain::Priority::Urgent,
-        policy: postrider_domain::InDoubtPolicy::AtMostOnce,
+        labels: Labels::new(),
+        priority: Priority::Urgent,
+        policy: InDoubtPolicy::AtMostOnce,
         create_time: now,
         send_time: None,
-        expire_time: deadline,
+        expire_time: call_deadline,
     };
-    let start =
-        AttemptStart { message: id, number: AttemptNumber(1), start_time: now, call_deadline: deadline };
+    let start = AttemptStart { message: id, number: AttemptNumber(1), start_time, call_deadline };
     TestMail { message, mailbox: values.mailbox.clone(), start }
 }
 

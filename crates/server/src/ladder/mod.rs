@@ -13,9 +13,10 @@ mod shape;
 use std::sync::Arc;
 
 use postrider_domain::{
-    AccessToken, Credential, EmailAddress, Finding, FindingCode, ResellerId, SettingsDraft,
+    AccessToken, Credential, EmailAddress, Finding, FindingCode, RequestId, ResellerId, SettingsDraft,
 };
 use postrider_microsoft::roles;
+use postrider_store::ContentHash;
 use tokio::time::Instant;
 
 pub(crate) use report::{Report, Step, StepResult, StepStatus};
@@ -27,9 +28,13 @@ use crate::status::Refusal;
 pub(crate) struct Trial {
     pub reseller: ResellerId,
     pub draft: SettingsDraft,
-    pub credential: Credential,
+    /// Or why it cannot be one.
+    pub credential: Result<Credential, Finding>,
     /// Where the test mail goes; `None`: the sender mailbox itself.
     pub recipient: Option<EmailAddress>,
+    /// The same request again sends no second mail.
+    pub request_id: Option<RequestId>,
+    pub content_hash: ContentHash,
     /// Whether to stop before SEND.
     pub token_only: bool,
 }
@@ -40,6 +45,7 @@ pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusa
     let Some(values) = report.step(Step::Shape, Instant::now(), shape::look(&trial, app)) else {
         return Ok(report.rest_skipped());
     };
+    let Ok(credential) = &trial.credential else { return Ok(report.rest_skipped()) };
     let started = Instant::now();
     let found = app.microsoft.discover(values.cloud, &values.directory).await;
     if report
@@ -49,8 +55,8 @@ pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusa
         return Ok(report.rest_skipped());
     }
     let started = Instant::now();
-    let token = app.microsoft.token(values.cloud, &values.directory, &values.client, &trial.credential).await;
-    let advice = crate::rpc::known_at_once(&trial.credential, app.clock.now());
+    let token = app.microsoft.token(values.cloud, &values.directory, &values.client, credential).await;
+    let advice = crate::rpc::known_at_once(credential, app.clock.now());
     let token =
         token.map(|token| (token, advice.into_iter().collect())).map_err(|refusal| vec![*refusal.finding]);
     let Some(token) = report.step(Step::Credential, started, token) else {
@@ -61,9 +67,9 @@ pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusa
         return Ok(report.rest_skipped());
     }
     let started = Instant::now();
-    let (message, sent) = send::send(app, &trial, &values, &token).await?;
-    report.message = Some(message);
-    report.step(Step::Send, started, sent.map(|advice| ((), advice)).map_err(|finding| vec![finding]));
+    let sent = send::send(app, &trial, &values, &token).await?;
+    report.message = sent.message;
+    report.step(Step::Send, started, sent.told.map(|advice| ((), advice)).map_err(|finding| vec![finding]));
     Ok(report)
 }
 

@@ -1,6 +1,8 @@
 //! SHAPE: what can be told of the values by looking at them. No call leaves.
 
-use postrider_domain::{ClientId, DirectoryId, EmailAddress, Finding, FindingCode, SettingsValues};
+use postrider_domain::{
+    ClientId, Credential, DirectoryId, EmailAddress, Finding, FindingCode, SettingsValues,
+};
 
 use super::Trial;
 use crate::app::App;
@@ -27,9 +29,13 @@ pub(super) fn look(trial: &Trial, app: &App) -> Result<(SettingsValues, Vec<Find
     );
     let mailbox = EmailAddress::parse(&draft.sender_mailbox);
     note(FindingCode::MailboxNotFound, "sender_mailbox", mailbox.err().and_then(|e| wrong(&e)));
-    let secret_is_id =
-        trial.credential.is_secret_id().then(|| "has the form of a secret's ID, a GUID".to_owned());
+    let secret_is_id = trial
+        .credential
+        .as_ref()
+        .is_ok_and(Credential::is_secret_id)
+        .then(|| "has the form of a secret's ID, a GUID".to_owned());
     note(FindingCode::SecretIsId, "client_secret", secret_is_id);
+    findings.extend(trial.credential.as_ref().err().cloned());
     if !findings.is_empty() {
         return Err(findings);
     }

@@ -10,8 +10,9 @@ use postrider_domain::{
     Credential, CredentialInfo, Etag, Finding, FindingCode, ResellerId, SettingsValues, Violations,
 };
 use postrider_proto::v1;
-use postrider_store::{NewSettings, Put};
+use postrider_store::{NewSettings, Put, Scope};
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::{CredentialInput, settings_draft, to_proto};
@@ -24,6 +25,7 @@ pub(super) async fn put_settings(
     app: Arc<App>,
     call: Authorised<v1::PutSettingsRequest>,
 ) -> Result<v1::PutSettingsResponse, Refusal> {
+    check_federated(&call.caller, call.request.settings.as_ref())?;
     let Some(request) = call.request.settings else {
         return Err(Violations::one("settings", "is required").into());
     };
@@ -53,6 +55,15 @@ pub(super) async fn put_settings(
     };
     let new = NewSettings { reseller: reseller.clone(), values, credential, finding, expected, now };
     save(&app, new).await.map(|settings| v1::PutSettingsResponse { settings: Some(settings) })
+}
+
+/// A federated source is one identity for all: naming one is the operator's.
+pub(super) fn check_federated(caller: &Caller, settings: Option<&v1::Settings>) -> Result<(), Refusal> {
+    let federated = matches!(
+        settings.and_then(|settings| settings.credential.as_ref()),
+        Some(v1::settings::Credential::Federated(_))
+    );
+    if federated && !caller.has(Scope::Admin) { Err(Refusal::AccessDenied) } else { Ok(()) }
 }
 
 const CREDENTIAL_REQUIRED: &str = "is required the first time: give client_secret";

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{Credential, EmailAddress, Etag, ResellerId, Settings, SettingsDraft, Violations};
+use postrider_domain::{
+    Credential, EmailAddress, Etag, Finding, FindingCode, Labels, ResellerId, Settings, SettingsDraft,
+    SettingsValues, Violations,
+};
 use postrider_proto::v1;
-use postrider_store::Scope;
+use postrider_store::{ContentHash, Scope};
+use prost::Message as _;
 
+use super::put_settings::check_federated;
 use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::{CredentialInput, from_proto, settings_draft, to_proto};
@@ -17,20 +22,17 @@ pub(super) async fn test_settings(
     call: Authorised<v1::TestSettingsRequest>,
 ) -> Result<v1::TestSettingsResponse, Refusal> {
     let Authorised { request, caller, .. } = call;
+    check_federated(&caller, request.candidate.as_ref())?;
+    let content_hash = content_hash(&app, &request);
     let mut violations = Violations::default();
     let v = &mut violations;
     let reseller = from_proto::reseller(&request.reseller, v);
     let level = from_proto::enumeration::<v1::TestLevel>(request.level, "level", v);
-    from_proto::request_id(&request.request_id, v);
+    let request_id = from_proto::request_id(&request.request_id, v);
     let recipient = Some(request.recipient.as_str()).filter(|text| !text.is_empty());
     let recipient = recipient.and_then(|text| v.check("recipient", EmailAddress::parse(text)));
     let candidate = request.candidate.map(|candidate| read_candidate(candidate, &request.reseller, v));
-    let (reseller, candidate) = match (reseller, candidate) {
-        (Some(reseller), None) => (reseller, None),
-        (Some(reseller), Some(Some(candidate))) => (reseller, Some(candidate)),
-        _ => return Err(violations.into()),
-    };
-    violations.into_result(Some(()))?;
+    let reseller = violations.into_result(reseller)?;
     let saved = app.store.get_settings(&reseller).await?;
     let (draft, credential, etag) = trial_of(&app, &reseller, saved, candidate).await?;
     let elsewhere =
@@ -39,7 +41,15 @@ pub(super) async fn test_settings(
         return Err(Refusal::AccessDenied);
     }
     let token_only = level == Some(v1::TestLevel::Token);
-    let trial = Trial { reseller: reseller.clone(), draft, credential, recipient, token_only };
+    let trial = Trial {
+        reseller: reseller.clone(),
+        draft,
+        credential,
+        recipient,
+        request_id,
+        content_hash,
+        token_only,
+    };
     let report = climb(&app, trial).await?;
     if let Some(etag) = etag.filter(|_| report.sent()) {
         app.store.settings_work(&reseller, &etag).await?;
@@ -50,16 +60,34 @@ pub(super) async fn test_settings(
     Ok(reply(&report))
 }
 
+/// All that makes two tests the same: everything but the name of the request.
+fn content_hash(app: &App, request: &v1::TestSettingsRequest) -> ContentHash {
+    let canonical = v1::TestSettingsRequest { request_id: String::new(), ..request.clone() };
+    ContentHash(app.content_hash.hash(&[&canonical.encode_to_vec()]))
+}
+
+/// A candidate as it was given: its malformed values are findings of SHAPE, not errors of the call.
 fn read_candidate(
     candidate: v1::Settings,
     reseller: &str,
     violations: &mut Violations,
-) -> Option<(SettingsDraft, CredentialInput)> {
+) -> (SettingsDraft, Result<CredentialInput, Finding>) {
     if !candidate.reseller.is_empty() && candidate.reseller != reseller {
         violations.push("candidate.reseller", "must be empty or the request's reseller");
     }
-    let (draft, credential) = settings_draft(candidate, "candidate", violations);
-    credential.map(|credential| (draft, credential))
+    // Neither is part of a test.
+    let candidate = v1::Settings { pace: None, labels: Labels::new(), ..candidate };
+    let mut own = Violations::default();
+    let (draft, credential) = settings_draft(candidate, "candidate", &mut own);
+    let mut malformed = Finding::new(FindingCode::SecretWrong).with("field", "client_secret");
+    for violation in own.iter() {
+        if violation.field.starts_with("candidate.client_secret") {
+            malformed = malformed.with("reason", &violation.description);
+        } else {
+            violations.push(&violation.field, &violation.description);
+        }
+    }
+    (draft, credential.ok_or(malformed))
 }
 
 /// What to test, with which credential, and the etag where it is what is saved.
@@ -67,31 +95,33 @@ async fn trial_of(
     app: &App,
     reseller: &ResellerId,
     saved: Option<Settings>,
-    candidate: Option<(SettingsDraft, CredentialInput)>,
-) -> Result<(SettingsDraft, Credential, Option<Etag>), Refusal> {
-    let missing = || Refusal::SettingsMissing(reseller.clone());
+    candidate: Option<(SettingsDraft, Result<CredentialInput, Finding>)>,
+) -> Result<(SettingsDraft, Result<Credential, Finding>, Option<Etag>), Refusal> {
     match candidate {
-        Some((draft, CredentialInput::Given(credential))) => Ok((draft, credential, None)),
-        Some((draft, CredentialInput::Saved)) => {
+        Some((draft, Ok(CredentialInput::Given(credential)))) => Ok((draft, Ok(credential), None)),
+        Some((draft, Err(malformed))) => Ok((draft, Err(malformed), None)),
+        Some((draft, Ok(CredentialInput::Saved))) => {
             let saved =
                 saved.ok_or_else(|| Violations::one("candidate.credential", "is required: none is saved"))?;
-            Ok((draft, saved_credential(app, &saved).await?, None))
+            Ok((draft, Ok(saved_credential(app, &saved).await?), None))
         }
         None => {
-            let saved = saved.ok_or_else(missing)?;
+            let saved = saved.ok_or_else(|| Refusal::SettingsMissing(reseller.clone()))?;
             let credential = saved_credential(app, &saved).await?;
-            let values = saved.values;
-            let draft = SettingsDraft {
-                tenant_id: values.directory.to_string(),
-                client_id: values.client.to_string(),
-                sender_mailbox: values.mailbox.to_string(),
-                cloud: values.cloud,
-                send_as: values.send_as.iter().map(ToString::to_string).collect(),
-                pace: values.pace,
-                labels: values.labels,
-            };
-            Ok((draft, credential, Some(saved.etag)))
+            Ok((draft_of(saved.values), Ok(credential), Some(saved.etag)))
         }
+    }
+}
+
+fn draft_of(values: SettingsValues) -> SettingsDraft {
+    SettingsDraft {
+        tenant_id: values.directory.to_string(),
+        client_id: values.client.to_string(),
+        sender_mailbox: values.mailbox.to_string(),
+        cloud: values.cloud,
+        send_as: values.send_as.iter().map(ToString::to_string).collect(),
+        pace: values.pace,
+        labels: values.labels,
     }
 }
 
