@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_domain::{
     Finding, FindingClass, FindingCode, Hold, InDoubtPolicy, MessageState, Outcome, Queued, Resolution,
-    Verdict,
+    Verdict, limits,
 };
 
 /// The first gap, by which each next one is tripled, and where it stops growing.
@@ -21,8 +21,7 @@ const IN_DOUBT_PAUSE: Duration = Duration::from_secs(15);
 const OUTAGE_MAX: Duration = Duration::from_mins(1);
 /// Daily limits and full mailboxes do not mend in minutes.
 const LONG_LIMIT_PAUSE: Duration = Duration::from_hours(1);
-/// Held lanes are probed after this gap, doubled each time: scoping changes take up to 2 h to show at Microsoft.
-const PROBE_FIRST: Duration = Duration::from_secs(30);
+/// The gap is doubled each time, up to this.
 const PROBE_MAX: Duration = Duration::from_hours(2);
 
 /// What becomes of the message, and of its lane. `hold` is the lane's as the attempt began.
@@ -88,7 +87,10 @@ pub fn backoff(tries: u32) -> Duration {
 
 /// The gap after so many probes: 30 s, 1 min, 2 min … 2 h.
 pub fn probe_gap(probes: u32) -> Duration {
-    2_u32.checked_pow(probes).map_or(PROBE_MAX, |factor| PROBE_FIRST.saturating_mul(factor)).min(PROBE_MAX)
+    2_u32
+        .checked_pow(probes)
+        .map_or(PROBE_MAX, |factor| limits::PROBE_GAP_FIRST.saturating_mul(factor))
+        .min(PROBE_MAX)
 }
 
 /// A lane that Microsoft told when to come again comes then; our own gap is for when it said nothing.

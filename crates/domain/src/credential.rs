@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::{Finding, FindingCode, limits};
+
 /// What proves to Entra that the app is the app. `Debug` never shows the secret.
 #[derive(Debug, Clone)]
 pub enum Credential {
@@ -92,6 +94,18 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+/// What its expiry says of a credential, as of `now`: expired, ends soon, or nothing.
+pub fn expiry_finding(expire_time: Option<Timestamp>, now: Timestamp) -> Option<Finding> {
+    let end = expire_time?;
+    let soon = now.saturating_add(limits::CREDENTIAL_EXPIRES_SOON).unwrap_or(Timestamp::MAX);
+    let code = match end {
+        end if end <= now => FindingCode::SecretExpired,
+        end if end <= soon => FindingCode::SecretExpiresSoon,
+        _ => return None,
+    };
+    Some(Finding::new(code).with("expire_time", end))
+}
+
 /// What may be told of a saved credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialInfo {
@@ -100,4 +114,19 @@ pub struct CredentialInfo {
     pub version: CredentialVersion,
     pub create_time: Timestamp,
     pub expire_time: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_is_told_from_a_month_before() {
+        let day = |day: i64| Timestamp::from_second(day * 24 * 3600).expect("in range");
+        let told = |now| expiry_finding(Some(day(100)), now).map(|finding| finding.code);
+        assert_eq!(told(day(69)), None);
+        assert_eq!(told(day(70)), Some(FindingCode::SecretExpiresSoon));
+        assert_eq!(told(day(100)), Some(FindingCode::SecretExpired));
+        assert_eq!(expiry_finding(None, day(100)), None);
+    }
 }

@@ -55,6 +55,11 @@ pub struct Attachment {
     pub content_id: Option<HeaderText>,
 }
 
+impl Attachment {
+    /// Where none is given: bytes of no known type.
+    pub const CONTENT_TYPE_DEFAULT: &str = "application/octet-stream";
+}
+
 /// An email that may be sent: every address, header and size has been looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email {
@@ -223,7 +228,18 @@ fn parse_attachments(
         violations.push(field, format!("must have at most {} entries", limits::ATTACHMENTS_MAX));
     }
     let looked_at = drafts.into_iter().take(limits::ATTACHMENTS_MAX).enumerate();
-    looked_at.filter_map(|(i, draft)| parse_attachment(draft, &format!("{field}[{i}]"), violations)).collect()
+    let mut parsed: Vec<Attachment> = Vec::new();
+    for (i, draft) in looked_at {
+        let path = format!("{field}[{i}]");
+        let Some(attachment) = parse_attachment(draft, &path, violations) else { continue };
+        if attachment.content_id.is_some()
+            && parsed.iter().any(|other| other.content_id == attachment.content_id)
+        {
+            violations.push(format!("{path}.content_id"), "is given twice");
+        }
+        parsed.push(attachment);
+    }
+    parsed
 }
 
 fn parse_attachment(draft: AttachmentDraft, field: &str, violations: &mut Violations) -> Option<Attachment> {
@@ -250,9 +266,8 @@ fn parse_file_name(name: &str) -> Result<HeaderText, String> {
     HeaderText::parse(name, limits::FILE_NAME_CHARS_MAX).map_err(|error| error.to_string())
 }
 
-/// Left out: bytes of no known type.
 fn parse_content_type(text: &str) -> Result<HeaderText, String> {
-    let text = if text.is_empty() { "application/octet-stream" } else { text };
+    let text = if text.is_empty() { Attachment::CONTENT_TYPE_DEFAULT } else { text };
     let token =
         |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
     let essence = text.split(';').next().unwrap_or_default().trim();
@@ -369,6 +384,21 @@ mod tests {
         assert_eq!(
             wrong_fields(EmailDraft { from: named("A\r\nX: y"), ..draft() }),
             ["email.from.display_name"]
+        );
+    }
+
+    #[test]
+    fn a_content_id_is_given_once_in_a_mail() {
+        let inline = |content_id: &str| AttachmentDraft {
+            file_name: "logo.png".into(),
+            content_id: content_id.into(),
+            ..AttachmentDraft::default()
+        };
+        let mail = |ids: [&str; 4]| EmailDraft { attachments: ids.map(inline).into(), ..draft() };
+        assert!(Email::parse(mail(["a", "b", "", ""]), "email").is_ok());
+        assert_eq!(
+            wrong_fields(mail(["a", "", "a", "a"])),
+            ["email.attachments[2].content_id", "email.attachments[3].content_id"]
         );
     }
 

@@ -33,7 +33,9 @@ mod violation;
 
 pub use address::{Address, EmailAddress};
 pub use clock::{Clock, SystemClock, TestClock};
-pub use credential::{Credential, CredentialInfo, CredentialKind, CredentialVersion, Fingerprint};
+pub use credential::{
+    Credential, CredentialInfo, CredentialKind, CredentialVersion, Fingerprint, expiry_finding,
+};
 pub use email::{AddressDraft, Attachment, AttachmentDraft, Email, EmailDraft, Importance, PayloadForm};
 pub use finding::{Finding, FindingClass, FindingCode};
 pub use header::{HeaderName, HeaderText};

@@ -38,13 +38,37 @@ pub const LABEL_KEY_CHARS_MAX: usize = 63;
 pub const LABEL_VALUE_CHARS_MAX: usize = 255;
 /// Other addresses a mailbox may send as.
 pub const SEND_AS_MAX: usize = 100;
+/// Bytes of a client secret's Value. Entra's have 40 characters; this is room.
+pub const SECRET_BYTES_MAX: usize = 1024;
+/// Characters of an access key's name, and resellers that one key may name. Ours: a list that a person can read.
+pub const KEY_NAME_CHARS_MAX: usize = 100;
+pub const KEY_RESELLERS_MAX: usize = 1_000;
+/// Keys remembered between reads of the database. Ours: some megabytes.
+pub const KEYS_KNOWN_MAX: usize = 10_000;
 
 /// Bytes of a serialized `Email`: Exchange's default of 35 MB for a message.
 pub const EMAIL_BYTES_MAX: usize = 36_700_160;
+/// What an operator may make of it, in bytes: the largest mail Exchange Online can be made to take is 150 MB.
+pub const MESSAGE_BYTES_MAX: usize = 150 * 1024 * 1024;
+pub const MESSAGE_BYTES_MIN: usize = 1024;
+/// Bytes of what stands beside the email in a request: ids, labels, times. Ours.
+pub const REQUEST_REST_BYTES: usize = 64 * 1024;
 /// Bytes of one request to Graph. Microsoft says 4 MB; the smaller reading is kept.
 pub const GRAPH_REQUEST_BYTES_MAX: usize = 4_000_000;
+/// Bytes of an email that make no larger request however they are written: JSON takes up to six bytes for one.
+pub const SURELY_FITS_BYTES: usize = GRAPH_REQUEST_BYTES_MAX / 8;
 /// Bytes read of any answer of Microsoft's: more is not evidence but noise.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Connections of one listener at a time. Ours: each may cost a few hundred kilobytes of buffers.
+pub const CONNECTIONS_MAX: usize = 1_024;
+/// Calls at a time on one connection. Ours: what most HTTP/2 servers allow.
+pub const STREAMS_MAX: u32 = 100;
+/// Bytes of the headers of one call. Ours: a key and some tracing.
+pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// Bytes of field violations in one answer: in base64, with the other headers, they stay below the 8 KiB that every
+/// gRPC client takes.
+pub const VIOLATION_BYTES_MAX: usize = 4 * 1024;
 
 /// Calls in flight at one mailbox. Microsoft's limit (Graph throttling, Outlook service).
 pub const MAILBOX_CONCURRENCY_MAX: u32 = 4;
@@ -60,10 +84,22 @@ pub const REQUEST_ID_KEPT: Duration = Duration::from_hours(24);
 
 /// How long one call to Graph may last before its outcome is in doubt. Graph's own gateway gives up earlier.
 pub const CALL_TIMEOUT: Duration = Duration::from_mins(1);
+/// What an operator may make of it. A shorter call leaves most answers unheard, each a doubt; a longer one blocks a
+/// mailbox's turn.
+pub const CALL_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+pub const CALL_TIMEOUT_MAX: Duration = Duration::from_mins(5);
 /// How long one call to Entra may last.
 pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a `WAIT_FOR_SENT` without a deadline waits.
 pub const WAIT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// A lane held by its settings is probed after this gap first; scoping changes take up to 2 h to show at Microsoft.
+pub const PROBE_GAP_FIRST: Duration = Duration::from_secs(30);
+/// How long a refusal of settings answers for Entra, so that a broken reseller cannot get all others throttled.
+pub const TOKEN_REFUSAL_KEPT: Duration = Duration::from_secs(25);
+
+/// From so long before its end on, a credential's expiry is told.
+pub const CREDENTIAL_EXPIRES_SOON: Duration = Duration::from_hours(30 * 24);
 
 /// Entries of a page of any list: default and maximum.
 pub const PAGE_SIZE_DEFAULT: u32 = 50;
@@ -73,4 +109,11 @@ const _: () = assert!(LOCAL_PART_CHARS_MAX < ADDRESS_CHARS_MAX && ADDRESS_CHARS_
 const _: () = assert!(HEADERS_JSON_MAX <= HEADERS_MAX);
 const _: () = assert!(GRAPH_REQUEST_BYTES_MAX < EMAIL_BYTES_MAX);
 const _: () = assert!(PAGE_SIZE_DEFAULT <= PAGE_SIZE_MAX);
+// A probe asks Entra, not the memory of the last answer.
+const _: () = assert!(TOKEN_REFUSAL_KEPT.as_secs() < PROBE_GAP_FIRST.as_secs());
+const _: () = assert!(MESSAGE_BYTES_MIN < EMAIL_BYTES_MAX && EMAIL_BYTES_MAX <= MESSAGE_BYTES_MAX);
+const _: () = assert!(CALL_TIMEOUT_MIN.as_secs() < CALL_TIMEOUT.as_secs());
+const _: () = assert!(CALL_TIMEOUT.as_secs() < CALL_TIMEOUT_MAX.as_secs());
+// In base64.
+const _: () = assert!(VIOLATION_BYTES_MAX * 4 / 3 < 8 * 1024);
 const _: () = assert!(TOKEN_TIMEOUT.as_secs() < CALL_TIMEOUT.as_secs());

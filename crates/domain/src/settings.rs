@@ -139,8 +139,13 @@ impl PaceOverride {
         let pairs = [
             ("concurrency", self.concurrency, operator.concurrency),
             ("messages_per_minute", self.messages_per_minute, operator.messages_per_minute),
-            ("recipients_per_day", self.recipients_per_day, operator.recipients_per_day),
         ];
+        if self.recipients_per_day.is_some() {
+            violations.push(
+                format!("{field}.recipients_per_day"),
+                "comes in a later version: recipients are not counted yet",
+            );
+        }
         for (name, own, most) in pairs {
             match own {
                 Some(0) => violations.push(format!("{field}.{name}"), "must be at least 1"),
@@ -317,6 +322,7 @@ mod tests {
                 "settings.client_id",
                 "settings.sender_mailbox",
                 "settings.send_as[1]",
+                "settings.pace.recipients_per_day",
                 "settings.pace.concurrency"
             ]
         );

@@ -9,6 +9,7 @@ use postrider_microsoft::Microsoft;
 use postrider_store::DynStore;
 use postrider_token_cache::TokenCache;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
 use crate::wait::Waits;
@@ -32,4 +33,6 @@ pub(crate) struct App {
     /// One put of settings at a time: the second must not prune the credential that the first just put.
     pub puts: tokio::sync::Mutex<()>,
     pub shutdown: CancellationToken,
+    /// Handlers at work, also those whose caller went away: closed and awaited before the store is.
+    pub tasks: TaskTracker,
 }

@@ -61,13 +61,16 @@ where
     Res: Send + 'static,
     Fut: Future<Output = Result<Res, Refusal>> + Send + 'static,
 {
+    if app.shutdown.is_cancelled() {
+        return Err(Refusal::ShuttingDown);
+    }
     let deadline = deadline(&request);
     let caller = request.extensions().get::<Caller>().cloned().ok_or(Refusal::Unauthenticated)?;
     let request = request.into_inner();
     authorise(&caller, rpc, request.claim())?;
     let span = tracing::info_span!("call", request_id = %id, rpc, caller = %caller.key_id());
     let handled =
-        tokio::spawn(handler(Arc::clone(app), Authorised { request, caller, deadline }).instrument(span));
+        app.tasks.spawn(handler(Arc::clone(app), Authorised { request, caller, deadline }).instrument(span));
     let handled = match deadline {
         Some(deadline) => {
             tokio::time::timeout_at(deadline, handled).await.map_err(|_| Refusal::DeadlineExceeded)?

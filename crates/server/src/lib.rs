@@ -5,7 +5,8 @@
 //!
 //! Rules
 //! - A handler is reached through `call.rs` only, with a caller who may make the call.
-//! - The wire is known in `convert/` only, errors become statuses in `status.rs` only.
+//! - What is on the wire is read and written in `convert/` only; `rpc/` hands it on. Errors become statuses in
+//!   `status.rs` only.
 //! - Shutdown: new calls are refused, calls in flight get a grace, attempts in flight are heard out as far as it goes;
 //!   what is left is found on disk by the next start.
 
@@ -19,6 +20,7 @@ mod data_dir;
 mod door;
 mod health;
 mod http;
+mod ids;
 mod ladder;
 mod ports;
 mod reflection;

@@ -18,6 +18,7 @@ use postrider_store::{DynStore, SealedStore as _, SqliteStore, StoreError, Store
 use postrider_token_cache::TokenCache;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::service::Routes;
 
@@ -38,8 +39,8 @@ const TOKEN_CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// How long attempts in flight are heard out. What is left is in doubt at the next start.
 const DISPATCH_GRACE: Duration = Duration::from_secs(10);
 
-/// How long the probes' pages are waited for.
-const PAGES_GRACE: Duration = Duration::from_secs(1);
+/// How long handlers whose caller went away, and the probes' pages, are waited for.
+const LAST_GRACE: Duration = Duration::from_secs(1);
 
 /// Why the service did not start, in one sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +178,7 @@ fn build(
         message_bytes_max: config.limits.message_bytes,
         puts: tokio::sync::Mutex::new(()),
         shutdown,
+        tasks: TaskTracker::new(),
     })
 }
 
@@ -204,7 +206,9 @@ async fn run(config: &Config, app: Arc<App>, grpc: TcpListener, web: TcpListener
     if heard_out.is_err() {
         tracing::warn!("attempts were still in flight: the next start resolves them as in doubt");
     }
-    drop(tokio::time::timeout(PAGES_GRACE, pages).await);
+    app.tasks.close();
+    drop(tokio::time::timeout(LAST_GRACE, app.tasks.wait()).await);
+    drop(tokio::time::timeout(LAST_GRACE, pages).await);
     following.abort();
     served.map_err(|error| ServeError::Serve(error.to_string()))
 }

@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use postrider_credential_store::CredentialStoreError;
-use postrider_domain::limits::GRAPH_REQUEST_BYTES_MAX;
-use postrider_domain::{MessageId, MessageState, ResellerId, Violations};
+use postrider_domain::limits::{GRAPH_REQUEST_BYTES_MAX, VIOLATION_BYTES_MAX};
+use postrider_domain::{MessageId, ResellerId, Violations};
 use postrider_store::StoreError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
@@ -54,13 +54,10 @@ pub enum Refusal {
     SettingsMissing(ResellerId),
     RequestIdReused,
     EtagMismatch,
-    /// The state that forbids it.
-    MessageState(MessageState),
     MessagesUnfinished,
     /// So many are on their way or in doubt, and cannot be cancelled.
     MessagesInFlight(u32),
     KeyNotFound,
-    QueueFull,
     /// With the id, where a message was to be accepted.
     CommitUnknown {
         message_id: Option<MessageId>,
@@ -106,11 +103,7 @@ struct Answer {
 /// How long to wait before the next try, by what has to happen first.
 const RETRY_STORE: Duration = Duration::from_secs(1);
 const RETRY_SHUTDOWN: Duration = Duration::from_secs(1);
-const RETRY_QUEUE: Duration = Duration::from_secs(10);
 const RETRY_FULL: Duration = Duration::from_mins(1);
-
-/// Bytes of field violations in one answer: base64 and the rest of the headers must stay below 8 KiB.
-const VIOLATION_BYTES_MAX: usize = 4 * 1024;
 
 impl Refusal {
     /// `cause` is for the log: no secret, no content.
@@ -173,11 +166,6 @@ impl Refusal {
             Self::SettingsMissing(reseller) => settings_missing(reseller),
             Self::RequestIdReused => plain(C::AlreadyExists, "REQUEST_ID_REUSED", REQUEST_ID_REUSED),
             Self::EtagMismatch => plain(C::Aborted, "ETAG_MISMATCH", ETAG_MISMATCH),
-            Self::MessageState(state) => plain(
-                C::FailedPrecondition,
-                "MESSAGE_STATE",
-                format!("the message is {}, which does not allow this", state.as_str().to_ascii_uppercase()),
-            ),
             Self::MessagesUnfinished => {
                 plain(C::FailedPrecondition, "MESSAGES_UNFINISHED", MESSAGES_UNFINISHED)
             }
@@ -189,7 +177,6 @@ impl Refusal {
                 ),
             ),
             Self::KeyNotFound => plain(C::NotFound, "KEY_NOT_FOUND", "there is no key of this key_id"),
-            Self::QueueFull => queue_full(),
             Self::CommitUnknown { message_id, .. } => commit_unknown(*message_id),
             Self::StoreUnavailable { .. } => {
                 retried(C::Unavailable, "STORE_UNAVAILABLE", RETRY_STORE, STORE_AWAY)
@@ -283,13 +270,6 @@ fn retried(code: Code, reason: &'static str, after: Duration, message: &str) -> 
     Answer { details: ErrorDetails::with_retry_info(Some(after)), ..plain(code, reason, message) }
 }
 
-fn queue_full() -> Answer {
-    const MESSAGE: &str = "the reseller's queue is full: try again when some of it is sent";
-    let mut answer = retried(Code::ResourceExhausted, "QUEUE_FULL", RETRY_QUEUE, MESSAGE);
-    answer.details.add_quota_failure_violation("queued_messages", MESSAGE);
-    answer
-}
-
 fn mail_too_large(request_bytes: usize) -> Answer {
     let description = format!(
         "makes a request of {request_bytes} bytes to Microsoft, which takes {GRAPH_REQUEST_BYTES_MAX}: \
@@ -357,11 +337,9 @@ mod tests {
             Refusal::SettingsMissing(ResellerId::parse("acme").unwrap()),
             Refusal::RequestIdReused,
             Refusal::EtagMismatch,
-            Refusal::MessageState(MessageState::OutcomeUnknown),
             Refusal::MessagesUnfinished,
             Refusal::MessagesInFlight(2),
             Refusal::KeyNotFound,
-            Refusal::QueueFull,
             Refusal::CommitUnknown { message_id, cause: cause() },
             Refusal::CommitUnknown { message_id: None, cause: cause() },
             Refusal::StoreUnavailable { cause: cause() },
@@ -386,8 +364,6 @@ mod tests {
         words.extend(bad.map(|violation| format!("[{}: {}]", violation.field, violation.description)));
         let failed = details.precondition_failure().into_iter().flat_map(|failure| &failure.violations);
         words.extend(failed.map(|violation| format!("{}@{}", violation.r#type, violation.subject)));
-        let quotas = details.quota_failure().into_iter().flat_map(|failure| &failure.violations);
-        words.extend(quotas.map(|violation| format!("quota {}", violation.subject)));
         let retries = details.retry_info().into_iter().filter_map(|retry| retry.retry_delay);
         words.extend(retries.map(|delay| format!("retry {}s", delay.as_secs())));
         words.join(" ")
@@ -407,11 +383,9 @@ mod tests {
         FailedPrecondition SETTINGS_MISSING SETTINGS@resellers/acme
         AlreadyExists REQUEST_ID_REUSED
         Aborted ETAG_MISMATCH
-        FailedPrecondition MESSAGE_STATE
         FailedPrecondition MESSAGES_UNFINISHED
         FailedPrecondition MESSAGES_UNFINISHED
         NotFound KEY_NOT_FOUND
-        ResourceExhausted QUEUE_FULL quota queued_messages retry 10s
         Unavailable COMMIT_UNKNOWN message_id=00000000-0000-0000-0000-000000000000 retry 1s
         Unavailable COMMIT_UNKNOWN retry 1s
         Unavailable STORE_UNAVAILABLE retry 1s

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postrider_domain::{FindingClass, TokenRefusal};
+use postrider_domain::{FindingClass, TokenRefusal, limits};
 
 /// A token is not used in its last minutes: it has to outlive the call it is sent with, and clocks differ.
 const MARGIN_MAX: Duration = Duration::from_mins(5);
@@ -10,8 +10,6 @@ const MARGIN_MAX: Duration = Duration::from_mins(5);
 const MARGIN_PART: u32 = 10;
 /// No token is believed to live longer. Entra's live about an hour.
 const TOKEN_LIFE_MAX: Duration = Duration::from_hours(24);
-/// What only a change of settings or consent mends need not be asked for each mail.
-const SETTINGS_REFUSAL_KEPT: Duration = Duration::from_mins(1);
 
 /// How long a token serves, from how long it lives.
 pub(crate) fn token_serves(life: Duration) -> Duration {
@@ -26,7 +24,7 @@ pub(crate) fn token_life(life: Duration) -> Duration {
 /// How long a refusal stands in for asking again. What Entra asked for is never shortened.
 pub(crate) fn refusal_serves(refusal: &TokenRefusal) -> Duration {
     let kept = match refusal.finding.class {
-        FindingClass::Settings => SETTINGS_REFUSAL_KEPT,
+        FindingClass::Settings => limits::TOKEN_REFUSAL_KEPT,
         FindingClass::Message
         | FindingClass::Limit
         | FindingClass::Outage
@@ -60,8 +58,8 @@ mod tests {
     #[test]
     fn a_refusal_is_kept_by_its_class_and_at_least_as_long_as_asked() {
         let cases = [
-            (FindingCode::SecretWrong, None, 60),
-            (FindingCode::SecretWrong, Some(5), 60),
+            (FindingCode::SecretWrong, None, 25),
+            (FindingCode::SecretWrong, Some(5), 25),
             (FindingCode::SecretWrong, Some(90), 90),
             (FindingCode::Throttled, None, 0),
             (FindingCode::Throttled, Some(17), 17),

@@ -171,11 +171,11 @@ async fn a_token_that_claims_to_live_for_ever_serves_for_less_than_a_day() {
 }
 
 #[tokio::test]
-async fn a_permanent_refusal_is_kept_for_a_minute() {
+async fn a_permanent_refusal_is_kept_until_a_probe_may_ask() {
     let given = Given::refusals(FindingCode::SecretWrong, None);
     assert_eq!(given.asked(acme()).await, "SECRET_WRONG");
     given.entra.relents();
-    assert_eq!(given.after(59).asked(acme()).await, "SECRET_WRONG");
+    assert_eq!(given.after(24).asked(acme()).await, "SECRET_WRONG");
     assert_eq!(given.fetches(), 1);
     assert_eq!(given.after(1).asked(acme()).await, "token 2");
 }

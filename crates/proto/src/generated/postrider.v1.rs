@@ -553,7 +553,8 @@ pub struct Pace {
     /// Messages a minute, from 1. Microsoft's own limit for a mailbox is about 30.
     #[prost(int32, optional, tag = "2")]
     pub messages_per_minute: ::core::option::Option<i32>,
-    /// Recipients over any 24 hours, from 1. Microsoft's own limit for a mailbox is 10,000.
+    /// Recipients over any 24 hours, from 1. Microsoft's own limit for a mailbox is 10,000. This version does not hold it
+    /// yet: given, it is a field error.
     #[prost(int32, optional, tag = "3")]
     pub recipients_per_day: ::core::option::Option<i32>,
 }

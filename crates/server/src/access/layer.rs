@@ -7,9 +7,8 @@ use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use http::header::AUTHORIZATION;
-use http::{Extensions, HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response};
 use tonic::body::Body;
-use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
 
 use super::authorise::has_scope;
@@ -37,13 +36,8 @@ impl AccessLayer {
         path.starts_with(HEALTH) || (self.open_reflection && path.starts_with(REFLECTION))
     }
 
-    async fn admit(
-        &self,
-        path: &str,
-        authorization: &[u8],
-        source: Option<IpAddr>,
-    ) -> Result<Caller, Refusal> {
-        let caller = self.access.authenticate(authorization, source).await?;
+    async fn admit(&self, path: &str, authorization: &[u8]) -> Result<Caller, Refusal> {
+        let caller = self.access.authenticate(authorization).await?;
         match rule(path) {
             Some(rule) if !has_scope(&caller, rule) => Err(Refusal::AccessDenied),
             // Why: a path without a rule is no RPC of ours; routing says so. A handler without one is denied by `authorise`.
@@ -88,10 +82,9 @@ where
         }
         let layer = self.layer.clone();
         let call = CallId::of(request.extensions());
-        let source = source_address(request.extensions());
         let authorization = take_authorization(request.headers_mut());
         Box::pin(async move {
-            match layer.admit(&path, &authorization, source).await {
+            match layer.admit(&path, &authorization).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     inner.call(request).await
@@ -111,8 +104,4 @@ fn take_authorization(headers: &mut HeaderMap) -> Vec<u8> {
     };
     headers.remove(AUTHORIZATION);
     value
-}
-
-fn source_address(extensions: &Extensions) -> Option<IpAddr> {
-    extensions.get::<TcpConnectInfo>()?.remote_addr().map(|address| address.ip())
 }

@@ -18,7 +18,6 @@ mod known;
 mod layer;
 mod scopes;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -39,7 +38,6 @@ use known::KnownKeys;
 #[derive(Debug, Clone)]
 pub struct Caller {
     key: Arc<AccessKey>,
-    source_address: Option<IpAddr>,
 }
 
 impl Caller {
@@ -55,10 +53,6 @@ impl Caller {
     /// The resellers the key is bound to; `None` is all. Lists are filtered by it.
     pub fn resellers(&self) -> Option<&[ResellerId]> {
         (!self.key.resellers.is_empty()).then_some(self.key.resellers.as_slice())
-    }
-
-    pub fn source_address(&self) -> Option<IpAddr> {
-        self.source_address
     }
 }
 
@@ -87,13 +81,10 @@ impl Access {
     }
 
     /// Who shows the value of the `authorization` header.
-    pub(crate) async fn authenticate(
-        &self,
-        authorization: &[u8],
-        source_address: Option<IpAddr>,
-    ) -> Result<Caller, Refusal> {
+    pub(crate) async fn authenticate(&self, authorization: &[u8]) -> Result<Caller, Refusal> {
         let presented = PresentedKey::of_authorization(authorization).ok_or(Refusal::Unauthenticated)?;
         let now = self.clock.now();
+        let epoch = self.known.epoch();
         let found = match self.known.get(&presented.id, now) {
             Some(key) => Some(key),
             None => self.store.find_key(&presented.id).await?.map(Arc::new),
@@ -101,10 +92,10 @@ impl Access {
         // Why before the look at the rest: an unknown id costs what a known one does, so that time tells nothing.
         let fits = presented.matches(found.as_deref().map(|key| key.hash), &self.pepper);
         let key = found.filter(|key| fits && is_live(key, now)).ok_or(Refusal::Unauthenticated)?;
-        if self.known.keep(&key, now) {
+        if self.known.keep(&key, now, epoch) {
             self.touch(key.id.clone(), now);
         }
-        Ok(Caller { key, source_address })
+        Ok(Caller { key })
     }
 
     /// Notes the use of a key, never in the way of the call.

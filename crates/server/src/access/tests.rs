@@ -112,11 +112,11 @@ impl Given {
 
     async fn caller(&self, scopes: &[Scope], resellers: &[&str]) -> Caller {
         let (_, authorization) = self.key(scopes, resellers, None).await;
-        self.access.authenticate(authorization.as_bytes(), None).await.unwrap()
+        self.access.authenticate(authorization.as_bytes()).await.unwrap()
     }
 
     async fn reason(&self, authorization: &str) -> String {
-        match self.access.authenticate(authorization.as_bytes(), None).await {
+        match self.access.authenticate(authorization.as_bytes()).await {
             Ok(_) => "welcome".to_owned(),
             Err(refusal) => refusal.reason().to_owned(),
         }
@@ -283,7 +283,7 @@ async fn the_admin_key_is_made_once_for_its_owner_alone_and_opens_everything() {
     assert!(make().await.unwrap());
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let text = std::fs::read_to_string(&file).unwrap();
-    let caller = given.access.authenticate(format!("Bearer {text}").as_bytes(), None).await.unwrap();
+    let caller = given.access.authenticate(format!("Bearer {text}").as_bytes()).await.unwrap();
     assert!(Scope::ALL.into_iter().all(|scope| caller.has(scope)));
     assert_eq!(caller.resellers(), None);
     given.revoke(caller.key_id()).await;

@@ -1,5 +1,6 @@
 //! How much one request may bring.
 
+use postrider_domain::limits::{MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN, REQUEST_REST_BYTES};
 use serde::Deserialize;
 
 use super::Fault;
@@ -10,12 +11,6 @@ pub struct Limits {
     /// Bytes of one serialized `Email`.
     pub message_bytes: usize,
 }
-
-/// The largest mail Exchange Online can be made to take is 150 MB.
-const MESSAGE_BYTES_MAX: usize = 150 * 1024 * 1024;
-const MESSAGE_BYTES_MIN: usize = 1024;
-/// Room for what stands beside the email in a request: ids, labels, times.
-const REQUEST_REST_BYTES: usize = 64 * 1024;
 
 impl Limits {
     /// Bytes of one decoded request, for the transport.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Uri;
+use postrider_domain::limits::{CALL_TIMEOUT_MAX, CALL_TIMEOUT_MIN};
 use serde::{Deserialize, Deserializer, de};
 
 use super::{Fault, span};
@@ -22,10 +23,6 @@ pub struct Microsoft {
     #[serde(deserialize_with = "span::deserialize")]
     pub call_timeout: Duration,
 }
-
-/// A call shorter than this leaves most answers unheard, each a doubt; a longer one blocks a mailbox's turn.
-const CALL_TIMEOUT_MIN: Duration = Duration::from_secs(1);
-const CALL_TIMEOUT_MAX: Duration = Duration::from_mins(5);
 
 impl Microsoft {
     pub(super) fn check(&self) -> Result<(), Fault> {

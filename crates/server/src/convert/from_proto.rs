@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_domain::{
     AddressDraft, AttachmentDraft, Email, EmailDraft, Importance, InDoubtPolicy, Labels, MessageState,
-    Priority, RequestId, ResellerId, Violations, limits,
+    Priority, RequestId, ResellerId, SettingsState, Violations, limits,
 };
 use postrider_proto::v1;
+use postrider_store::Scope;
 
 /// What `SendMail` asks for, once it has been looked at.
 #[derive(Debug)]
@@ -208,4 +209,30 @@ pub(crate) fn states(states: &[i32], violations: &mut Violations) -> Vec<Message
         }
     };
     states.iter().enumerate().filter_map(state).collect()
+}
+
+/// A scope of a key to make: each must be named.
+pub(crate) fn scope(scope: i32, index: usize, violations: &mut Violations) -> Option<Scope> {
+    let field = format!("scopes[{index}]");
+    match enumeration::<v1::Scope>(scope, &field, violations)? {
+        v1::Scope::Unspecified => {
+            violations.push(field, "must name a scope");
+            None
+        }
+        v1::Scope::Send => Some(Scope::Send),
+        v1::Scope::Read => Some(Scope::Read),
+        v1::Scope::Settings => Some(Scope::Settings),
+        v1::Scope::Test => Some(Scope::Test),
+        v1::Scope::Admin => Some(Scope::Admin),
+    }
+}
+
+/// The state to list settings of; unspecified: any.
+pub(crate) fn settings_state(state: i32, violations: &mut Violations) -> Option<SettingsState> {
+    match enumeration::<v1::SettingsState>(state, "status", violations)? {
+        v1::SettingsState::Unspecified => None,
+        v1::SettingsState::Ready => Some(SettingsState::Ready),
+        v1::SettingsState::Untested => Some(SettingsState::Untested),
+        v1::SettingsState::Paused => Some(SettingsState::Paused),
+    }
 }

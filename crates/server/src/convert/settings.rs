@@ -1,7 +1,9 @@
 //! Settings as they come in: values to look at, and a credential that is looked at nowhere else.
 
 use jiff::Timestamp;
-use postrider_domain::{Cloud, Credential, PaceOverride, SettingsDraft, Violations};
+use postrider_domain::{
+    Cloud, Credential, PaceLimits, PaceOverride, SettingsDraft, SettingsValues, Violations, limits,
+};
 use postrider_proto::v1;
 use secrecy::SecretString;
 
@@ -14,6 +16,40 @@ pub(crate) enum CredentialInput {
     Saved,
     Given(Credential),
 }
+
+/// Settings to try. What is malformed in them is no error of the call.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    /// As it was given.
+    pub sender_mailbox: String,
+    /// `None`, as for the credential: `wrong` says why.
+    pub values: Option<SettingsValues>,
+    pub credential: Option<CredentialInput>,
+    /// With the paths of the request, such as `candidate.client_secret.value`.
+    pub wrong: Violations,
+}
+
+pub(crate) fn candidate(
+    mut settings: v1::Settings,
+    operator: PaceLimits,
+    violations: &mut Violations,
+) -> Candidate {
+    use v1::settings::Credential::{Certificate, Federated};
+    // Neither is part of a test.
+    settings.pace = None;
+    settings.labels.clear();
+    let given = settings.credential.take();
+    let sender_mailbox = settings.sender_mailbox.clone();
+    let mut wrong = Violations::default();
+    let (draft, _) = settings_draft(settings, CANDIDATE, &mut wrong);
+    let values = wrong.take(SettingsValues::parse(draft, CANDIDATE, operator));
+    // What a later version takes is not malformed, and no test of it can be told.
+    let is_later = matches!(given, Some(Certificate(_) | Federated(_)));
+    let credential = credential(given, CANDIDATE, if is_later { violations } else { &mut wrong });
+    Candidate { sender_mailbox, values, credential, wrong }
+}
+
+const CANDIDATE: &str = "candidate";
 
 /// `field` is the path of the settings in the request, such as `settings` or `candidate`.
 pub(crate) fn settings_draft(
@@ -77,15 +113,16 @@ fn client_secret(secret: v1::ClientSecret, field: &str, violations: &mut Violati
         violations.push(path, "is required: the secret's Value");
         return None;
     }
-    if secret.value.len() > SECRET_BYTES_MAX || secret.value.chars().any(char::is_control) {
-        violations.push(path, "must be at most 1024 bytes, none of them a line break or control character");
+    if secret.value.len() > limits::SECRET_BYTES_MAX || secret.value.chars().any(char::is_control) {
+        let most = limits::SECRET_BYTES_MAX;
+        violations.push(
+            path,
+            format!("must be at most {most} bytes, none of them a line break or control character"),
+        );
         return None;
     }
     Some(Credential::ClientSecret { value: SecretString::from(secret.value), expire_time })
 }
-
-/// Entra's Values have 40 characters; this is room.
-const SECRET_BYTES_MAX: usize = 1024;
 
 fn pace(pace: v1::Pace, field: &str, violations: &mut Violations) -> PaceOverride {
     let mut limit = |name: &str, value: Option<i32>| {

@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use postrider_domain::{
     Attempt, Cloud, CredentialInfo, CredentialKind, Finding, FindingClass, Message, MessageState, Outcome,
-    PaceOverride, Settings, SettingsState, SettingsStatus, Usage,
+    PaceOverride, Settings, SettingsState, SettingsStatus, Usage, expiry_finding,
 };
 use postrider_proto::v1;
 use postrider_store::{AccessKey, Scope};
+
+use crate::ladder::{Step, StepResult, StepStatus};
 
 pub(crate) fn message(message: Message) -> v1::Message {
     v1::Message {
@@ -81,7 +83,10 @@ pub(crate) fn finding(finding: &Finding) -> v1::Finding {
     }
 }
 
-pub(crate) fn settings(settings: Settings, usage: Usage) -> v1::Settings {
+/// A credential that ends soon is told as long as nothing worse is known.
+pub(crate) fn settings(settings: Settings, usage: Usage, now: Timestamp) -> v1::Settings {
+    let known = settings.status.finding.or_else(|| expiry_finding(settings.credential.expire_time, now));
+    let status = SettingsStatus { state: settings.status.state, finding: known };
     let values = settings.values;
     v1::Settings {
         reseller: settings.reseller.to_string(),
@@ -91,7 +96,7 @@ pub(crate) fn settings(settings: Settings, usage: Usage) -> v1::Settings {
         credential_info: Some(credential_info(&settings.credential)),
         sender_mailbox: values.mailbox.to_string(),
         cloud: cloud(values.cloud).into(),
-        status: Some(status(&settings.status)),
+        status: Some(self::status(&status)),
         send_as: values.send_as.iter().map(ToString::to_string).collect(),
         pace: pace(values.pace),
         usage: Some(v1::Usage {
@@ -166,6 +171,28 @@ fn scope(scope: Scope) -> v1::Scope {
         Scope::Settings => v1::Scope::Settings,
         Scope::Test => v1::Scope::Test,
         Scope::Admin => v1::Scope::Admin,
+    }
+}
+
+pub(crate) fn step_result(result: &StepResult) -> v1::TestStepResult {
+    let name = match result.step {
+        Step::Shape => v1::TestStep::Shape,
+        Step::Directory => v1::TestStep::Directory,
+        Step::Credential => v1::TestStep::Credential,
+        Step::Permission => v1::TestStep::Permission,
+        Step::Send => v1::TestStep::Send,
+    };
+    let status = match result.status {
+        StepStatus::Passed => v1::TestStatus::Passed,
+        StepStatus::Warned => v1::TestStatus::Warned,
+        StepStatus::Failed => v1::TestStatus::Failed,
+        StepStatus::Skipped => v1::TestStatus::Skipped,
+    };
+    v1::TestStepResult {
+        name: name.into(),
+        status: status.into(),
+        findings: result.findings.iter().map(finding).collect(),
+        duration: result.duration.and_then(|took| prost_types::Duration::try_from(took).ok()),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use postrider_domain::limits::CONNECTIONS_MAX;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -16,8 +17,6 @@ use tonic::transport::server::{Connected, TcpConnectInfo};
 
 /// How long a client may take to begin speaking.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections of one listener at a time. Each may cost a few hundred kilobytes of buffers.
-const CONNECTIONS_MAX: usize = 1_024;
 /// The pause after an error of accepting, such as too many open files, which only time mends.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
 

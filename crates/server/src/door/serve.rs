@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use futures::stream;
+use postrider_domain::limits::{HEADER_BYTES_MAX, STREAMS_MAX};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -20,8 +21,6 @@ const CUT_WAIT: Duration = Duration::from_secs(1);
 
 /// Bytes of HTTP/2's preface, which every gRPC client sends first.
 const PREFACE_BYTES: usize = 24;
-const STREAMS_MAX: u32 = 100;
-const HEADER_BYTES_MAX: u32 = 16 * 1024;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -13,7 +13,8 @@ mod shape;
 use std::sync::Arc;
 
 use postrider_domain::{
-    AccessToken, Credential, EmailAddress, Finding, FindingCode, RequestId, ResellerId, SettingsDraft,
+    AccessToken, Credential, EmailAddress, Finding, FindingCode, RequestId, ResellerId, SettingsValues,
+    Violations, expiry_finding,
 };
 use postrider_microsoft::roles;
 use postrider_store::ContentHash;
@@ -27,9 +28,11 @@ use crate::status::Refusal;
 /// What is tested.
 pub(crate) struct Trial {
     pub reseller: ResellerId,
-    pub draft: SettingsDraft,
-    /// Or why it cannot be one.
-    pub credential: Result<Credential, Finding>,
+    /// `None`, as for the credential: `wrong` says why.
+    pub values: Option<SettingsValues>,
+    pub credential: Option<Credential>,
+    /// What of a candidate is malformed.
+    pub wrong: Violations,
     /// Where the test mail goes; `None`: the sender mailbox itself.
     pub recipient: Option<EmailAddress>,
     /// The same request again sends no second mail.
@@ -42,10 +45,9 @@ pub(crate) struct Trial {
 /// Climbs as far as it goes. An error is Postrider's own trouble; whatever is wrong with the settings is in the report.
 pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusal> {
     let mut report = Report::default();
-    let Some(values) = report.step(Step::Shape, Instant::now(), shape::look(&trial, app)) else {
+    let Some((values, credential)) = report.step(Step::Shape, Instant::now(), shape::look(&trial)) else {
         return Ok(report.rest_skipped());
     };
-    let Ok(credential) = &trial.credential else { return Ok(report.rest_skipped()) };
     let started = Instant::now();
     let found = app.microsoft.discover(values.cloud, &values.directory).await;
     if report
@@ -56,7 +58,7 @@ pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusa
     }
     let started = Instant::now();
     let token = app.microsoft.token(values.cloud, &values.directory, &values.client, credential).await;
-    let advice = crate::rpc::known_at_once(credential, app.clock.now());
+    let advice = expiry_finding(credential.expire_time(), app.clock.now());
     let token =
         token.map(|token| (token, advice.into_iter().collect())).map_err(|refusal| vec![*refusal.finding]);
     let Some(token) = report.step(Step::Credential, started, token) else {
@@ -67,9 +69,12 @@ pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusa
         return Ok(report.rest_skipped());
     }
     let started = Instant::now();
-    let sent = send::send(app, &trial, &values, &token).await?;
+    let sent = send::send(app, &trial, values, &token).await?;
     report.message = sent.message;
-    report.step(Step::Send, started, sent.told.map(|advice| ((), advice)).map_err(|finding| vec![finding]));
+    report.proven = sent.status == StepStatus::Passed && !sent.is_repeat;
+    let (status, findings) = (sent.status, sent.findings);
+    let duration = Some(started.elapsed());
+    report.steps.push(StepResult { step: Step::Send, status, findings, duration });
     Ok(report)
 }
 

@@ -40,16 +40,16 @@ pub(crate) struct Report {
     pub steps: Vec<StepResult>,
     /// The test mail, if one was made.
     pub message: Option<MessageId>,
+    /// Whether this very call saw its mail taken. An earlier one tells nothing of the settings as they are now.
+    pub proven: bool,
 }
 
+/// What a step gives to the next with what it advises, or what is wrong.
+pub(super) type Noted<T> = Result<(T, Vec<Finding>), Vec<Finding>>;
+
 impl Report {
-    /// Notes a step: what it gives to the next with what it advises, or what is wrong.
-    pub(super) fn step<T>(
-        &mut self,
-        step: Step,
-        started: Instant,
-        result: Result<(T, Vec<Finding>), Vec<Finding>>,
-    ) -> Option<T> {
+    /// Notes a step, and hands on what it gives to the next.
+    pub(super) fn step<T>(&mut self, step: Step, started: Instant, result: Noted<T>) -> Option<T> {
         let (value, status, findings) = match result {
             Ok((value, advice)) => {
                 let warned = advice.iter().any(|finding| !is_mere_advice(finding));
@@ -72,11 +72,6 @@ impl Report {
 
     pub(crate) fn passed(&self) -> bool {
         self.steps.iter().all(|step| step.status != StepStatus::Failed)
-    }
-
-    /// Whether the real mail went out.
-    pub(crate) fn sent(&self) -> bool {
-        self.steps.iter().any(|step| step.step == Step::Send && step.status == StepStatus::Passed)
     }
 }
 

@@ -6,18 +6,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_dispatch::{NotYet, Pace, Turn};
 use postrider_domain::{
-    AccessToken, AttemptEnd, EmailAddress, Finding, FindingCode, Lane, MessageId, MessageState, Outcome,
-    PaceLimits, ResellerId, Resolution, SettingsValues,
+    AccessToken, AttemptEnd, Email, EmailAddress, Finding, FindingCode, Lane, MessageId, MessageState,
+    Outcome, PaceLimits, ResellerId, Resolution, SettingsValues,
 };
 use postrider_microsoft::{Payload, SendMail};
-use postrider_proto::v1;
 use postrider_store::Accepted;
 use tokio::time::Instant;
 
-use super::Trial;
+use super::{StepStatus, Trial};
 use crate::accept::test_mail;
 use crate::app::App;
-use crate::convert::from_proto;
+use crate::convert::content;
 use crate::status::Refusal;
 
 /// How long a test waits for its turn at a busy mailbox.
@@ -27,10 +26,13 @@ const TURN_LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Between tries to write the outcome down while the store is away: a 202 is not given up.
 const RECORD_AGAIN: Duration = Duration::from_millis(500);
 
-/// The test mail, if one was made, and what it came to: advice when it was sent, a finding when not.
+/// The test mail, if one was made, and what it came to.
 pub(super) struct Sent {
     pub message: Option<MessageId>,
-    pub told: Result<Vec<Finding>, Finding>,
+    pub status: StepStatus,
+    pub findings: Vec<Finding>,
+    /// An earlier call of the same request made it.
+    pub is_repeat: bool,
 }
 
 pub(super) async fn send(
@@ -46,8 +48,7 @@ pub(super) async fn send(
     {
         return repeated(before, recipient);
     }
-    let wire = letter(values, recipient);
-    let email = from_proto::stored_email(wire.clone()).map_err(Refusal::internal)?;
+    let (email, content) = letter(values, recipient).ok_or_else(|| Refusal::internal(NO_LETTER))?;
     let lane = Lane { reseller: reseller.clone(), mailbox: values.mailbox.clone() };
     let pace = app.wakeup.paces().of(&lane, app.clock.now());
     let Some((turn, start_time)) = turn(app, &pace, values).await else {
@@ -55,15 +56,25 @@ pub(super) async fn send(
             "reason",
             "the mailbox is busy sending its queue, or Microsoft asked to wait; test again in a minute",
         );
-        return Ok(Sent { message: None, told: Err(finding) });
+        return Ok(Sent {
+            message: None,
+            status: StepStatus::Failed,
+            findings: vec![finding],
+            is_repeat: false,
+        });
     };
-    let test = test_mail(app, trial, &wire, values, start_time);
+    let test = test_mail(app, trial, (&email, content), values, start_time);
     let (id, start) = (test.message.id, test.start.clone());
     let internet_message_id = test.message.internet_message_id.clone().unwrap_or_default();
     let payload = Payload::build(&email, values, &internet_message_id, test.message.create_time);
-    match app.store.accept_test(test).await? {
-        Accepted::New(_) => {}
-        before => return repeated(before, recipient),
+    match app.store.accept_test(test).await {
+        Ok(Accepted::New(_)) => {}
+        Ok(before) => return repeated(before, recipient),
+        Err(error) => {
+            // It may be there all the same: its lane then ends it after its deadline.
+            app.wakeup.wake(reseller);
+            return Err(Refusal::of_accept(error, id));
+        }
     }
     let call = SendMail {
         cloud: values.cloud,
@@ -79,12 +90,12 @@ pub(super) async fn send(
         pace.close_until(until);
     }
     let resolution = Resolution::End(end_of(verdict.outcome));
-    let told = told(verdict.outcome, verdict.finding.clone(), &internet_message_id, recipient);
+    let (status, findings) = told(verdict.outcome, verdict.finding.clone(), &internet_message_id, recipient);
     record(app, reseller, AttemptEnd { message: id, number: start.number, end_time, verdict, resolution })
         .await;
     drop(turn);
     app.wakeup.wake(reseller);
-    Ok(Sent { message: Some(id), told })
+    Ok(Sent { message: Some(id), status, findings, is_repeat: false })
 }
 
 /// The same request again: what its mail came to, and no second mail.
@@ -100,12 +111,12 @@ fn repeated(before: Accepted, recipient: &EmailAddress) -> Result<Sent, Refusal>
     let last = message.attempts.last();
     let outcome = last.and_then(|attempt| attempt.outcome);
     let finding = last.and_then(|attempt| attempt.finding.clone());
-    let told = match outcome {
+    let (status, findings) = match outcome {
         Some(outcome) => told(outcome, finding, internet_message_id, recipient),
-        // The first call is still waiting for Microsoft: nothing is known to be wrong.
-        None => Ok(Vec::new()),
+        // The first call still waits for Microsoft: nothing is known to be wrong, nor to work.
+        None => (StepStatus::Warned, Vec::new()),
     };
-    Ok(Sent { message: Some(message.id), told })
+    Ok(Sent { message: Some(message.id), status, findings, is_repeat: true })
 }
 
 fn told(
@@ -113,16 +124,15 @@ fn told(
     finding: Option<Finding>,
     internet_message_id: &str,
     recipient: &EmailAddress,
-) -> Result<Vec<Finding>, Finding> {
-    match (outcome, finding) {
-        (Outcome::Sent, _) => Ok(vec![
-            Finding::new(FindingCode::SentCheckJunk)
-                .with("internet_message_id", internet_message_id)
-                .with("recipient", recipient),
-        ]),
-        (_, Some(finding)) => Err(finding),
-        (_, None) => Err(Finding::new(FindingCode::MicrosoftUnavailable)),
+) -> (StepStatus, Vec<Finding>) {
+    if outcome == Outcome::Sent {
+        let junk = Finding::new(FindingCode::SentCheckJunk)
+            .with("internet_message_id", internet_message_id)
+            .with("recipient", recipient);
+        return (StepStatus::Passed, vec![junk]);
     }
+    let finding = finding.unwrap_or_else(|| Finding::new(FindingCode::MicrosoftUnavailable));
+    (StepStatus::Failed, vec![finding])
 }
 
 async fn record(app: &App, reseller: &ResellerId, end: AttemptEnd) {
@@ -162,16 +172,15 @@ async fn turn(app: &App, pace: &Arc<Pace>, values: &SettingsValues) -> Option<(T
     }
 }
 
-fn letter(values: &SettingsValues, recipient: &EmailAddress) -> v1::Email {
+/// Nothing in it depends on how long an address is: it can always be made.
+fn letter(values: &SettingsValues, recipient: &EmailAddress) -> Option<(Email, Vec<u8>)> {
     let mailbox = &values.mailbox;
-    v1::Email {
-        to: vec![v1::Address { address: recipient.to_string(), display_name: String::new() }],
-        subject: "Postrider: test mail".to_owned(),
-        text: format!(
-            "This is the test mail of the email settings of {mailbox}.\n\n\
-             It was sent through Microsoft 365 by Postrider. That you read it shows that the settings work.\n\
-             If it came to the junk folder, mark it as \"not junk\".\n"
-        ),
-        ..v1::Email::default()
-    }
+    let text = format!(
+        "This is the test mail of the email settings of {mailbox}.\n\n\
+         It was sent through Microsoft 365 by Postrider. That you read it shows that the settings work.\n\
+         If it came to the junk folder, mark it as \"not junk\".\n"
+    );
+    content::letter(recipient, "Postrider: test mail", text)
 }
+
+const NO_LETTER: &str = "the test mail is not an email";

@@ -19,6 +19,7 @@ pub(super) async fn get_settings(
     let reseller = violations.into_result(reseller)?;
     let settings =
         app.store.get_settings(&reseller).await?.ok_or_else(|| Refusal::SettingsMissing(reseller.clone()))?;
-    let usage = app.store.usage(&reseller, app.clock.now()).await?;
-    Ok(v1::GetSettingsResponse { settings: Some(to_proto::settings(settings, usage)) })
+    let now = app.clock.now();
+    let usage = app.store.usage(&reseller, now).await?;
+    Ok(v1::GetSettingsResponse { settings: Some(to_proto::settings(settings, usage, now)) })
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postrider_domain::{HeaderText, ResellerId, Violations};
+use postrider_domain::{HeaderText, ResellerId, Violations, limits};
 use postrider_proto::v1;
-use postrider_store::{AccessKey, KeyId, Scope};
+use postrider_store::{AccessKey, KeyId};
 use secrecy::ExposeSecret as _;
 
 use crate::access::{Caller, Minted};
@@ -13,11 +13,6 @@ use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::{from_proto, to_proto};
 use crate::status::Refusal;
-
-/// Characters of a key's name.
-const NAME_CHARS_MAX: usize = 100;
-/// Resellers one key may name.
-const RESELLERS_MAX: usize = 1_000;
 
 pub(super) async fn create_key(
     app: Arc<App>,
@@ -34,7 +29,7 @@ pub(super) async fn create_key(
 fn new_key(request: &v1::CreateKeyRequest, minted: &Minted, now: Timestamp) -> Result<AccessKey, Violations> {
     let mut violations = Violations::default();
     let v = &mut violations;
-    let name = v.check("name", HeaderText::parse(&request.name, NAME_CHARS_MAX));
+    let name = v.check("name", HeaderText::parse(&request.name, limits::KEY_NAME_CHARS_MAX));
     if request.name.trim().is_empty() {
         v.push("name", "is required");
     }
@@ -42,13 +37,14 @@ fn new_key(request: &v1::CreateKeyRequest, minted: &Minted, now: Timestamp) -> R
         v.push("scopes", "one scope is required");
     }
     let mut scopes: Vec<_> =
-        request.scopes.iter().enumerate().filter_map(|(i, scope)| self::scope(*scope, i, v)).collect();
+        request.scopes.iter().enumerate().filter_map(|(i, scope)| from_proto::scope(*scope, i, v)).collect();
     scopes.sort_unstable();
     scopes.dedup();
-    if request.resellers.len() > RESELLERS_MAX {
-        v.push("resellers", format!("must have at most {RESELLERS_MAX} entries"));
+    let most = limits::KEY_RESELLERS_MAX;
+    if request.resellers.len() > most {
+        v.push("resellers", format!("must have at most {most} entries"));
     }
-    let named = request.resellers.iter().take(RESELLERS_MAX).enumerate();
+    let named = request.resellers.iter().take(most).enumerate();
     let resellers =
         named.filter_map(|(i, name)| v.check(format!("resellers[{i}]"), ResellerId::parse(name))).collect();
     let expire_time = from_proto::timestamp(request.expire_time, "expire_time", v);
@@ -67,21 +63,6 @@ fn new_key(request: &v1::CreateKeyRequest, minted: &Minted, now: Timestamp) -> R
         revoke_time: None,
     });
     violations.into_result(key)
-}
-
-fn scope(scope: i32, index: usize, violations: &mut Violations) -> Option<Scope> {
-    let field = format!("scopes[{index}]");
-    match from_proto::enumeration::<v1::Scope>(scope, &field, violations)? {
-        v1::Scope::Unspecified => {
-            violations.push(field, "must name a scope");
-            None
-        }
-        v1::Scope::Send => Some(Scope::Send),
-        v1::Scope::Read => Some(Scope::Read),
-        v1::Scope::Settings => Some(Scope::Settings),
-        v1::Scope::Test => Some(Scope::Test),
-        v1::Scope::Admin => Some(Scope::Admin),
-    }
 }
 
 pub(super) async fn list_keys(

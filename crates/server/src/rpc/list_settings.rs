@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{ResellerId, SettingsState, Violations};
+use postrider_domain::{ResellerId, Violations};
 use postrider_proto::v1;
 use postrider_store::SettingsFilter;
 
@@ -17,11 +17,11 @@ pub(super) async fn list_settings(
 ) -> Result<v1::ListSettingsResponse, Refusal> {
     let (request, now) = (call.request, app.clock.now());
     let mut violations = Violations::default();
-    let status = from_proto::enumeration::<v1::SettingsState>(request.status, "status", &mut violations);
+    let state = from_proto::settings_state(request.status, &mut violations);
     let within = request.expiring_within.map(|span| from_proto::duration(span).ok_or("must not be negative"));
     let within = within.and_then(|span| violations.check("expiring_within", span));
     let filter = SettingsFilter {
-        state: status.and_then(state),
+        state,
         expiring_before: within.map(|span| now.saturating_add(span).unwrap_or(jiff::Timestamp::MAX)),
         resellers: call.caller.resellers().map(<[ResellerId]>::to_vec),
         after: page::after(&request.page_token, |text| ResellerId::parse(text).ok(), &mut violations),
@@ -33,19 +33,10 @@ pub(super) async fn list_settings(
     let mut settings = Vec::with_capacity(found.settings.len());
     for one in found.settings {
         let usage = app.store.usage(&one.reseller, now).await?;
-        settings.push(to_proto::settings(one, usage));
+        settings.push(to_proto::settings(one, usage, now));
     }
     Ok(v1::ListSettingsResponse {
         settings,
         next_page_token: last.filter(|_| found.more).unwrap_or_default(),
     })
-}
-
-fn state(state: v1::SettingsState) -> Option<SettingsState> {
-    match state {
-        v1::SettingsState::Unspecified => None,
-        v1::SettingsState::Ready => Some(SettingsState::Ready),
-        v1::SettingsState::Untested => Some(SettingsState::Untested),
-        v1::SettingsState::Paused => Some(SettingsState::Paused),
-    }
 }

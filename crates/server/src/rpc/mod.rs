@@ -16,5 +16,4 @@ mod test_settings;
 
 pub(crate) use access_service::AccessRpcs;
 pub(crate) use mail_service::Mail;
-pub(crate) use put_settings::known_at_once;
 pub(crate) use settings_service::SettingsRpcs;

@@ -5,10 +5,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use postrider_domain::{
-    Credential, CredentialInfo, Etag, Finding, FindingCode, ResellerId, SettingsValues, Violations,
-};
+use postrider_domain::{Etag, Finding, FindingCode, ResellerId, SettingsValues, Violations};
 use postrider_proto::v1;
 use postrider_store::{NewSettings, Put, Scope};
 
@@ -17,9 +14,6 @@ use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::{CredentialInput, settings_draft, to_proto};
 use crate::status::Refusal;
-
-/// From when on an expiry is worth a word.
-const EXPIRES_SOON: std::time::Duration = std::time::Duration::from_hours(30 * 24);
 
 pub(super) async fn put_settings(
     app: Arc<App>,
@@ -35,25 +29,33 @@ pub(super) async fn put_settings(
     let (draft, credential) = settings_draft(request, "settings", &mut violations);
     let values = violations.take(SettingsValues::parse(draft, "settings", app.pace));
     let _one_at_a_time = app.puts.lock().await;
+    let saved = match &reseller {
+        Some(reseller) => app.store.get_settings(reseller).await?,
+        None => None,
+    };
+    // With an etag they were saved once, and what is wrong is told below.
+    let is_first = saved.is_none() && reseller.is_some() && expected.is_none();
+    if is_first && matches!(credential, Some(CredentialInput::Saved)) {
+        violations.push("settings.credential", "is required the first time: give client_secret");
+    }
+    let ((reseller, values), credential) = violations.into_result(reseller.zip(values).zip(credential))?;
+    // Before the credential is put: a refused put leaves nothing behind. The store looks again, in its transaction.
+    if expected.is_some() && saved.as_ref().map(|saved| &saved.etag) != expected.as_ref() {
+        return Err(Refusal::EtagMismatch);
+    }
     let now = app.clock.now();
-    let kept = match (&reseller, &credential) {
-        (Some(reseller), Some(CredentialInput::Saved)) => {
-            kept_credential(&app, reseller, &mut violations).await?
+    let (credential, finding) = match (credential, saved) {
+        (CredentialInput::Given(given), _) => {
+            let finding = given.is_secret_id().then(|| Finding::new(FindingCode::SecretIsId));
+            (app.credentials.put(&reseller, &given, now).await?, finding)
         }
-        _ => None,
-    };
-    let parsed = reseller.zip(values).zip(credential);
-    let ((reseller, values), credential) = violations.into_result(parsed)?;
-    let (credential, finding) = match credential {
-        CredentialInput::Given(given) => {
-            (app.credentials.put(&reseller, &given, now).await?, known_at_once(&given, now))
+        (CredentialInput::Saved, Some(saved)) => {
+            let is_id = |finding: &Finding| finding.code == FindingCode::SecretIsId;
+            (saved.credential, saved.status.finding.filter(is_id))
         }
-        CredentialInput::Saved => match kept {
-            Some((info, finding)) => (info, finding),
-            None => return Err(Violations::one("settings.credential", CREDENTIAL_REQUIRED).into()),
-        },
+        (CredentialInput::Saved, None) => return Err(Refusal::SettingsMissing(reseller)),
     };
-    let new = NewSettings { reseller: reseller.clone(), values, credential, finding, expected, now };
+    let new = NewSettings { reseller, values, credential, finding, expected, now };
     save(&app, new).await.map(|settings| v1::PutSettingsResponse { settings: Some(settings) })
 }
 
@@ -64,27 +66,6 @@ pub(super) fn check_federated(caller: &Caller, settings: Option<&v1::Settings>) 
         Some(v1::settings::Credential::Federated(_))
     );
     if federated && !caller.has(Scope::Admin) { Err(Refusal::AccessDenied) } else { Ok(()) }
-}
-
-const CREDENTIAL_REQUIRED: &str = "is required the first time: give client_secret";
-
-/// The saved credential and what is known of it, or a violation.
-async fn kept_credential(
-    app: &App,
-    reseller: &ResellerId,
-    violations: &mut Violations,
-) -> Result<Option<(CredentialInfo, Option<Finding>)>, Refusal> {
-    let saved = app.store.get_settings(reseller).await?;
-    if saved.is_none() {
-        violations.push("settings.credential", CREDENTIAL_REQUIRED);
-    }
-    let advice = |finding: &Finding| {
-        matches!(
-            finding.code,
-            FindingCode::SecretIsId | FindingCode::SecretExpired | FindingCode::SecretExpiresSoon
-        )
-    };
-    Ok(saved.map(|saved| (saved.credential, saved.status.finding.filter(advice))))
 }
 
 async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
@@ -100,22 +81,7 @@ async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
     app.tokens.forget_reseller(&reseller);
     app.wakeup.settings_changed(&reseller);
     app.waits.lane_changed(&reseller);
-    let usage = app.store.usage(&reseller, app.clock.now()).await?;
-    Ok(to_proto::settings(*settings, usage))
-}
-
-/// What can be told of a credential without asking Entra.
-pub(crate) fn known_at_once(credential: &Credential, now: Timestamp) -> Option<Finding> {
-    if credential.is_secret_id() {
-        return Some(Finding::new(FindingCode::SecretIsId));
-    }
-    let expire_time = credential.expire_time()?;
-    let code = if expire_time <= now {
-        FindingCode::SecretExpired
-    } else if expire_time <= now.saturating_add(EXPIRES_SOON).unwrap_or(Timestamp::MAX) {
-        FindingCode::SecretExpiresSoon
-    } else {
-        return None;
-    };
-    Some(Finding::new(code).with("expire_time", expire_time))
+    let now = app.clock.now();
+    let usage = app.store.usage(&reseller, now).await?;
+    Ok(to_proto::settings(*settings, usage, now))
 }

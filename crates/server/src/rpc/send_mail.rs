@@ -8,10 +8,10 @@ use postrider_proto::v1;
 use postrider_store::{Accepted, ContentHash, NewMessage};
 use tokio::time::Instant;
 
-use crate::accept::{body_of, check_against, content_hash, new_message};
+use crate::accept::{check_against, new_message};
 use crate::app::App;
 use crate::call::Authorised;
-use crate::convert::{from_proto, to_proto};
+use crate::convert::{canonical, content, from_proto, to_proto};
 use crate::status::Refusal;
 
 pub(super) async fn send_mail(
@@ -19,8 +19,8 @@ pub(super) async fn send_mail(
     call: Authorised<v1::SendMailRequest>,
 ) -> Result<v1::SendMailResponse, Refusal> {
     let Authorised { request, deadline, .. } = call;
-    let body = body_of(&request, app.message_bytes_max)?;
-    let hash = content_hash(&app.content_hash, &request);
+    let body = content::of_request(&request, app.message_bytes_max)?;
+    let hash = canonical::hash_of_mail(&app.content_hash, &request);
     let waits = request.wait_for == i32::from(v1::WaitFor::Sent) && !request.validate_only;
     let before = accepted_before(&app, &request, &hash).await?;
     // Before validation: what was fine when it was accepted may be past its time now.
