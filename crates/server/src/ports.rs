@@ -12,12 +12,10 @@ use postrider_domain::{
     MessageId, Outcome, Queued, ResellerId, Settings, TokenRefusal, Verdict,
 };
 use postrider_microsoft::{Microsoft, Payload, SendMail};
-use postrider_proto::v1;
 use postrider_store::{DynStore, SealedRecord, StoreError};
 use postrider_token_cache::TokenCache;
-use prost::Message as _;
 
-use crate::convert::from_proto;
+use crate::convert::content;
 use crate::wait::Waits;
 
 /// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
@@ -184,8 +182,7 @@ impl ports::Microsoft for MicrosoftPort {
     async fn submit(&self, submission: Submission) -> Verdict {
         let Submission { grant, message, content, client_request_id, timeout } = submission;
         let values = &grant.settings.values;
-        let email = v1::Email::decode(content.body.as_slice()).ok();
-        let Some(email) = email.and_then(|email| from_proto::stored_email(email).ok()) else {
+        let Some(email) = content::decode(&content.body) else {
             let finding =
                 Finding::new(FindingCode::MessageInvalid).with("reason", "its stored content cannot be read");
             return Verdict::of(Outcome::Rejected, finding);
