@@ -147,12 +147,12 @@ impl Attempts {
         turn
     }
 
-    /// For an attempt that was written down when the lane stopped: nothing of it left.
-    pub(crate) async fn withdraw(&self, started: Started, finding: Finding, until: Timestamp) {
+    /// For an attempt that was written down when the lane stopped: nothing of it left. The lane holds its message back.
+    pub(crate) async fn withdraw(&self, started: Started, finding: Finding) {
         let Started { queued, start, hold, .. } = started;
         let finding = finding.with("reason", "not started: the mailbox was stopped meanwhile");
         let (end_time, verdict) = (self.ports.clock.now(), Verdict::of(Outcome::Deferred, finding));
-        let resolution = Resolution::Again { at: until, counts: false };
+        let resolution = Resolution::Again { at: end_time, counts: false };
         let end = AttemptEnd { message: queued.id, number: start.number, end_time, verdict, resolution };
         self.end(&queued, hold.as_ref(), end).await;
     }

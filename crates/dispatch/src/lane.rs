@@ -47,6 +47,8 @@ struct Draining {
     hold: Option<Hold>,
     /// Nothing starts before, as Microsoft asked or an outage suggests.
     wait_until: Option<Timestamp>,
+    /// Why it waits, as last heard.
+    wait_finding: Option<Finding>,
     /// The mailbox's minute is full until then.
     pace_until: Option<Timestamp>,
     /// Attempts of an earlier holder, or of a test, as last seen.
@@ -58,6 +60,14 @@ struct Draining {
     news: mpsc::UnboundedReceiver<Ended>,
     /// A token was refused and another not yet accepted: a second refusal is a finding.
     token_refused: bool,
+}
+
+impl Draining {
+    fn wait(&mut self, until: Timestamp, finding: Option<&Finding>) {
+        self.wait_until = self.wait_until.max(Some(until));
+        self.wait_finding = finding.cloned();
+        self.queue.clear();
+    }
 }
 
 enum Next {
@@ -87,6 +97,7 @@ impl LaneRun {
             limits: self.lease.pace.applied_to(self.limits),
             hold: self.lease.hold.clone(),
             wait_until: None,
+            wait_finding: None,
             pace_until: None,
             open: self.lease.open_attempts.clone(),
             woken: false,
@@ -171,20 +182,22 @@ impl LaneRun {
     /// Submits, unless the lane was stopped while the attempt was written down.
     async fn submit(&self, draining: &mut Draining, started: Started) {
         let attempts = draining.attempts.clone();
-        if let Some((finding, until)) = self.hears_of_a_stop(draining) {
-            return attempts.withdraw(started, finding, until).await;
+        if let Some(finding) = self.hears_of_a_stop(draining) {
+            return attempts.withdraw(started, finding).await;
         }
         let may_try_another_token = !draining.token_refused;
         draining.in_flight.spawn(attempts.finish(started, may_try_another_token));
     }
 
-    /// Why nothing starts now, and until when, after all that was heard so far.
-    fn hears_of_a_stop(&self, draining: &mut Draining) -> Option<(Finding, Timestamp)> {
+    /// Why nothing starts now, after all that was heard so far.
+    fn hears_of_a_stop(&self, draining: &mut Draining) -> Option<Finding> {
         self.hear(draining);
         let now = self.ports.clock.now();
         let held = draining.hold.as_ref().map(|hold| (hold.finding.clone(), hold.probe_time));
-        let waits = draining.wait_until.map(|until| (Finding::new(FindingCode::Throttled), until));
-        held.into_iter().chain(waits).find(|(_, until)| *until > now)
+        let throttled = || Finding::new(FindingCode::Throttled);
+        let waits =
+            draining.wait_until.map(|until| (draining.wait_finding.clone().unwrap_or_else(throttled), until));
+        held.into_iter().chain(waits).find(|(_, until)| *until > now).map(|(finding, _)| finding)
     }
 
     async fn next(&self, draining: &mut Draining) -> Result<Next, PortError> {
@@ -264,7 +277,7 @@ impl LaneRun {
         draining.token_refused = ended.verdict.token_refused;
         if let Some(asked) = ended.verdict.retry_after.filter(|asked| !asked.is_zero()) {
             let until = now.saturating_add(asked).unwrap_or(Timestamp::MAX);
-            draining.wait_until = draining.wait_until.max(Some(until));
+            draining.wait(until, ended.verdict.finding.as_ref());
             draining.pace.close_until(until);
         }
         match ended.resolution {
@@ -282,10 +295,7 @@ impl LaneRun {
                 draining.hold = Some(hold);
                 draining.queue.clear();
             }
-            Resolution::LaneWaits { until } => {
-                draining.wait_until = draining.wait_until.max(Some(until));
-                draining.queue.clear();
-            }
+            Resolution::LaneWaits { until } => draining.wait(until, ended.verdict.finding.as_ref()),
             Resolution::Again { .. } => draining.queue.clear(),
             Resolution::End(_) => {}
         }
