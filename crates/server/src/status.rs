@@ -55,7 +55,7 @@ pub enum Refusal {
     RequestIdReused,
     EtagMismatch,
     MessagesUnfinished,
-    /// So many are on their way or in doubt, and cannot be cancelled.
+    /// So many calls are in flight, and cannot be cancelled.
     MessagesInFlight(u32),
     KeyNotFound,
     /// With the id, where a message was to be accepted.
@@ -173,7 +173,7 @@ impl Refusal {
                 C::FailedPrecondition,
                 "MESSAGES_UNFINISHED",
                 format!(
-                    "{count} messages are on their way or in doubt, and cannot be cancelled: try again later"
+                    "{count} of the reseller's calls to Microsoft are in flight and cannot be cancelled: try again later"
                 ),
             ),
             Self::KeyNotFound => plain(C::NotFound, "KEY_NOT_FOUND", "there is no key of this key_id"),
