@@ -74,6 +74,8 @@ pub const VIOLATION_BYTES_MAX: usize = 4 * 1024;
 pub const MAILBOX_CONCURRENCY_MAX: u32 = 4;
 /// Messages a minute from one mailbox. Microsoft's limit (Exchange Online).
 pub const MAILBOX_MESSAGES_PER_MINUTE: u32 = 30;
+/// Recipients a day from one mailbox. Microsoft's limit (Exchange Online).
+pub const MAILBOX_RECIPIENTS_PER_DAY: u32 = 10_000;
 
 /// How long a message may wait for its first 202, where the caller does not say.
 pub const EXPIRY_DEFAULT: Duration = Duration::from_hours(3 * 24);
@@ -81,6 +83,15 @@ pub const EXPIRY_DEFAULT: Duration = Duration::from_hours(3 * 24);
 pub const SCHEDULE_MAX: Duration = Duration::from_hours(365 * 24);
 /// A `request_id` is kept this long after the message's end, and at least this long after acceptance.
 pub const REQUEST_ID_KEPT: Duration = Duration::from_hours(24);
+
+/// How long the content of mail that was not sent is kept, so that it can be retried by hand. Ours: a week's holiday.
+pub const UNSENT_CONTENT_KEPT: Duration = Duration::from_hours(7 * 24);
+/// How long that of a cancelled mail is, so that a slip of the hand can be taken back.
+pub const CANCELLED_CONTENT_KEPT: Duration = Duration::from_mins(1);
+/// How long a message's history is kept after its end, where the operator does not say.
+pub const HISTORY_KEPT: Duration = Duration::from_hours(30 * 24);
+/// How long an event can be watched after it happened: a reader who was away for longer looks at the list instead.
+pub const EVENTS_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// How long one call to Graph may last before its outcome is in doubt. Graph's own gateway gives up earlier.
 pub const CALL_TIMEOUT: Duration = Duration::from_mins(1);
@@ -108,6 +119,9 @@ pub const PAGE_SIZE_MAX: u32 = 1_000;
 const _: () = assert!(LOCAL_PART_CHARS_MAX < ADDRESS_CHARS_MAX && ADDRESS_CHARS_MAX < DOMAIN_CHARS_MAX);
 const _: () = assert!(HEADERS_JSON_MAX <= HEADERS_MAX);
 const _: () = assert!(GRAPH_REQUEST_BYTES_MAX < EMAIL_BYTES_MAX);
+// What can be retried by hand is still known by its history.
+const _: () = assert!(UNSENT_CONTENT_KEPT.as_secs() <= HISTORY_KEPT.as_secs());
+const _: () = assert!(EVENTS_KEPT.as_secs() <= HISTORY_KEPT.as_secs());
 const _: () = assert!(PAGE_SIZE_DEFAULT <= PAGE_SIZE_MAX);
 // A probe asks Entra, not the memory of the last answer.
 const _: () = assert!(TOKEN_REFUSAL_KEPT.as_secs() < PROBE_GAP_FIRST.as_secs());

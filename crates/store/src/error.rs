@@ -12,6 +12,12 @@ pub enum StoreError {
     /// No room: nothing was written.
     #[error("the disk or the database is full: {cause}")]
     Full { cause: String },
+    /// Too much waits to be written already: nothing was written, and it may be tried again.
+    #[error("too much waits to be written")]
+    Overloaded,
+    /// Another transaction was in the way, again and again: nothing was written, and it may be tried again.
+    #[error("another transaction was in the way: {cause}")]
+    Conflict { cause: String },
     /// What is stored cannot be read as what it must be.
     #[error("{table}.{column} of {row} cannot be read")]
     Inconsistent { table: &'static str, column: &'static str, row: String },

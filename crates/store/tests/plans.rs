@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postrider_store::conformance::World;
-use postrider_store::{SqliteStore, StoreKind};
+use postrider_store::{Options, SqliteStore, StoreKind};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, SqlSafeStr, SqliteConnection};
 use tempfile::TempDir;
@@ -26,7 +26,7 @@ fn statements() -> Vec<PathBuf> {
 async fn database(directory: &TempDir) -> SqliteConnection {
     let path = directory.path().join("postrider.db");
     let clock: Arc<_> = World::clock();
-    SqliteStore::open(&path, StoreKind::Real, clock).await.expect("opened").close().await;
+    SqliteStore::open(&path, clock, Options::of(StoreKind::Real)).await.expect("opened").close().await;
     SqliteConnectOptions::new().filename(path).connect().await.expect("connected")
 }
 

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use postrider_domain::{FindingCode, MessageState, Outcome, Resolution, Verdict};
 
-use super::{World, at, sent};
-use crate::{Accepted, ContentHash, NewMessage};
+use super::{UNBOUNDED, World, at, sent};
+use crate::{Accepted, ContentHash, NewMessage, Refused};
 
 pub async fn an_accepted_message_reads_back_as_it_was_answered(world: &World) {
     let acme = world.reseller("acme").await;
@@ -25,15 +25,15 @@ pub async fn an_accepted_message_reads_back_as_it_was_answered(world: &World) {
 pub async fn without_settings_nothing_is_accepted(world: &World) {
     let nobody = World::slug("nobody");
     let new = world.mail(&nobody);
-    let answer = world.store.accept(new.clone()).await.expect("an answer");
-    assert!(matches!(answer, Accepted::SettingsMissing), "{answer:?}");
+    let answer = world.store.accept(new.clone(), UNBOUNDED).await.expect("an answer");
+    assert!(matches!(answer, Accepted::Refused(Refused::SettingsMissing)), "{answer:?}");
     assert_eq!(world.store.get_message(&nobody, &new.id).await.expect("an answer"), None);
 }
 
 pub async fn the_same_request_is_the_same_message(world: &World) {
     let acme = world.reseller("acme").await;
     let first = world.accepts(world.mail_of_request(&acme, "order-1")).await;
-    match world.store.accept(world.mail_of_request(&acme, "order-1")).await.expect("an answer") {
+    match world.store.accept(world.mail_of_request(&acme, "order-1"), UNBOUNDED).await.expect("an answer") {
         Accepted::Replayed(again) => assert_eq!(*again, first),
         other => panic!("not replayed: {other:?}"),
     }
@@ -46,15 +46,15 @@ pub async fn a_request_id_with_other_content_is_refused(world: &World) {
     let acme = world.reseller("acme").await;
     world.accepts(world.mail_of_request(&acme, "order-1")).await;
     let other = NewMessage { content_hash: ContentHash([2; 32]), ..world.mail_of_request(&acme, "order-1") };
-    let answer = world.store.accept(other).await.expect("an answer");
-    assert!(matches!(answer, Accepted::RequestIdReused), "{answer:?}");
+    let answer = world.store.accept(other, UNBOUNDED).await.expect("an answer");
+    assert!(matches!(answer, Accepted::Refused(Refused::RequestIdReused)), "{answer:?}");
 }
 
 pub async fn a_replay_is_answered_after_the_settings_are_gone(world: &World) {
     let acme = world.reseller("acme").await;
     let first = world.accepts(world.mail_of_request(&acme, "order-1")).await;
     world.store.delete_settings(&acme, None, true, world.now()).await.expect("deleted");
-    match world.store.accept(world.mail_of_request(&acme, "order-1")).await.expect("an answer") {
+    match world.store.accept(world.mail_of_request(&acme, "order-1"), UNBOUNDED).await.expect("an answer") {
         Accepted::Replayed(again) => assert_eq!((again.id, again.state), (first.id, MessageState::Cancelled)),
         other => panic!("not replayed: {other:?}"),
     }
@@ -64,7 +64,7 @@ pub async fn a_replay_tells_the_message_as_it_is_now(world: &World) {
     let acme = world.reseller("acme").await;
     let first = world.accepts(world.mail_of_request(&acme, "order-1")).await;
     world.tries(&acme, first.id, 1, sent()).await;
-    match world.store.accept(world.mail_of_request(&acme, "order-1")).await.expect("an answer") {
+    match world.store.accept(world.mail_of_request(&acme, "order-1"), UNBOUNDED).await.expect("an answer") {
         Accepted::Replayed(again) => assert_eq!((again.state, again.attempts.len()), (MessageState::Sent, 1)),
         other => panic!("not replayed: {other:?}"),
     }
@@ -74,7 +74,7 @@ pub async fn concurrent_twins_are_one_message(world: &World) {
     let acme = world.reseller("acme").await;
     let twins = (0..64).map(|_| {
         let (store, new) = (world.store.clone(), world.mail_of_request(&acme, "order-1"));
-        tokio::spawn(async move { store.accept(new).await })
+        tokio::spawn(async move { store.accept(new, UNBOUNDED).await })
     });
     let (mut new, mut ids) = (0, HashSet::new());
     for twin in twins.collect::<Vec<_>>() {
@@ -109,7 +109,7 @@ pub async fn what_was_accepted_before_is_told_without_storing(world: &World) {
     let same = told(&new.content_hash).await.expect("an answer");
     assert!(matches!(&same, Some(Accepted::Replayed(first)) if first.id == new.id), "{same:?}");
     let other = told(&ContentHash([2; 32])).await.expect("an answer");
-    assert!(matches!(other, Some(Accepted::RequestIdReused)), "{other:?}");
+    assert!(matches!(other, Some(Accepted::Refused(Refused::RequestIdReused))), "{other:?}");
 }
 
 pub async fn a_message_makes_its_lane_due(world: &World) {

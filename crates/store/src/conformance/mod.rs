@@ -20,7 +20,7 @@ pub mod settings;
 pub mod test_mail;
 mod world;
 
-pub use world::{World, at, doubt, held_by, hold, secret_wrong, sent, token};
+pub use world::{UNBOUNDED, World, at, doubt, held_by, hold, seconds, secret_wrong, sent, token};
 
 /// Makes a test of every promise. Give it the name of an `async fn() -> World` beside it.
 #[macro_export]
@@ -100,7 +100,8 @@ macro_rules! conformance {
                 a_hold_under_an_old_token_is_not_written
                 a_hold_by_settings_that_were_replaced_is_not_written
                 a_202_frees_a_held_lane_and_makes_the_settings_ready
-                an_operators_pause_is_not_ended_by_a_202
+                no_attempt_starts_with_settings_that_were_replaced
+                an_operators_pause_is_ended_neither_by_a_202_nor_by_a_hold
                 an_attempt_that_never_left_is_written_whole
             }
             test_mail {

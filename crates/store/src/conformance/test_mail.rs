@@ -6,7 +6,7 @@ use postrider_domain::{
 };
 
 use super::{World, at, doubt, held_by, hold, sent, token};
-use crate::{Accepted, ContentHash, TestMail};
+use crate::{Accepted, ContentHash, Refused, TestMail};
 
 /// A test mail that is being sent.
 async fn tested(world: &World, reseller: &ResellerId, mailbox: EmailAddress) -> MessageId {
@@ -70,7 +70,7 @@ pub async fn a_request_id_of_another_content_is_refused_to_a_test(world: &World)
     let mut other = of_request(world, &acme, "order-1");
     other.message.content_hash = ContentHash([2; 32]);
     let answer = world.store.accept_test(other).await.expect("an answer");
-    assert!(matches!(answer, Accepted::RequestIdReused), "{answer:?}");
+    assert!(matches!(answer, Accepted::Refused(Refused::RequestIdReused)), "{answer:?}");
     assert_eq!(world.all(&acme).await.len(), 1);
 }
 
