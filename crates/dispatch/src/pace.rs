@@ -1,18 +1,19 @@
-//! Microsoft's limits of one mailbox: so many calls at once, so many messages a minute.
+//! Microsoft's limits of one mailbox: so many calls at once, so many messages a minute, so many recipients a day.
 //!
 //! Whoever calls Graph for a mailbox takes a [`Turn`] first: its lane, and a test of its settings. The minute slides
-//! over the starts of attempts, which the lease brings along, so that a restart or another holder goes on exactly
-//! where the last one was.
+//! over the starts of attempts and the day over their hours, both of which the lease brings along, so that a restart or
+//! another holder goes on exactly where the last one was.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
-use postrider_domain::{Lane, PaceLimits};
+use postrider_domain::{HourOfRecipients, Lane, PaceLimits, limits};
 use tokio::sync::Notify;
 
-const WINDOW: Duration = Duration::from_mins(1);
+const HOUR_SECONDS: i64 = 3_600;
+/// Hours of which the first reaches a day back.
+const DAY_HOURS: i64 = 24;
 
 /// The pace of one mailbox, shared by all in this process who call Graph for it.
 #[derive(Debug, Default)]
@@ -28,6 +29,8 @@ struct State {
     closed_until: Option<Timestamp>,
     /// Starts within the last minute, oldest first.
     starts: VecDeque<Timestamp>,
+    /// Recipients by hours since 1970.
+    hours: BTreeMap<i64, u32>,
 }
 
 /// Why there is no turn now.
@@ -35,28 +38,41 @@ struct State {
 pub enum NotYet {
     /// All calls at once are taken: when one ends.
     Busy,
-    /// The minute is full until then, or Microsoft asked to wait.
+    /// The minute or the day is full until then, or Microsoft asked to wait.
     Until(Timestamp),
+    /// More recipients than a whole day may have.
+    TooManyRecipients,
 }
 
 /// The right to make one call. Given back when dropped.
 #[derive(Debug)]
 pub struct Turn {
     pace: Arc<Pace>,
+    hour: i64,
+    recipients: u32,
 }
 
 impl Pace {
-    /// Takes over starts that others recorded.
-    pub fn recall(&self, starts: &[Timestamp]) {
+    /// Takes over what others recorded.
+    pub fn recall(&self, starts: &[Timestamp], recipients: &[HourOfRecipients]) {
         let mut state = self.lock();
         let mut all: Vec<_> = state.starts.iter().chain(starts).copied().collect();
         all.sort_unstable();
         all.dedup();
         state.starts = all.into();
+        for hour in recipients {
+            let counted = state.hours.entry(hour_of(hour.start)).or_default();
+            *counted = hour.recipients.max(*counted);
+        }
     }
 
     /// A turn that begins at `now`, which must be the start written down for the attempt.
-    pub fn turn(self: &Arc<Self>, now: Timestamp, limits: PaceLimits) -> Result<Turn, NotYet> {
+    pub fn turn(
+        self: &Arc<Self>,
+        now: Timestamp,
+        limits: PaceLimits,
+        recipients: u32,
+    ) -> Result<Turn, NotYet> {
         let mut state = self.lock();
         if let Some(until) = state.closed_until.filter(|until| *until > now) {
             return Err(NotYet::Until(until));
@@ -64,24 +80,15 @@ impl Pace {
         if state.in_flight >= limits.concurrency {
             return Err(NotYet::Busy);
         }
-        let opened = before(now);
-        // A clock that was set back leaves starts in the future: they tell nothing of this minute.
-        while state.starts.back().is_some_and(|start| *start > now) {
-            state.starts.pop_back();
-        }
-        while state.starts.front().is_some_and(|start| *start <= opened) {
-            state.starts.pop_front();
-        }
-        let most = usize::try_from(limits.messages_per_minute).unwrap_or(usize::MAX);
-        if most > 0 && state.starts.len() >= most {
-            let blocking = state.starts.get(state.starts.len() - most).copied().unwrap_or(now);
-            return Err(NotYet::Until(blocking.saturating_add(WINDOW).unwrap_or(Timestamp::MAX)));
-        }
+        state.minute_has_room(now, limits.messages_per_minute)?;
+        state.day_has_room(now, limits.recipients_per_day, recipients)?;
         state.in_flight += 1;
-        if most > 0 {
+        if limits.messages_per_minute > 0 {
             state.starts.push_back(now);
         }
-        Ok(Turn { pace: Arc::clone(self) })
+        let hour = hour_of(now);
+        *state.hours.entry(hour).or_default() += recipients;
+        Ok(Turn { pace: Arc::clone(self), hour, recipients })
     }
 
     /// Nothing more until then: a `Retry-After`, whoever of this process was told it.
@@ -107,9 +114,66 @@ impl Pace {
     }
 }
 
+impl State {
+    fn minute_has_room(&mut self, now: Timestamp, most: u32) -> Result<(), NotYet> {
+        let opened = before(now);
+        // A clock that was set back leaves starts in the future: they tell nothing of this minute.
+        while self.starts.back().is_some_and(|start| *start > now) {
+            self.starts.pop_back();
+        }
+        while self.starts.front().is_some_and(|start| *start <= opened) {
+            self.starts.pop_front();
+        }
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        if most > 0 && self.starts.len() >= most {
+            let blocking = self.starts.get(self.starts.len() - most).copied().unwrap_or(now);
+            let until = blocking.saturating_add(limits::PACE_MINUTE).unwrap_or(Timestamp::MAX);
+            return Err(NotYet::Until(until));
+        }
+        Ok(())
+    }
+
+    /// By whole hours: the oldest counts until all of it is more than a day ago.
+    fn day_has_room(&mut self, now: Timestamp, most: u32, recipients: u32) -> Result<(), NotYet> {
+        self.hours = self.hours.split_off(&(hour_of(now) - DAY_HOURS));
+        if most == 0 {
+            return Ok(());
+        }
+        if recipients > most {
+            return Err(NotYet::TooManyRecipients);
+        }
+        let mut left: u32 = self.hours.values().sum();
+        if left + recipients <= most {
+            return Ok(());
+        }
+        for (hour, counted) in &self.hours {
+            left -= counted;
+            if left + recipients <= most {
+                let end = (hour + DAY_HOURS + 1) * HOUR_SECONDS;
+                return Err(NotYet::Until(Timestamp::from_second(end).unwrap_or(Timestamp::MAX)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn hour_of(time: Timestamp) -> i64 {
+    time.as_second().div_euclid(HOUR_SECONDS)
+}
+
 /// Where the minute that ends at `now` opened.
 fn before(now: Timestamp) -> Timestamp {
-    now.saturating_sub(WINDOW).unwrap_or(Timestamp::MIN)
+    now.saturating_sub(limits::PACE_MINUTE).unwrap_or(Timestamp::MIN)
+}
+
+impl Turn {
+    /// Microsoft did not take the mail: its recipients do not count.
+    pub fn was_not_taken(&mut self) {
+        let recipients = std::mem::take(&mut self.recipients);
+        if let Some(counted) = self.pace.lock().hours.get_mut(&self.hour) {
+            *counted = counted.saturating_sub(recipients);
+        }
+    }
 }
 
 impl Drop for Turn {
@@ -155,28 +219,58 @@ mod tests {
     use super::*;
 
     const LIMITS: PaceLimits = PaceLimits { concurrency: 2, messages_per_minute: 3, recipients_per_day: 0 };
+    const DAILY: PaceLimits = PaceLimits { concurrency: 9, messages_per_minute: 0, recipients_per_day: 100 };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).expect("in range")
     }
 
+    /// When a minute that began then is over.
+    fn after(second: i64) -> Timestamp {
+        at(second) + limits::PACE_MINUTE
+    }
+
     #[test]
     fn no_more_calls_at_once_than_allowed() {
         let pace = Arc::new(Pace::default());
-        let first = pace.turn(at(0), LIMITS).expect("free");
-        let _second = pace.turn(at(0), LIMITS).expect("free");
-        assert_eq!(pace.turn(at(0), LIMITS).expect_err("busy"), NotYet::Busy);
+        let first = pace.turn(at(0), LIMITS, 1).expect("free");
+        let _second = pace.turn(at(0), LIMITS, 1).expect("free");
+        assert_eq!(pace.turn(at(0), LIMITS, 1).expect_err("busy"), NotYet::Busy);
         drop(first);
-        assert!(pace.turn(at(1), LIMITS).is_ok());
+        assert!(pace.turn(at(1), LIMITS, 1).is_ok());
     }
 
     #[test]
     fn the_minute_slides_and_says_when_it_has_room() {
         let pace = Arc::new(Pace::default());
-        pace.recall(&[at(0), at(10), at(20)]);
-        assert_eq!(pace.turn(at(59), LIMITS).expect_err("full"), NotYet::Until(at(60)));
-        assert!(pace.turn(at(60), LIMITS).is_ok());
-        assert_eq!(pace.turn(at(61), LIMITS).expect_err("full"), NotYet::Until(at(70)));
+        pace.recall(&[at(0), at(10), at(20)], &[]);
+        assert_eq!(pace.turn(at(60), LIMITS, 1).expect_err("full"), NotYet::Until(after(0)));
+        assert!(pace.turn(after(0), LIMITS, 1).is_ok());
+        assert_eq!(pace.turn(at(61), LIMITS, 1).expect_err("full"), NotYet::Until(after(10)));
+    }
+
+    #[test]
+    fn the_day_counts_recipients_by_the_hour_and_says_when_it_has_room() {
+        let pace = Arc::new(Pace::default());
+        let hour = |n: i64, recipients| HourOfRecipients { start: at(n * HOUR_SECONDS), recipients };
+        pace.recall(&[], &[hour(0, 60), hour(1, 30)]);
+        let noon = at(12 * HOUR_SECONDS);
+        let taken = pace.turn(noon, DAILY, 10).expect("room for ten");
+        let full = NotYet::Until(at(25 * HOUR_SECONDS));
+        assert_eq!(pace.turn(noon, DAILY, 1).expect_err("full"), full);
+        assert_eq!(pace.turn(at(25 * HOUR_SECONDS - 1), DAILY, 1).expect_err("full"), full);
+        assert!(pace.turn(at(25 * HOUR_SECONDS), DAILY, 60).is_ok());
+        drop(taken);
+        assert_eq!(pace.turn(noon, DAILY, 101).expect_err("never"), NotYet::TooManyRecipients);
+    }
+
+    #[test]
+    fn what_was_not_taken_does_not_count() {
+        let pace = Arc::new(Pace::default());
+        let mut refused = pace.turn(at(0), DAILY, 100).expect("room");
+        assert!(pace.turn(at(0), DAILY, 1).is_err());
+        refused.was_not_taken();
+        assert!(pace.turn(at(0), DAILY, 100).is_ok());
     }
 
     #[test]
@@ -184,15 +278,15 @@ mod tests {
         let pace = Arc::new(Pace::default());
         pace.close_until(at(5));
         pace.close_until(at(3));
-        assert_eq!(pace.turn(at(4), LIMITS).expect_err("closed"), NotYet::Until(at(5)));
-        assert!(pace.turn(at(5), LIMITS).is_ok());
+        assert_eq!(pace.turn(at(4), LIMITS, 1).expect_err("closed"), NotYet::Until(at(5)));
+        assert!(pace.turn(at(5), LIMITS, 1).is_ok());
     }
 
     #[test]
     fn a_clock_that_was_set_back_stalls_nothing() {
         let pace = Arc::new(Pace::default());
-        pace.recall(&[at(86_400), at(86_401), at(86_402)]);
-        assert!(pace.turn(at(0), LIMITS).is_ok());
+        pace.recall(&[at(86_400), at(86_401), at(86_402)], &[]);
+        assert!(pace.turn(at(0), LIMITS, 1).is_ok());
     }
 
     #[test]
@@ -202,7 +296,7 @@ mod tests {
             reseller: ResellerId::parse("acme").expect("a slug"),
             mailbox: EmailAddress::parse(&format!("m{n}@acme.example")).expect("an address"),
         };
-        drop(paces.of(&lane(0), at(0)).turn(at(0), LIMITS));
+        drop(paces.of(&lane(0), at(0)).turn(at(0), LIMITS, 1));
         for n in 1..=SWEEP_MIN {
             paces.of(&lane(n), at(30));
         }
@@ -214,9 +308,9 @@ mod tests {
     }
 
     #[test]
-    fn zero_a_minute_means_no_limit() {
+    fn zero_a_minute_and_a_day_mean_no_limit() {
         let pace = Arc::new(Pace::default());
         let limits = PaceLimits { messages_per_minute: 0, ..LIMITS };
-        assert!((0..1_000).all(|_| pace.turn(at(0), limits).is_ok()));
+        assert!((0..1_000).all(|_| pace.turn(at(0), limits, 500).is_ok()));
     }
 }

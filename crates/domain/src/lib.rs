@@ -40,8 +40,8 @@ pub use email::{AddressDraft, Attachment, AttachmentDraft, Email, EmailDraft, Im
 pub use finding::{Finding, FindingClass, FindingCode};
 pub use header::{HeaderName, HeaderText};
 pub use lane::{
-    AttemptEnd, AttemptStart, Content, Hold, HourOfRecipients, Lane, LaneSignal, Lease, LeaseToken, OpenAttempt,
-    Pause, Queued, Resolution,
+    AttemptEnd, AttemptStart, Content, Hold, HourOfRecipients, Lane, LaneSignal, Lease, LeaseToken,
+    OpenAttempt, Pause, Queued, Resolution,
 };
 pub use message::{
     Attempt, AttemptNumber, InDoubtPolicy, Labels, Message, MessageId, MessageState, Priority, RequestId,

@@ -77,6 +77,9 @@ pub const MAILBOX_MESSAGES_PER_MINUTE: u32 = 30;
 /// Recipients a day from one mailbox. Microsoft's limit (Exchange Online).
 pub const MAILBOX_RECIPIENTS_PER_DAY: u32 = 10_000;
 
+/// What a minute of a mailbox's pace lasts: Microsoft counts arrivals, we count starts, and the way takes its time.
+pub const PACE_MINUTE: Duration = Duration::from_millis(60_500);
+
 /// How long a message may wait for its first 202, where the caller does not say.
 pub const EXPIRY_DEFAULT: Duration = Duration::from_hours(3 * 24);
 /// The longest a caller may ask for, from acceptance. Ours.

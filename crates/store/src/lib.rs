@@ -15,7 +15,7 @@
 //! | `writer` | group commit: many writes, one book, one commit |
 //! | `sql` | a book from the database and back; what is read |
 //! | `backend` | the traits, served once for every database |
-//! | `sqlite` | connections, and what is particular to the database |
+//! | `sqlite`, `postgres` | connections, and what is particular to the database |
 //!
 //! Guarantees
 //! - A write is answered after its commit. Writes of many callers share a transaction; a lone caller waits for nobody.
@@ -32,7 +32,10 @@ mod book;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+#[cfg(any(test, feature = "conformance"))]
+pub mod memory;
 mod outbox;
+mod postgres;
 mod reads;
 mod sealed;
 mod seen;
@@ -52,6 +55,7 @@ pub use outbox::{
     Accepted, AllAccepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, Queue, QueueBounds,
     Refused, Steered, TestMail,
 };
+pub use postgres::PostgresStore;
 pub use sealed::{SealedRecord, SealedStore};
 pub use settings::{Deleted, NewSettings, Put, SettingsFilter, SettingsPage, SettingsStore};
 pub use sqlite::SqliteStore;

@@ -462,6 +462,8 @@ struct Probe;
 impl Write for Probe {
     type Answer = ();
 
+    const NAME: &'static str = "probe";
+
     fn needs(&self, needs: &mut Needs) {
         needs.meta.insert("kind");
     }

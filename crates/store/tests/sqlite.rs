@@ -252,7 +252,9 @@ async fn the_lock_is_this_users_alone() {
 async fn a_missing_directory_is_named() {
     let home = Home::new();
     let path = home.directory.path().join("absent/postrider.db");
-    let error = SqliteStore::open(&path, home.clock.clone(), Options::of(StoreKind::Real)).await.expect_err("refused");
+    let error = SqliteStore::open(&path, home.clock.clone(), Options::of(StoreKind::Real))
+        .await
+        .expect_err("refused");
     let words = error.to_string().replace(&home.directory.path().display().to_string(), "DIR");
     insta::assert_snapshot!(words, @"DIR/absent is not there: make the data directory, or name another");
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use postrider_domain::{FindingCode, MessageState, Outcome, Resolution, Verdict};
 
 use super::{UNBOUNDED, World, at, sent};
-use crate::{Accepted, ContentHash, NewMessage, Refused};
+use crate::{Accepted, AllAccepted, ContentHash, NewMessage, QueueBounds, Refused};
 
 pub async fn an_accepted_message_reads_back_as_it_was_answered(world: &World) {
     let acme = world.reseller("acme").await;
@@ -147,4 +147,66 @@ pub async fn a_message_does_not_hasten_a_waiting_lane(world: &World) {
     let message = world.accepts(world.mail(&acme)).await;
     assert_eq!((message.state, message.next_attempt_time), (MessageState::Accepted, Some(at(40))));
     assert_eq!(world.next_due().await, Some(at(40)));
+}
+
+fn room_for(messages: i64) -> QueueBounds {
+    QueueBounds { messages, ..UNBOUNDED }
+}
+
+pub async fn a_full_queue_takes_nothing_new_and_still_tells_a_replay(world: &World) {
+    let (acme, beta) = (world.reseller("acme").await, world.reseller("beta").await);
+    let first = world.accepts(world.mail_of_request(&acme, "order-1")).await;
+    world.accepted(&acme).await;
+    let full = |answer| matches!(answer, Ok(Accepted::Refused(Refused::QueueFull)));
+    assert!(full(world.store.accept(world.mail(&acme), room_for(2)).await));
+    let again = world.store.accept(world.mail_of_request(&acme, "order-1"), room_for(2)).await;
+    assert!(matches!(again, Ok(Accepted::Replayed(message)) if message.id == first.id));
+    let few_bytes = QueueBounds { bytes: 15, ..UNBOUNDED };
+    assert!(full(world.store.accept(world.mail(&acme), few_bytes).await), "12 bytes are there");
+    let others = world.store.accept(world.mail(&beta), room_for(2)).await;
+    assert!(matches!(others, Ok(Accepted::New(_))), "it is acme's queue that is full");
+    let queue = world.store.queue().await.expect("an answer");
+    assert_eq!(queue.messages, 3);
+}
+
+pub async fn an_end_gives_its_place_in_the_queue_back(world: &World) {
+    let acme = world.reseller("acme").await;
+    let id = world.accepted(&acme).await;
+    world.tries(&acme, id, 1, sent()).await;
+    let other = world.store.accept(world.mail(&acme), room_for(1)).await;
+    assert!(matches!(other, Ok(Accepted::New(_))), "{other:?}");
+}
+
+pub async fn many_are_accepted_together_or_not_at_all(world: &World) {
+    let acme = world.reseller("acme").await;
+    world.accepts(world.mail_of_request(&acme, "order-1")).await;
+    let (good, twin) = (world.mail_of_request(&acme, "order-2"), world.mail_of_request(&acme, "order-2"));
+    let reused = NewMessage { content_hash: ContentHash([2; 32]), ..world.mail_of_request(&acme, "order-1") };
+    let none = world.store.accept_all(vec![good.clone(), reused], UNBOUNDED).await.expect("an answer");
+    assert!(matches!(none, AllAccepted::None(1, Refused::RequestIdReused)), "{none:?}");
+    let other = NewMessage { content_hash: ContentHash([2; 32]), ..world.mail_of_request(&acme, "order-2") };
+    let none = world.store.accept_all(vec![good.clone(), other], UNBOUNDED).await.expect("an answer");
+    assert!(matches!(none, AllAccepted::None(1, Refused::RequestIdReused)), "twins are one: {none:?}");
+    assert_eq!(world.all(&acme).await.len(), 1);
+    let known = world.mail_of_request(&acme, "order-1");
+    let mails = vec![good.clone(), world.mail(&acme), known, twin];
+    let AllAccepted::All(all) = world.store.accept_all(mails, UNBOUNDED).await.expect("an answer") else {
+        panic!("refused");
+    };
+    let [Accepted::New(first), Accepted::New(_), Accepted::Replayed(_), Accepted::Replayed(again)] = &all[..]
+    else {
+        panic!("two new, two replayed: {all:?}")
+    };
+    assert_eq!((first.id, again.id), (good.id, good.id));
+    assert_eq!(world.all(&acme).await.len(), 3);
+}
+
+pub async fn the_bounds_of_the_queue_hold_for_many_together(world: &World) {
+    let acme = world.reseller("acme").await;
+    let three = || (0..3).map(|_| world.mail(&acme)).collect::<Vec<_>>();
+    let none = world.store.accept_all(three(), room_for(2)).await.expect("an answer");
+    assert!(matches!(none, AllAccepted::None(2, Refused::QueueFull)), "{none:?}");
+    assert!(world.all(&acme).await.is_empty());
+    let all = world.store.accept_all(three(), room_for(3)).await.expect("an answer");
+    assert!(matches!(all, AllAccepted::All(all) if all.len() == 3));
 }

@@ -100,7 +100,8 @@ pub async fn a_lease_tells_the_starts_of_the_last_minute(world: &World) {
     world.tries(&acme, id, 1, again()).await;
     world.advance(30);
     world.tries(&acme, id, 2, again()).await;
-    world.advance(30);
+    // A minute, and the way to Microsoft.
+    world.advance(31);
     assert_eq!(world.leased(&acme, token(1)).await.recent_starts, [at(30)]);
     let (start, end) = (world.attempt(id, 3), world.end(id, 3, again()));
     assert!(world.store.refuse_attempt(&acme, token(1), start, end).await.expect("refused"));
@@ -226,4 +227,50 @@ pub async fn a_held_lane_still_tells_what_to_probe_with(world: &World) {
     world.release(&acme, token(1)).await;
     world.tries(&acme, probe, 2, sent()).await;
     assert!(world.is_due(&acme).await);
+}
+
+pub async fn a_lease_tells_the_recipients_of_the_last_day(world: &World) {
+    let acme = world.reseller("acme").await;
+    let to = |recipient_count| NewMessage { recipient_count, ..world.mail(&acme) };
+    let first = world.accepts(to(7)).await.id;
+    world.tries(&acme, first, 1, sent()).await;
+    world.advance(3_600);
+    let (second, refused) = (world.accepts(to(5)).await.id, world.accepts(to(3)).await.id);
+    world.tries(&acme, second, 1, sent()).await;
+    world.tries(&acme, refused, 1, super::record::rejected()).await;
+    world.accepted(&acme).await;
+    let counts = |lease: &postrider_domain::Lease| {
+        lease.recent_recipients.iter().map(|hour| (hour.start, hour.recipients)).collect::<Vec<_>>()
+    };
+    let lease = world.leased(&acme, token(1)).await;
+    assert_eq!(counts(&lease), [(at(0), 7), (at(3_600), 5)], "what was not taken does not count");
+    world.release(&acme, token(1)).await;
+    world.advance(24 * 3_600);
+    assert_eq!(counts(&world.leased(&acme, token(2)).await), [(at(3_600), 5)]);
+}
+
+pub async fn a_lane_that_was_given_back_goes_behind_those_that_wait(world: &World) {
+    let (acme, beta) = (world.reseller("acme").await, world.reseller("beta").await);
+    world.accepted(&acme).await;
+    world.advance(5);
+    world.accepted(&beta).await;
+    world.advance(5);
+    world.leased(&acme, token(1)).await;
+    world.release(&acme, token(1)).await;
+    let due = world.store.due_lanes(world.now(), 10, &[]).await.expect("due lanes");
+    let order: Vec<_> = due.iter().map(|lane| lane.reseller.as_str()).collect();
+    assert_eq!(order, ["beta", "acme"], "though acme's mail is older");
+}
+
+pub async fn lanes_of_a_cloud_can_be_passed_over(world: &World) {
+    let acme = world.reseller("acme").await;
+    let mut china = world.new_settings(&World::slug("beta"));
+    china.values.cloud = postrider_domain::Cloud::China;
+    let beta = world.put(china).await.reseller;
+    world.accepted(&acme).await;
+    world.accepts(NewMessage { send_time: Some(at(40)), ..world.mail(&beta) }).await;
+    let but_global = [postrider_domain::Cloud::Global];
+    let due = world.store.due_lanes(at(50), 10, &but_global).await.expect("due lanes");
+    assert_eq!(due.iter().map(|lane| &lane.reseller).collect::<Vec<_>>(), [&beta]);
+    assert_eq!(world.store.next_due(&but_global).await.expect("an answer"), Some(at(40)));
 }

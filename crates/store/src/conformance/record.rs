@@ -11,7 +11,7 @@ use postrider_domain::{
 use super::{World, at, doubt, held_by, hold, sent, token};
 use crate::NewMessage;
 
-fn rejected() -> (Verdict, Resolution) {
+pub(super) fn rejected() -> (Verdict, Resolution) {
     let finding = Finding::new(FindingCode::RecipientInvalid);
     (Verdict::of(Outcome::Rejected, finding), Resolution::End(MessageState::Failed))
 }

@@ -1,7 +1,7 @@
 //! Settings: etags, holds, the lane that goes with them, and what they have used.
 
 use postrider_domain::{
-    Finding, FindingCode, Hold, MessageState, ResellerId, Resolution, SettingsState, SettingsStatus, Usage,
+    Finding, FindingCode, MessageState, ResellerId, Resolution, SettingsState, SettingsStatus, Usage,
 };
 
 use super::{World, at, doubt, held_by, hold, secret_wrong, sent, token};

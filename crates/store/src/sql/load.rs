@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
-use postrider_domain::{EmailAddress, ResellerId};
+use jiff::Timestamp;
+use postrider_domain::{EmailAddress, ResellerId, limits};
 
 use super::{Cells, Db, Statement, Value, execute_each, fetch_each, rows, values};
 use crate::StoreError;
@@ -21,9 +21,6 @@ static EXPIRING: Statement = statement!("load/expiring");
 static WAITING: Statement = statement!("load/waiting");
 static ACCESS_KEYS: Statement = statement!("load/access_keys");
 static META: Statement = statement!("load/meta");
-
-/// How far back Microsoft counts messages a minute.
-const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
 pub(crate) async fn load(db: &mut impl Db, needs: &Needs, book: &mut Book) -> Result<(), StoreError> {
     execute_each(db, &MAKE_RESELLERS, each(&needs.made, |reseller| values![reseller])).await?;
@@ -71,7 +68,7 @@ async fn load_messages(db: &mut impl Db, needs: &Needs, book: &mut Book) -> Resu
     for (reseller, id, _) in load_attempts(db, &OPEN_ATTEMPTS, open, book).await? {
         wanted.insert((reseller, id));
     }
-    let after = book.now().saturating_sub(MINUTE).unwrap_or(Timestamp::MIN);
+    let after = book.now().saturating_sub(limits::PACE_MINUTE).unwrap_or(Timestamp::MIN);
     let recent = each(&needs.recent, |reseller| values![reseller, after]);
     load_attempts(db, &RECENT_ATTEMPTS, recent, book).await?;
     let keys = each(&wanted, |(reseller, id)| values![reseller, *id]);

@@ -49,6 +49,8 @@ struct Poison;
 impl Write for Poison {
     type Answer = ();
 
+    const NAME: &'static str = "poison";
+
     fn needs(&self, _: &mut Needs) {}
 
     fn run(&self, book: &mut Book) -> Result<(), StoreError> {

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use postrider_domain::{EmailAddress, InDoubtPolicy, Message, MessageId, MessageState, RequestId, ResellerId};
+use postrider_domain::{
+    EmailAddress, InDoubtPolicy, Message, MessageId, MessageState, RequestId, ResellerId,
+};
 
 use super::Write;
 use crate::book::{AttemptRow, Book, LaneRow, MessageRow, Needs, RequestKeyRow};
@@ -26,6 +28,7 @@ pub(crate) struct Accept {
 impl Write for Accept {
     type Answer = Admitted;
 
+    const NAME: &'static str = "accept";
     const GROWS: bool = true;
 
     fn reseller(&self) -> Option<&ResellerId> {
@@ -51,6 +54,7 @@ impl Write for AcceptAll {
     /// The first refused by its index, or what became of each.
     type Answer = Result<Vec<Admitted>, (usize, Refused)>;
 
+    const NAME: &'static str = "accept_all";
     const GROWS: bool = true;
 
     fn reseller(&self) -> Option<&ResellerId> {
@@ -92,6 +96,7 @@ pub(crate) struct AcceptTest {
 impl Write for AcceptTest {
     type Answer = Admitted;
 
+    const NAME: &'static str = "accept_test";
     const GROWS: bool = true;
 
     fn reseller(&self) -> Option<&ResellerId> {

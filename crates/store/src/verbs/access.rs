@@ -13,6 +13,8 @@ pub(crate) struct CreateKey {
 impl Write for CreateKey {
     type Answer = ();
 
+    const NAME: &'static str = "create_key";
+
     fn needs(&self, needs: &mut Needs) {
         needs.access_keys.insert(self.key.id.clone());
     }
@@ -34,6 +36,8 @@ pub(crate) struct RevokeKey {
 impl Write for RevokeKey {
     /// Whether it is there.
     type Answer = bool;
+
+    const NAME: &'static str = "revoke_key";
 
     fn needs(&self, needs: &mut Needs) {
         needs.access_keys.insert(self.id.clone());
@@ -57,6 +61,8 @@ pub(crate) struct TouchKey {
 
 impl Write for TouchKey {
     type Answer = ();
+
+    const NAME: &'static str = "touch_key";
 
     fn needs(&self, needs: &mut Needs) {
         needs.access_keys.insert(self.id.clone());

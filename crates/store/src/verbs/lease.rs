@@ -5,18 +5,16 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use postrider_domain::{
     AttemptNumber, EmailAddress, Finding, FindingCode, HourOfRecipients, Lane, LaneSignal, Lease, LeaseToken,
-    MessageId, MessageState, OpenAttempt, ResellerId,
+    MessageId, MessageState, OpenAttempt, ResellerId, limits,
 };
 
 use super::Write;
 use crate::book::{Book, Change, LaneRow, LeaseRow, Needs};
 use crate::{StoreError, etag};
 
-/// How far back Microsoft counts messages a minute.
-const PACE_WINDOW: SignedDuration = SignedDuration::from_secs(60);
 /// How far back it counts recipients.
 const DAY_HOURS: i64 = 24;
 /// Messages that end at once: bounds one transaction. The lane stays due for the rest.
@@ -30,6 +28,8 @@ pub(crate) struct Take {
 
 impl Write for Take {
     type Answer = Option<Lease>;
+
+    const NAME: &'static str = "take";
 
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
@@ -61,6 +61,8 @@ pub(crate) struct Reread {
 
 impl Write for Reread {
     type Answer = Option<Lease>;
+
+    const NAME: &'static str = "reread";
 
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
@@ -96,7 +98,7 @@ fn lease(book: &mut Book, reseller: &ResellerId, token: LeaseToken) -> Result<Op
 
 /// Calls begun for the mailbox, test mails' too; not the attempts that never left.
 fn recent_starts(book: &Book, reseller: &ResellerId, mailbox: &EmailAddress) -> Vec<Timestamp> {
-    let after = book.now().saturating_sub(PACE_WINDOW).unwrap_or(Timestamp::MIN);
+    let after = book.now().saturating_sub(limits::PACE_MINUTE).unwrap_or(Timestamp::MIN);
     let mut starts: Vec<_> = book
         .attempts_of(reseller)
         .map(|(_, attempt)| attempt)
@@ -161,6 +163,8 @@ impl Write for Renew {
     /// `None`: the lease is lost.
     type Answer = Option<LaneSignal>;
 
+    const NAME: &'static str = "renew";
+
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
     }
@@ -185,6 +189,8 @@ pub(crate) struct Release {
 
 impl Write for Release {
     type Answer = ();
+
+    const NAME: &'static str = "release";
 
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
@@ -212,6 +218,8 @@ pub(crate) struct Expire {
 
 impl Write for Expire {
     type Answer = Vec<MessageId>;
+
+    const NAME: &'static str = "expire";
 
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)

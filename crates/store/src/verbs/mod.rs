@@ -39,6 +39,8 @@ use crate::book::{Book, Needs};
 pub(crate) trait Write: Send + Sync + 'static {
     type Answer: Send + 'static;
 
+    /// What the simulation calls it.
+    const NAME: &'static str;
     /// Whether the database grows by it: refused where there is no room, and when too many wait.
     const GROWS: bool = false;
 

@@ -52,6 +52,8 @@ pub(crate) struct Purge {
 impl Write for Purge {
     type Answer = ();
 
+    const NAME: &'static str = "purge";
+
     fn needs(&self, needs: &mut Needs) {
         for (reseller, id) in self.over.contents.iter().chain(&self.over.history) {
             needs.reseller(reseller).message(reseller, *id);

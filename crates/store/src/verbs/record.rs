@@ -28,6 +28,8 @@ pub(crate) struct Start {
 impl Write for Start {
     type Answer = bool;
 
+    const NAME: &'static str = "start";
+
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
     }
@@ -80,6 +82,8 @@ pub(crate) struct Refuse {
 impl Write for Refuse {
     type Answer = bool;
 
+    const NAME: &'static str = "refuse";
+
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.start.reseller)
     }
@@ -103,6 +107,8 @@ pub(crate) struct End {
 
 impl Write for End {
     type Answer = ();
+
+    const NAME: &'static str = "end";
 
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)

@@ -16,6 +16,8 @@ pub(crate) struct BindKey {
 impl Write for BindKey {
     type Answer = bool;
 
+    const NAME: &'static str = "bind_key";
+
     fn needs(&self, needs: &mut Needs) {
         needs.meta.insert(KEY_ID);
     }
@@ -37,6 +39,8 @@ pub(crate) struct PutSealed {
 impl Write for PutSealed {
     type Answer = ();
 
+    const NAME: &'static str = "put_sealed";
+
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
     }
@@ -57,6 +61,8 @@ pub(crate) struct PruneSealed {
 
 impl Write for PruneSealed {
     type Answer = ();
+
+    const NAME: &'static str = "prune_sealed";
 
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)

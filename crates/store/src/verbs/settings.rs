@@ -23,6 +23,8 @@ impl Write for PutSettings {
     /// `false`: another etag is saved.
     type Answer = bool;
 
+    const NAME: &'static str = "put_settings";
+
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.new.reseller)
     }
@@ -40,8 +42,8 @@ impl Write for PutSettings {
         let Some(row) = book.resellers.change(&new.reseller) else { return Ok(false) };
         row.last_revision += 1;
         let revision = row.last_revision;
-        let (before, was_held) =
-            (row.lane.take(), row.lane.as_ref().is_some_and(|lane| lane.stop().is_some()));
+        let before = row.lane.take();
+        let was_held = before.as_ref().is_some_and(|lane| lane.stop().is_some());
         row.lane = Some(lane(new, revision, before));
         let is_held = row.lane.as_ref().is_some_and(|lane| lane.stop().is_some());
         book.written.settings.insert(new.reseller.clone(), (Arc::clone(new), revision));
@@ -83,6 +85,8 @@ pub(crate) struct SettingsWork {
 impl Write for SettingsWork {
     type Answer = ();
 
+    const NAME: &'static str = "settings_work";
+
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
     }
@@ -112,6 +116,8 @@ impl Write for CancelWaiting {
     /// Whether more may wait.
     type Answer = bool;
 
+    const NAME: &'static str = "cancel_waiting";
+
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
     }
@@ -138,6 +144,8 @@ pub(crate) struct DeleteSettings {
 
 impl Write for DeleteSettings {
     type Answer = Deleted;
+
+    const NAME: &'static str = "delete_settings";
 
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)

@@ -18,6 +18,8 @@ pub(crate) struct Cancel {
 impl Write for Cancel {
     type Answer = Steered;
 
+    const NAME: &'static str = "cancel";
+
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
     }
@@ -52,6 +54,8 @@ pub(crate) struct Retry {
 
 impl Write for Retry {
     type Answer = Steered;
+
+    const NAME: &'static str = "retry";
 
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
@@ -102,6 +106,8 @@ impl Write for Pause {
     /// Whether there is a lane.
     type Answer = bool;
 
+    const NAME: &'static str = "pause";
+
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
     }
@@ -123,6 +129,8 @@ pub(crate) struct Resume {
 
 impl Write for Resume {
     type Answer = bool;
+
+    const NAME: &'static str = "resume";
 
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
