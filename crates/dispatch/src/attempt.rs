@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_domain::{
     AttemptEnd, AttemptNumber, AttemptStart, Etag, Finding, FindingClass, FindingCode, Hold, Lane,
-    LeaseToken, OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict,
+    LeaseToken, OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use uuid::Uuid;
@@ -76,7 +76,7 @@ impl Attempts {
         &self,
         queued: Queued,
         hold: Option<Hold>,
-        turn: Turn,
+        mut turn: Turn,
         place: Place,
         pass: Pass,
         now: Timestamp,
@@ -101,6 +101,7 @@ impl Attempts {
             ..self.start(&queued, now)
         };
         if !self.ports.outbox.start_attempt(reseller, self.token, start.clone()).await? {
+            turn.was_not_used();
             return Ok(Begun::Skipped);
         }
         let submission = Submission {
@@ -132,7 +133,7 @@ impl Attempts {
         mut turn: Turn,
         verdict: Verdict,
     ) -> Result<Begun, PortError> {
-        turn.was_not_taken();
+        turn.was_not_used();
         let start = self.start(queued, now);
         let end = ended(queued, hold, &start, verdict, self.ports.clock.now());
         let told = self.told(&end);
@@ -172,16 +173,20 @@ impl Attempts {
     pub(crate) async fn finish(self, started: Started, may_try_another_token: bool) -> Turn {
         let Started { queued, start, mut submission, hold, mut turn, pass, _place } = started;
         let grant = submission.grant.clone();
-        submission.timeout = remaining(self.ports.clock.now(), start.call_deadline);
-        // After this moment another holder may have the lane.
-        let (verdict, told) = if self.trust.holds() {
-            let verdict = self.ports.microsoft.submit(submission).await;
-            let told = told_by(&verdict);
-            (verdict, told)
-        } else {
-            let finding = Finding::new(FindingCode::NetworkUnreachable)
-                .with("reason", "the lease ran out before the call");
-            (Verdict::of(Outcome::Deferred, finding), Told::Nothing)
+        let begins = self.ports.clock.now();
+        submission.timeout = remaining(begins, start.call_deadline);
+        let (verdict, told) = match self.too_late(&start, begins) {
+            None => {
+                turn.begins(begins);
+                let verdict = self.ports.microsoft.submit(submission).await;
+                let told = told_by(&verdict);
+                (verdict, told)
+            }
+            Some(reason) => {
+                turn.was_not_used();
+                let finding = Finding::new(FindingCode::NetworkUnreachable).with("reason", reason);
+                (Verdict::of(Outcome::Deferred, finding), Told::Nothing)
+            }
         };
         let now = self.ports.clock.now();
         pass.ended(told, &self.lane.reseller, now);
@@ -200,10 +205,23 @@ impl Attempts {
         turn
     }
 
+    /// Looked at last thing before the first byte: after the lease another holder may have the lane, and whoever counts
+    /// the pace by what is written down takes a call to have begun soon after its start.
+    fn too_late(&self, start: &AttemptStart, now: Timestamp) -> Option<&'static str> {
+        let begins_by = start.start_time.saturating_add(limits::CALL_BEGINS_WITHIN).unwrap_or(Timestamp::MAX);
+        if now > begins_by {
+            Some("not started: writing the attempt down took too long")
+        } else if self.trust.holds() {
+            None
+        } else {
+            Some("not started: the lease ran out before the call")
+        }
+    }
+
     /// For an attempt that was written down when the lane stopped: nothing of it left. The lane holds its message back.
     pub(crate) async fn withdraw(&self, started: Started, finding: Finding) {
         let Started { queued, start, mut turn, pass, .. } = started;
-        turn.was_not_taken();
+        turn.was_not_used();
         let end_time = self.ports.clock.now();
         pass.ended(Told::Nothing, &self.lane.reseller, end_time);
         let finding = finding.with("reason", "not started: the mailbox was stopped meanwhile");

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    Finding, FindingCode, Hold, Lease, MessageState, OpenAttempt, PaceLimits, Queued, Resolution,
+    AttemptNumber, Finding, FindingCode, Hold, Lease, MessageState, OpenAttempt, PaceLimits, Queued,
+    Resolution,
 };
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
@@ -113,7 +114,7 @@ impl LaneRun {
             token_refused: false,
             slice_end: clock.uptime() + SLICE,
         };
-        draining.pace.recall(&self.lease.recent_starts, &self.lease.recent_recipients);
+        draining.pace.recall(&self.lease.recent_calls, &self.lease.recent_recipients);
         let drained = self.drain(&mut draining).await;
         while let Some(joined) = draining.in_flight.join_next().await {
             self.came_back(joined);
@@ -187,12 +188,14 @@ impl LaneRun {
         place: Place,
         now: Timestamp,
     ) -> Result<Begun, PortError> {
+        let mut turn = turn;
         match self.shared.breakers.of(self.lease.cloud).pass(now) {
             Ok(pass) => {
                 let hold = draining.hold.clone();
                 draining.attempts.begin(queued, hold, turn, place, pass, now).await
             }
             Err(until) => {
+                turn.was_not_used();
                 draining.pace_until = draining.pace_until.max(Some(until));
                 Ok(Begun::Skipped)
             }
@@ -236,7 +239,7 @@ impl LaneRun {
             draining.pace = self.shared.paces.of(&lease.lane, self.now());
             draining.attempts.lane = lease.lane.clone();
         }
-        draining.pace.recall(&lease.recent_starts, &lease.recent_recipients);
+        draining.pace.recall(&lease.recent_calls, &lease.recent_recipients);
     }
 
     /// Submits, unless the lane was stopped while the attempt was written down.
@@ -287,7 +290,8 @@ impl LaneRun {
         let open = u32::try_from(draining.open.len()).unwrap_or(u32::MAX);
         let limits =
             PaceLimits { concurrency: draining.limits.concurrency.saturating_sub(open), ..draining.limits };
-        match draining.pace.turn(now, limits, queued.recipient_count) {
+        let attempt = (queued.id, AttemptNumber(queued.attempts + 1));
+        match draining.pace.turn(now, limits, attempt, queued.recipient_count) {
             Ok(turn) => {
                 let queued = draining.queue.take();
                 Ok(queued.map_or(Next::Leave, |queued| Next::Start(queued, turn, now)))

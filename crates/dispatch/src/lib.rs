@@ -17,7 +17,7 @@
 //! Crash: the lease runs out, the next holder counts the open calls against the mailbox until their deadline, and
 //! resolves them as in doubt after it.
 //! Knows: the ports in [`ports`], the domain. Does not know: tonic, SQL, HTTP.
-//! Read first: `tests/lane.rs`.
+//! Read first: `tests/lane.rs` of the simulation.
 
 mod attempt;
 mod breaker;
@@ -32,6 +32,6 @@ mod signal;
 
 pub use breaker::{Breaker, Breakers, Pass, Told};
 pub use dispatcher::{Dispatcher, Policy, Wakeup};
-pub use pace::{NotYet, Pace, Paces, Turn};
+pub use pace::{Attempt, NotYet, Pace, Paces, Turn};
 pub use ports::{Microsoft, Outbox, PortError, Ports, Submission, Tokens};
 pub use retry::{backoff, decide, probe_gap};

@@ -1,14 +1,14 @@
 //! Microsoft's limits of one mailbox: so many calls at once, so many messages a minute, so many recipients a day.
 //!
 //! Whoever calls Graph for a mailbox takes a [`Turn`] first: its lane, and a test of its settings. The minute slides
-//! over the starts of attempts and the day over their hours, both of which the lease brings along, so that a restart or
-//! another holder goes on exactly where the last one was.
+//! over calls and the day over their hours, both of which the lease brings along, so that a restart or another holder
+//! goes on where the last one was.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use postrider_domain::{HourOfRecipients, Lane, PaceLimits, limits};
+use postrider_domain::{AttemptNumber, HourOfRecipients, Lane, MessageId, PaceLimits, RecentCall, limits};
 use tokio::sync::Notify;
 
 const HOUR_SECONDS: i64 = 3_600;
@@ -27,11 +27,14 @@ struct State {
     in_flight: u32,
     /// Microsoft asked that nothing comes before.
     closed_until: Option<Timestamp>,
-    /// Starts within the last minute, oldest first.
-    starts: VecDeque<Timestamp>,
+    /// Calls within the last minute, by attempt: what others recorded of them is no other call.
+    calls: BTreeMap<Attempt, Timestamp>,
     /// Recipients by hours since 1970.
     hours: BTreeMap<i64, u32>,
 }
+
+/// A message's attempt of a number.
+pub type Attempt = (MessageId, AttemptNumber);
 
 /// Why there is no turn now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,18 +51,18 @@ pub enum NotYet {
 #[derive(Debug)]
 pub struct Turn {
     pace: Arc<Pace>,
+    attempt: Attempt,
     hour: i64,
     recipients: u32,
 }
 
 impl Pace {
     /// Takes over what others recorded.
-    pub fn recall(&self, starts: &[Timestamp], recipients: &[HourOfRecipients]) {
+    pub fn recall(&self, calls: &[RecentCall], recipients: &[HourOfRecipients]) {
         let mut state = self.lock();
-        let mut all: Vec<_> = state.starts.iter().chain(starts).copied().collect();
-        all.sort_unstable();
-        all.dedup();
-        state.starts = all.into();
+        for call in calls {
+            state.calls.entry((call.message, call.number)).or_insert(call.time);
+        }
         for hour in recipients {
             let counted = state.hours.entry(hour_of(hour.start)).or_default();
             *counted = hour.recipients.max(*counted);
@@ -71,6 +74,7 @@ impl Pace {
         self: &Arc<Self>,
         now: Timestamp,
         limits: PaceLimits,
+        attempt: Attempt,
         recipients: u32,
     ) -> Result<Turn, NotYet> {
         let mut state = self.lock();
@@ -84,11 +88,11 @@ impl Pace {
         state.day_has_room(now, limits.recipients_per_day, recipients)?;
         state.in_flight += 1;
         if limits.messages_per_minute > 0 {
-            state.starts.push_back(now);
+            state.calls.insert(attempt, now);
         }
         let hour = hour_of(now);
         *state.hours.entry(hour).or_default() += recipients;
-        Ok(Turn { pace: Arc::clone(self), hour, recipients })
+        Ok(Turn { pace: Arc::clone(self), attempt, hour, recipients })
     }
 
     /// Nothing more until then: a `Retry-After`, whoever of this process was told it.
@@ -100,8 +104,8 @@ impl Pace {
     /// Whether the minute that ends at `now` knows of it.
     fn is_in_use(&self, now: Timestamp) -> bool {
         let state = self.lock();
-        let started = state.starts.back().is_some_and(|start| *start > before(now));
-        started || state.closed_until.is_some_and(|until| until > now)
+        let called = state.calls.values().any(|call| *call > before(now));
+        called || state.closed_until.is_some_and(|until| until > now)
     }
 
     /// Returns once a turn was given back.
@@ -117,20 +121,16 @@ impl Pace {
 impl State {
     fn minute_has_room(&mut self, now: Timestamp, most: u32) -> Result<(), NotYet> {
         let opened = before(now);
-        // A clock that was set back leaves starts in the future: they tell nothing of this minute.
-        while self.starts.back().is_some_and(|start| *start > now) {
-            self.starts.pop_back();
-        }
-        while self.starts.front().is_some_and(|start| *start <= opened) {
-            self.starts.pop_front();
-        }
+        // A clock that was set back leaves calls in the future: they tell nothing of this minute.
+        self.calls.retain(|_, call| *call > opened && *call <= now);
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        if most > 0 && self.starts.len() >= most {
-            let blocking = self.starts.get(self.starts.len() - most).copied().unwrap_or(now);
-            let until = blocking.saturating_add(limits::PACE_MINUTE).unwrap_or(Timestamp::MAX);
-            return Err(NotYet::Until(until));
+        if most == 0 || self.calls.len() < most {
+            return Ok(());
         }
-        Ok(())
+        let mut calls: Vec<_> = self.calls.values().copied().collect();
+        calls.sort_unstable();
+        let blocking = calls.get(calls.len() - most).copied().unwrap_or(now);
+        Err(NotYet::Until(blocking.saturating_add(limits::PACE_MINUTE).unwrap_or(Timestamp::MAX)))
     }
 
     /// By whole hours: the oldest counts until all of it is more than a day ago.
@@ -167,6 +167,19 @@ fn before(now: Timestamp) -> Timestamp {
 }
 
 impl Turn {
+    /// The call begins now: from now on it counts.
+    pub fn begins(&self, now: Timestamp) {
+        if let Some(call) = self.pace.lock().calls.get_mut(&self.attempt) {
+            *call = now;
+        }
+    }
+
+    /// No call was made.
+    pub fn was_not_used(&mut self) {
+        self.was_not_taken();
+        self.pace.lock().calls.remove(&self.attempt);
+    }
+
     /// Microsoft did not take the mail: its recipients do not count.
     pub fn was_not_taken(&mut self) {
         let recipients = std::mem::take(&mut self.recipients);
@@ -225,6 +238,25 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + second).expect("in range")
     }
 
+    fn attempt(number: u32) -> Attempt {
+        (MessageId::of_uuid(uuid::Uuid::nil()), AttemptNumber(number))
+    }
+
+    fn takes(
+        pace: &Arc<Pace>,
+        now: Timestamp,
+        limits: PaceLimits,
+        number: u32,
+        recipients: u32,
+    ) -> Result<Turn, NotYet> {
+        pace.turn(now, limits, attempt(number), recipients)
+    }
+
+    fn call(number: u32, second: i64) -> RecentCall {
+        let (message, number) = attempt(number);
+        RecentCall { message, number, time: at(second) }
+    }
+
     /// When a minute that began then is over.
     fn after(second: i64) -> Timestamp {
         at(second) + limits::PACE_MINUTE
@@ -233,20 +265,34 @@ mod tests {
     #[test]
     fn no_more_calls_at_once_than_allowed() {
         let pace = Arc::new(Pace::default());
-        let first = pace.turn(at(0), LIMITS, 1).expect("free");
-        let _second = pace.turn(at(0), LIMITS, 1).expect("free");
-        assert_eq!(pace.turn(at(0), LIMITS, 1).expect_err("busy"), NotYet::Busy);
+        let first = takes(&pace, at(0), LIMITS, 1, 1).expect("free");
+        let _second = takes(&pace, at(0), LIMITS, 2, 1).expect("free");
+        assert_eq!(takes(&pace, at(0), LIMITS, 3, 1).expect_err("busy"), NotYet::Busy);
         drop(first);
-        assert!(pace.turn(at(1), LIMITS, 1).is_ok());
+        assert!(takes(&pace, at(1), LIMITS, 3, 1).is_ok());
     }
 
     #[test]
     fn the_minute_slides_and_says_when_it_has_room() {
         let pace = Arc::new(Pace::default());
-        pace.recall(&[at(0), at(10), at(20)], &[]);
-        assert_eq!(pace.turn(at(60), LIMITS, 1).expect_err("full"), NotYet::Until(after(0)));
-        assert!(pace.turn(after(0), LIMITS, 1).is_ok());
-        assert_eq!(pace.turn(at(61), LIMITS, 1).expect_err("full"), NotYet::Until(after(10)));
+        pace.recall(&[call(1, 0), call(2, 10), call(3, 20)], &[]);
+        assert_eq!(takes(&pace, at(60), LIMITS, 4, 1).expect_err("full"), NotYet::Until(after(0)));
+        assert!(takes(&pace, after(0), LIMITS, 4, 1).is_ok());
+        assert_eq!(takes(&pace, at(61), LIMITS, 5, 1).expect_err("full"), NotYet::Until(after(10)));
+    }
+
+    #[test]
+    fn a_call_counts_once_and_from_when_it_began() {
+        let pace = Arc::new(Pace::default());
+        let turn = takes(&pace, at(0), LIMITS, 1, 1).expect("free");
+        turn.begins(at(5));
+        pace.recall(&[call(1, 0), call(2, 1), call(3, 2)], &[]);
+        assert_eq!(takes(&pace, at(60), LIMITS, 4, 1).expect_err("full"), NotYet::Until(after(1)));
+        let mut unused = takes(&pace, at(63), LIMITS, 4, 1).expect("the two others are over");
+        unused.was_not_used();
+        drop((turn, unused));
+        let _two = (takes(&pace, at(63), LIMITS, 5, 1), takes(&pace, at(63), LIMITS, 6, 1));
+        assert_eq!(takes(&pace, after(5), LIMITS, 7, 1).expect_err("two in flight"), NotYet::Busy);
     }
 
     #[test]
@@ -255,22 +301,22 @@ mod tests {
         let hour = |n: i64, recipients| HourOfRecipients { start: at(n * HOUR_SECONDS), recipients };
         pace.recall(&[], &[hour(0, 60), hour(1, 30)]);
         let noon = at(12 * HOUR_SECONDS);
-        let taken = pace.turn(noon, DAILY, 10).expect("room for ten");
+        let taken = takes(&pace, noon, DAILY, 1, 10).expect("room for ten");
         let full = NotYet::Until(at(25 * HOUR_SECONDS));
-        assert_eq!(pace.turn(noon, DAILY, 1).expect_err("full"), full);
-        assert_eq!(pace.turn(at(25 * HOUR_SECONDS - 1), DAILY, 1).expect_err("full"), full);
-        assert!(pace.turn(at(25 * HOUR_SECONDS), DAILY, 60).is_ok());
+        assert_eq!(takes(&pace, noon, DAILY, 2, 1).expect_err("full"), full);
+        assert_eq!(takes(&pace, at(25 * HOUR_SECONDS - 1), DAILY, 2, 1).expect_err("full"), full);
+        assert!(takes(&pace, at(25 * HOUR_SECONDS), DAILY, 2, 60).is_ok());
         drop(taken);
-        assert_eq!(pace.turn(noon, DAILY, 101).expect_err("never"), NotYet::TooManyRecipients);
+        assert_eq!(takes(&pace, noon, DAILY, 3, 101).expect_err("never"), NotYet::TooManyRecipients);
     }
 
     #[test]
     fn what_was_not_taken_does_not_count() {
         let pace = Arc::new(Pace::default());
-        let mut refused = pace.turn(at(0), DAILY, 100).expect("room");
-        assert!(pace.turn(at(0), DAILY, 1).is_err());
+        let mut refused = takes(&pace, at(0), DAILY, 1, 100).expect("room");
+        assert!(takes(&pace, at(0), DAILY, 2, 1).is_err());
         refused.was_not_taken();
-        assert!(pace.turn(at(0), DAILY, 100).is_ok());
+        assert!(takes(&pace, at(0), DAILY, 2, 100).is_ok());
     }
 
     #[test]
@@ -278,15 +324,15 @@ mod tests {
         let pace = Arc::new(Pace::default());
         pace.close_until(at(5));
         pace.close_until(at(3));
-        assert_eq!(pace.turn(at(4), LIMITS, 1).expect_err("closed"), NotYet::Until(at(5)));
-        assert!(pace.turn(at(5), LIMITS, 1).is_ok());
+        assert_eq!(takes(&pace, at(4), LIMITS, 1, 1).expect_err("closed"), NotYet::Until(at(5)));
+        assert!(takes(&pace, at(5), LIMITS, 1, 1).is_ok());
     }
 
     #[test]
     fn a_clock_that_was_set_back_stalls_nothing() {
         let pace = Arc::new(Pace::default());
-        pace.recall(&[at(86_400), at(86_401), at(86_402)], &[]);
-        assert!(pace.turn(at(0), LIMITS, 1).is_ok());
+        pace.recall(&[call(1, 86_400), call(2, 86_401), call(3, 86_402)], &[]);
+        assert!(takes(&pace, at(0), LIMITS, 4, 1).is_ok());
     }
 
     #[test]
@@ -296,7 +342,7 @@ mod tests {
             reseller: ResellerId::parse("acme").expect("a slug"),
             mailbox: EmailAddress::parse(&format!("m{n}@acme.example")).expect("an address"),
         };
-        drop(paces.of(&lane(0), at(0)).turn(at(0), LIMITS, 1));
+        drop(takes(&paces.of(&lane(0), at(0)), at(0), LIMITS, 1, 1));
         for n in 1..=SWEEP_MIN {
             paces.of(&lane(n), at(30));
         }
@@ -311,6 +357,6 @@ mod tests {
     fn zero_a_minute_and_a_day_mean_no_limit() {
         let pace = Arc::new(Pace::default());
         let limits = PaceLimits { messages_per_minute: 0, ..LIMITS };
-        assert!((0..1_000).all(|_| pace.turn(at(0), limits, 500).is_ok()));
+        assert!((0..1_000).all(|number| takes(&pace, at(0), limits, number, 500).is_ok()));
     }
 }

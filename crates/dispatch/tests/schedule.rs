@@ -20,7 +20,9 @@ fn queued() -> Queued {
         backoffs: 1,
         in_doubt: false,
         policy: InDoubtPolicy::AtLeastOnce,
+        due_time: now(),
         expire_time: Timestamp::MAX,
+        recipient_count: 1,
     }
 }
 

@@ -68,6 +68,14 @@ impl Pause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct LaneSignal(pub i64);
 
+/// A call for the mailbox, at a moment that it did not begin after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecentCall {
+    pub message: MessageId,
+    pub number: AttemptNumber,
+    pub time: Timestamp,
+}
+
 /// Recipients of calls begun within one hour of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HourOfRecipients {
@@ -88,8 +96,8 @@ pub struct Lease {
     pub hold: Option<Hold>,
     /// The reseller's own, lower limits.
     pub pace: PaceOverride,
-    /// Starts of the lane's attempts within the last minute, oldest first: pacing goes on where it was.
-    pub recent_starts: Vec<Timestamp>,
+    /// Calls for the mailbox within the last minute: pacing goes on where it was.
+    pub recent_calls: Vec<RecentCall>,
     /// Recipients by the hour within the last day, oldest first.
     pub recent_recipients: Vec<HourOfRecipients>,
     /// Attempts of an earlier holder that nobody resolved. They count against the mailbox until their deadline, and

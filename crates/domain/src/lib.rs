@@ -41,7 +41,7 @@ pub use finding::{Finding, FindingClass, FindingCode};
 pub use header::{HeaderName, HeaderText};
 pub use lane::{
     AttemptEnd, AttemptStart, Content, Hold, HourOfRecipients, Lane, LaneSignal, Lease, LeaseToken,
-    OpenAttempt, Pause, Queued, Resolution,
+    OpenAttempt, Pause, Queued, RecentCall, Resolution,
 };
 pub use message::{
     Attempt, AttemptNumber, InDoubtPolicy, Labels, Message, MessageId, MessageState, Priority, RequestId,

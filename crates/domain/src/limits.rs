@@ -60,6 +60,12 @@ pub const SURELY_FITS_BYTES: usize = GRAPH_REQUEST_BYTES_MAX / 8;
 /// Bytes read of any answer of Microsoft's: more is not evidence but noise.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// Mails of one batch, and bytes of the whole. Ours: what one transaction takes without holding others up.
+pub const BATCH_ITEMS_MAX: usize = 1_000;
+pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Characters of the reason of a pause. Ours.
+pub const REASON_CHARS_MAX: usize = 255;
+
 /// Connections of one listener at a time. Ours: each may cost a few hundred kilobytes of buffers.
 pub const CONNECTIONS_MAX: usize = 1_024;
 /// Calls at a time on one connection. Ours: what most HTTP/2 servers allow.
@@ -79,6 +85,9 @@ pub const MAILBOX_RECIPIENTS_PER_DAY: u32 = 10_000;
 
 /// What a minute of a mailbox's pace lasts: Microsoft counts arrivals, we count starts, and the way takes its time.
 pub const PACE_MINUTE: Duration = Duration::from_millis(60_500);
+
+/// A call begins so soon after its attempt was written down, or not at all: the pace is counted by what is written.
+pub const CALL_BEGINS_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a message may wait for its first 202, where the caller does not say.
 pub const EXPIRY_DEFAULT: Duration = Duration::from_hours(3 * 24);

@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
+use crate::config::Limits;
+use crate::queue::WholeQueue;
 use crate::wait::Waits;
 
 pub(crate) struct App {
@@ -28,8 +30,11 @@ pub(crate) struct App {
     /// The operator's limits of a mailbox.
     pub pace: PaceLimits,
     pub call_timeout: std::time::Duration,
-    /// Bytes of a serialized `Email`.
-    pub message_bytes_max: usize,
+    pub limits: Limits,
+    /// Of all resellers together.
+    pub queue: WholeQueue,
+    /// How often those who wait for a change look by themselves: other replicas' hints may be lost.
+    pub look_every: std::time::Duration,
     /// One put of settings at a time: the second must not prune the credential that the first just put.
     pub puts: tokio::sync::Mutex<()>,
     pub shutdown: CancellationToken,

@@ -23,12 +23,15 @@ mod http;
 mod ids;
 mod ladder;
 mod ports;
+mod purge;
+mod queue;
 mod reflection;
 mod rpc;
 mod start;
 mod status;
 mod telemetry;
 mod wait;
+mod watch;
 
 pub use data_dir::{DataDir, DataDirError, Endpoints};
 pub use start::{ServeError, Started, serve};

@@ -1,22 +1,22 @@
-//! What the dispatcher knows of the world, given to it: the store, tokens, Microsoft, and those who wait.
+//! What the dispatcher knows of the world, given to it: the store, tokens and Microsoft.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_credential_store::{Cause, CredentialStore, CredentialStoreError, SealedRecords};
+use postrider_dispatch::PortError;
 use postrider_dispatch::ports::{self, Grant, Submission};
-use postrider_dispatch::{Observer, PortError};
 use postrider_domain::{
-    AttemptEnd, AttemptStart, Content, CredentialVersion, Finding, FindingCode, Lane, Lease, LeaseToken,
-    MessageId, Outcome, Queued, ResellerId, Settings, TokenRefusal, Verdict,
+    AttemptEnd, AttemptStart, Cloud, Content, CredentialVersion, Finding, FindingCode, Lane, LaneSignal,
+    Lease, LeaseToken, MessageId, Outcome, Queued, ResellerId, Settings, TokenRefusal, Verdict,
 };
 use postrider_microsoft::{Microsoft, Payload, SendMail};
 use postrider_store::{DynStore, SealedRecord, StoreError};
 use postrider_token_cache::TokenCache;
 
 use crate::convert::content;
-use crate::wait::Waits;
 
 /// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
 pub(crate) struct OutboxPort(pub DynStore);
@@ -29,40 +29,34 @@ fn away(error: StoreError) -> PortError {
 
 #[async_trait]
 impl ports::Outbox for OutboxPort {
-    async fn due_lanes(&self, now: Timestamp, limit: u32) -> Result<Vec<Lane>, PortError> {
-        self.0.due_lanes(now, limit).await.map_err(away)
+    async fn due_lanes(&self, now: Timestamp, limit: u32, except: &[Cloud]) -> Result<Vec<Lane>, PortError> {
+        self.0.due_lanes(now, limit, except).await.map_err(away)
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>, PortError> {
-        self.0.next_due().await.map_err(away)
+    async fn next_due(&self, except: &[Cloud]) -> Result<Option<Timestamp>, PortError> {
+        self.0.next_due(except).await.map_err(away)
     }
 
     async fn lease(
         &self,
         reseller: &ResellerId,
         token: LeaseToken,
-        now: Timestamp,
-        until: Timestamp,
+        duration: Duration,
     ) -> Result<Option<Lease>, PortError> {
-        self.0.lease(reseller, token, now, until).await.map_err(away)
+        self.0.lease(reseller, token, duration).await.map_err(away)
     }
 
     async fn renew(
         &self,
         reseller: &ResellerId,
         token: LeaseToken,
-        until: Timestamp,
-    ) -> Result<bool, PortError> {
-        self.0.renew(reseller, token, until).await.map_err(away)
+        duration: Duration,
+    ) -> Result<Option<LaneSignal>, PortError> {
+        self.0.renew(reseller, token, duration).await.map_err(away)
     }
 
-    async fn reread(
-        &self,
-        reseller: &ResellerId,
-        token: LeaseToken,
-        now: Timestamp,
-    ) -> Result<Option<Lease>, PortError> {
-        self.0.reread(reseller, token, now).await.map_err(away)
+    async fn reread(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Option<Lease>, PortError> {
+        self.0.reread(reseller, token).await.map_err(away)
     }
 
     async fn release(
@@ -74,13 +68,8 @@ impl ports::Outbox for OutboxPort {
         self.0.release(reseller, token, pace_until).await.map_err(away)
     }
 
-    async fn expire(
-        &self,
-        reseller: &ResellerId,
-        token: LeaseToken,
-        now: Timestamp,
-    ) -> Result<Vec<MessageId>, PortError> {
-        self.0.expire(reseller, token, now).await.map_err(away)
+    async fn expire(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Vec<MessageId>, PortError> {
+        self.0.expire(reseller, token).await.map_err(away)
     }
 
     async fn next_queued(
@@ -200,16 +189,6 @@ impl ports::Microsoft for MicrosoftPort {
             timeout,
         };
         self.0.send_mail(call).await
-    }
-}
-
-impl Observer for Waits {
-    fn message_changed(&self, reseller: &ResellerId, message: &MessageId) {
-        Self::message_changed(self, reseller, message);
-    }
-
-    fn lane_changed(&self, reseller: &ResellerId) {
-        Self::lane_changed(self, reseller);
     }
 }
 

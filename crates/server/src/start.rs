@@ -9,13 +9,14 @@ use postrider_credential_store::{
     CredentialStore, KeyPurpose, KeyedHash, LocalKey, LocalKeyError, SealedCredentialStore,
 };
 use postrider_dispatch::{Dispatcher, Policy, Ports, Wakeup};
-use postrider_domain::{Clock, SystemClock};
+use postrider_domain::{Clock, SystemClock, limits};
 use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
 use postrider_proto::v1::access_service_server::AccessServiceServer;
 use postrider_proto::v1::mail_service_server::MailServiceServer;
 use postrider_proto::v1::settings_service_server::SettingsServiceServer;
-use postrider_store::{DynStore, SealedStore as _, SqliteStore, StoreError, StoreKind};
+use postrider_store::{DynStore, Options, PostgresStore, Retention, SqliteStore, StoreError, StoreKind};
 use postrider_token_cache::TokenCache;
+use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,20 +25,28 @@ use tonic::service::Routes;
 
 use crate::access::{Access, AccessLayer, AdminKeyError, make_admin_key};
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::data_dir::{DataDir, DataDirError, Endpoints};
 use crate::door::DoorLayer;
 use crate::health::Health;
 use crate::ports::{MicrosoftPort, OutboxPort, SealedPort, TokensPort};
+use crate::queue::WholeQueue;
 use crate::reflection::add_reflection;
 use crate::rpc::{AccessRpcs, Mail, SettingsRpcs};
 use crate::wait::Waits;
-use crate::{door, http};
+use crate::{door, http, purge};
 
 /// Memory that access tokens may take: some 10,000 of them.
 const TOKEN_CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// How long attempts in flight are heard out. What is left is in doubt at the next start.
 const DISPATCH_GRACE: Duration = Duration::from_secs(10);
+
+/// Calls to Graph in flight, of all lanes together: each has a connection of its own.
+const CALLS_MAX: usize = 512;
+/// How often a process that has its database alone looks by itself: it hears of every change.
+const LOOK_ALONE: Duration = Duration::from_mins(1);
+/// The same of one that shares it.
+const LOOK_SHARED: Duration = Duration::from_secs(1);
 
 /// How long handlers whose caller went away, and the probes' pages, are waited for.
 const LAST_GRACE: Duration = Duration::from_secs(1);
@@ -52,15 +61,15 @@ pub enum ServeError {
     #[error(
         "{database} is there but its key file {key} is not: put the key file back, without it the stored credentials \
          cannot be read",
-        database = database.display(), key = key.display()
+        key = key.display()
     )]
-    KeyFileGone { database: PathBuf, key: PathBuf },
+    KeyFileGone { database: String, key: PathBuf },
     #[error(
-        "{key} is not the key file that belongs to {database}: put that one back, without it the stored credentials \
-         cannot be read",
-        database = database.display(), key = key.display()
+        "{key} is not the key file that belongs to {database}: put that one there (replicas have copies of one), for \
+         without it the stored credentials cannot be read",
+        key = key.display()
     )]
-    OtherKeyFile { database: PathBuf, key: PathBuf },
+    OtherKeyFile { database: String, key: PathBuf },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -100,18 +109,17 @@ pub async fn serve(
     ready: impl FnOnce(&Started),
 ) -> Result<(), ServeError> {
     let data_dir = DataDir::open(&config.data_dir)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let database = config.storage.sqlite_path(&data_dir.database());
+    let database = config.storage.database(&data_dir.database());
     let key = local_key(&data_dir, &database)?;
-    let kind = if config.sandbox { StoreKind::Sandbox } else { StoreKind::Real };
     let grpc = listen("listen.grpc", config.listen.grpc).await?;
     let web = listen("listen.http", config.listen.http).await?;
-    let store = SqliteStore::open(&database, kind, Arc::clone(&clock)).await?;
+    let Opened { store, clock, look_every } = open_store(&config, &database).await?;
     if !store.bind_key(&key.id()).await? {
-        return Err(ServeError::OtherKeyFile { database, key: data_dir.local_key() });
+        return Err(ServeError::OtherKeyFile { database: named(&database), key: data_dir.local_key() });
     }
-    let store = Arc::new(store);
-    let app = Arc::new(build(&config, Arc::clone(&store) as DynStore, &key, clock, shutdown.clone())?);
+    let queue = WholeQueue::new(config.limits.of_all(), store.queue().await?);
+    let parts = Parts { store: Arc::clone(&store), clock, look_every, queue };
+    let app = Arc::new(build(&config, parts, &key, shutdown.clone())?);
     let pepper = KeyedHash::new(&key, KeyPurpose::AccessKeys);
     let admin_key_file = data_dir.admin_key();
     let admin_key_made = make_admin_key(store.as_ref(), &pepper, app.clock.as_ref(), &admin_key_file).await?;
@@ -128,16 +136,51 @@ pub async fn serve(
     Ok(())
 }
 
-fn local_key(data_dir: &DataDir, database: &std::path::Path) -> Result<LocalKey, ServeError> {
+/// A database whose key file is gone must not be given another. Whether PostgreSQL is new is not known here: what it
+/// was bound to is looked at once it is open.
+fn local_key(data_dir: &DataDir, database: &Database) -> Result<LocalKey, ServeError> {
     let path = data_dir.local_key();
-    if !database.exists() {
+    if !matches!(database, Database::Sqlite(file) if file.exists()) {
         return Ok(LocalKey::load_or_create(&path)?.0);
     }
     LocalKey::load(&path).map_err(|error| match error {
-        missing if missing.is_missing() => {
-            ServeError::KeyFileGone { database: database.to_owned(), key: path }
-        }
+        missing if missing.is_missing() => ServeError::KeyFileGone { database: named(database), key: path },
         other => other.into(),
+    })
+}
+
+/// Without a password.
+fn named(database: &Database) -> String {
+    match database {
+        Database::Sqlite(file) => file.display().to_string(),
+        Database::Postgres(_) => "the database of storage.url".to_owned(),
+    }
+}
+
+/// An open database, the clock that all who share it go by, and how often to look what the others did.
+struct Opened {
+    store: DynStore,
+    clock: Arc<dyn Clock>,
+    look_every: Duration,
+}
+
+async fn open_store(config: &Config, database: &Database) -> Result<Opened, ServeError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let options = Options {
+        kind: if config.sandbox { StoreKind::Sandbox } else { StoreKind::Real },
+        retention: Retention { content: config.retention.content, history: config.retention.history },
+        free_bytes_min: config.storage.free_bytes_min,
+    };
+    Ok(match database {
+        Database::Sqlite(file) => {
+            let store = SqliteStore::open(file, Arc::clone(&clock), options).await?;
+            Opened { store: Arc::new(store), clock, look_every: LOOK_ALONE }
+        }
+        Database::Postgres(url) => {
+            let store = PostgresStore::open(url.expose_secret(), clock, None, options).await?;
+            let clock = store.clock();
+            Opened { store: Arc::new(store), clock, look_every: LOOK_SHARED }
+        }
     })
 }
 
@@ -145,13 +188,21 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, S
     TcpListener::bind(address).await.map_err(|cause| ServeError::Listen { key, address, cause })
 }
 
+/// What an app is built from, beside its configuration.
+struct Parts {
+    store: DynStore,
+    clock: Arc<dyn Clock>,
+    look_every: Duration,
+    queue: WholeQueue,
+}
+
 fn build(
     config: &Config,
-    store: DynStore,
+    parts: Parts,
     key: &LocalKey,
-    clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
 ) -> Result<App, ServeError> {
+    let Parts { store, clock, look_every, queue } = parts;
     let hosts =
         Hosts::replaced(config.microsoft.login_url.as_deref(), config.microsoft.graph_url.as_deref())?;
     let ca = match &config.microsoft.ca_file {
@@ -175,7 +226,9 @@ fn build(
         clock,
         pace: config.pace.limits(),
         call_timeout: config.microsoft.call_timeout,
-        message_bytes_max: config.limits.message_bytes,
+        limits: config.limits,
+        queue,
+        look_every,
         puts: tokio::sync::Mutex::new(()),
         shutdown,
         tasks: TaskTracker::new(),
@@ -190,6 +243,12 @@ async fn run(config: &Config, app: Arc<App>, grpc: TcpListener, web: TcpListener
     let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
     let pages = tokio::spawn(door::serve_http(web, http::pages(health.readiness()), shutdown.clone()));
     let following = tokio::spawn(health.follow(app.store.health(), shutdown.clone()));
+    let waking = tokio::spawn(app.waits.clone().follow(app.store.changes(), shutdown.clone()));
+    let purging = tokio::spawn(purge::run(Arc::clone(&app.store), shutdown.clone()));
+    let counting = tokio::spawn({
+        let (app, shutdown) = (Arc::clone(&app), shutdown.clone());
+        async move { app.queue.follow(Arc::clone(&app.store), shutdown).await }
+    });
     let (door, access) =
         (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
     let serving = async {
@@ -209,17 +268,20 @@ async fn run(config: &Config, app: Arc<App>, grpc: TcpListener, web: TcpListener
     app.tasks.close();
     drop(tokio::time::timeout(LAST_GRACE, app.tasks.wait()).await);
     drop(tokio::time::timeout(LAST_GRACE, pages).await);
-    following.abort();
+    for task in [following, waking, purging, counting] {
+        task.abort();
+    }
     served.map_err(|error| ServeError::Serve(error.to_string()))
 }
 
 fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, ServeError> {
     let bytes_max = config.limits.request_bytes();
+    let batch_bytes_max = bytes_max.max(limits::BATCH_BYTES_MAX);
     let mail = MailServiceServer::new(Mail(Arc::clone(app)));
     let settings = SettingsServiceServer::new(SettingsRpcs(Arc::clone(app)));
     let access = AccessServiceServer::new(AccessRpcs(Arc::clone(app)));
     let routes = Routes::new(health.service())
-        .add_service(mail.max_decoding_message_size(bytes_max).accept_compressed(Gzip))
+        .add_service(mail.max_decoding_message_size(batch_bytes_max).accept_compressed(Gzip))
         .add_service(settings.max_decoding_message_size(bytes_max).accept_compressed(Gzip))
         .add_service(access.max_decoding_message_size(bytes_max).accept_compressed(Gzip));
     Ok(add_reflection(routes)?)
@@ -235,10 +297,14 @@ fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
             microsoft: app.microsoft.clone(),
         }),
         microsoft: Arc::new(MicrosoftPort(app.microsoft.clone())),
-        observer: Arc::new(app.waits.clone()),
         clock: Arc::clone(&app.clock),
     };
-    let policy =
-        Policy { pace: app.pace, lease: config.lease.duration, call_timeout: config.microsoft.call_timeout };
+    let policy = Policy {
+        pace: app.pace,
+        lease: config.lease.duration,
+        call_timeout: config.microsoft.call_timeout,
+        calls_max: CALLS_MAX,
+        look_every: app.look_every,
+    };
     Dispatcher::new(ports, policy, app.wakeup.clone())
 }

@@ -53,7 +53,7 @@ pub use book::Retention;
 pub use error::StoreError;
 pub use outbox::{
     Accepted, AllAccepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, Queue, QueueBounds,
-    Refused, Steered, TestMail,
+    Refused, Retry, Steered, TestMail,
 };
 pub use postgres::PostgresStore;
 pub use sealed::{SealedRecord, SealedStore};

@@ -84,12 +84,22 @@ pub enum AllAccepted {
     None(usize, Refused),
 }
 
+/// How a message is retried.
+#[derive(Debug, Clone, Copy)]
+pub struct Retry {
+    pub expire_time: Timestamp,
+    /// One that is in doubt may arrive twice.
+    pub accept_duplicate: bool,
+    pub bounds: QueueBounds,
+}
+
 /// What became of a message that a person cancels or retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Steered {
     Done,
     Missing,
     SettingsMissing,
+    QueueFull,
     /// Its state, or an unresolved doubt, forbids it.
     Forbidden {
         state: MessageState,
@@ -170,13 +180,8 @@ pub trait Outbox: Send + Sync {
     async fn cancel(&self, reseller: &ResellerId, id: &MessageId) -> Result<Steered, StoreError>;
     /// ACCEPTED again, due at once, with a fresh expiry: for what ended without SENT, or is DEFERRED. One that is in doubt
     /// only if its caller accepts that it may arrive twice.
-    async fn retry(
-        &self,
-        reseller: &ResellerId,
-        id: &MessageId,
-        expire_time: Timestamp,
-        accept_duplicate: bool,
-    ) -> Result<Steered, StoreError>;
+    async fn retry(&self, reseller: &ResellerId, id: &MessageId, retry: Retry)
+    -> Result<Steered, StoreError>;
     /// Waiting messages read as HELD, and none is tried. `false`: there are no settings.
     async fn pause(&self, reseller: &ResellerId, reason: &str) -> Result<bool, StoreError>;
     /// Ends a pause, and tries a held lane at once. `false`: there are no settings.

@@ -71,6 +71,7 @@ pub(crate) trait Source: Send + Sync + 'static {
 
 /// A write and who waits for it.
 trait Job: Send {
+    fn name(&self) -> &'static str;
     fn reseller(&self) -> Option<&ResellerId>;
     fn grows(&self) -> bool;
     fn needs(&self, needs: &mut Needs);
@@ -85,6 +86,10 @@ struct Task<W: Write> {
 }
 
 impl<W: Write> Job for Task<W> {
+    fn name(&self) -> &'static str {
+        W::NAME
+    }
+
     fn reseller(&self) -> Option<&ResellerId> {
         self.write.reseller()
     }
@@ -264,14 +269,22 @@ impl<S: Source> Writer<S> {
             return;
         }
         let ended = self.transact(&mut jobs).await;
-        if matches!(ended, Ended::Failed(_)) && jobs.len() > 1 {
-            for job in jobs {
-                let mut alone = vec![job];
-                let ended = self.transact(&mut alone).await;
-                self.settle(alone, ended).await;
+        if !matches!(ended, Ended::Failed(_)) || jobs.len() == 1 {
+            return self.settle(jobs, ended).await;
+        }
+        for mut of_one in by_reseller(jobs) {
+            let ended = self.transact(&mut of_one).await;
+            match ended {
+                // Another transaction has the reseller's rows: it would keep each of them waiting as long.
+                Ended::Failed(error) if !error.is_of_others() && of_one.len() > 1 => {
+                    for job in of_one {
+                        let mut alone = vec![job];
+                        let ended = self.transact(&mut alone).await;
+                        self.settle(alone, ended).await;
+                    }
+                }
+                ended => self.settle(of_one, ended).await,
             }
-        } else {
-            self.settle(jobs, ended).await;
         }
     }
 
@@ -302,7 +315,7 @@ impl<S: Source> Writer<S> {
         }
     }
 
-    async fn settle(&mut self, mut jobs: Vec<Box<dyn Job>>, ended: Ended) {
+    async fn settle(&mut self, jobs: Vec<Box<dyn Job>>, ended: Ended) {
         match ended {
             Ended::Committed(changed) => {
                 self.set_serving(true);
@@ -314,13 +327,14 @@ impl<S: Source> Writer<S> {
                     self.source.changed().send(one).ok();
                 }
             }
-            // Only a lone job comes here with an error of its own.
+            // A lone job's own error, or one that is nobody's of them.
             Ended::Failed(error) => {
                 if matches!(error, StoreError::Full { .. }) {
                     self.set_serving(false);
                 }
-                if let Some(job) = jobs.pop() {
-                    job.answer(Err(error));
+                for job in jobs {
+                    tracing::debug!(verb = job.name(), %error, "a write failed");
+                    job.answer(Err(error.clone()));
                 }
             }
             Ended::Away(cause) => {
@@ -397,6 +411,21 @@ impl<S: Source> Writer<S> {
         let (caller, _nobody) = oneshot::channel();
         self.commit(vec![Box::new(Task { write: Probe, done: None, caller })]).await;
     }
+}
+
+/// In the order they came; those of one reseller together.
+fn by_reseller(jobs: Vec<Box<dyn Job>>) -> Vec<Vec<Box<dyn Job>>> {
+    let mut groups: Vec<Vec<Box<dyn Job>>> = Vec::new();
+    for job in jobs {
+        let of_one = groups.iter_mut().find(|group| {
+            job.reseller().is_some() && group.first().is_some_and(|first| first.reseller() == job.reseller())
+        });
+        match of_one {
+            Some(group) => group.push(job),
+            None => groups.push(vec![job]),
+        }
+    }
+    groups
 }
 
 /// The job, if it is one. After a close nothing new is let in.

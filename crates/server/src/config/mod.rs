@@ -19,6 +19,7 @@ mod listen;
 mod log;
 mod microsoft;
 mod pace;
+mod retention;
 mod span;
 mod storage;
 
@@ -34,7 +35,8 @@ pub use listen::Listen;
 pub use log::{Log, LogFormat, LogLevel};
 pub use microsoft::Microsoft;
 pub use pace::Pace;
-pub use storage::Storage;
+pub use retention::Retention;
+pub use storage::{Database, Storage};
 
 /// The commented defaults, for whoever wants to print them.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -71,6 +73,7 @@ pub struct Config {
     pub pace: Pace,
     pub lease: Lease,
     pub limits: Limits,
+    pub retention: Retention,
     pub log: Log,
 }
 
@@ -85,6 +88,7 @@ struct Sections {
     pace: Pace,
     lease: Lease,
     limits: Limits,
+    retention: Retention,
     log: Log,
 }
 
@@ -100,9 +104,22 @@ impl Config {
         let layers = layers::Layers::read(file.as_deref(), &environment, &overrides)?;
         let sections: Sections = layers.deserialize()?;
         sections.check().map_err(|fault| layers.blame(fault.key, fault.problem))?;
-        let Sections { listen, storage, credentials, microsoft, pace, lease, limits, log } = sections;
+        let Sections { listen, storage, credentials, microsoft, pace, lease, limits, retention, log } =
+            sections;
         let data_dir = data_dir.unwrap_or_else(|| default_data_dir(&environment, sandbox));
-        Ok(Self { data_dir, sandbox, listen, storage, credentials, microsoft, pace, lease, limits, log })
+        Ok(Self {
+            data_dir,
+            sandbox,
+            listen,
+            storage,
+            credentials,
+            microsoft,
+            pace,
+            lease,
+            limits,
+            retention,
+            log,
+        })
     }
 }
 
@@ -112,7 +129,8 @@ impl Sections {
         self.microsoft.check()?;
         self.pace.check()?;
         self.lease.check()?;
-        self.limits.check()
+        self.limits.check()?;
+        self.retention.check()
     }
 }
 

@@ -37,6 +37,20 @@ fn sentence(loaded: Result<Config, ConfigError>) -> String {
     loaded.map_or_else(|error| error.to_string(), |_| String::new())
 }
 
+fn sqlite(config: &Config, default: &str) -> Option<PathBuf> {
+    match config.storage.database(default.as_ref()) {
+        Database::Sqlite(path) => Some(path),
+        Database::Postgres(_) => None,
+    }
+}
+
+#[test]
+fn a_password_of_the_database_is_not_printed() {
+    let config = from_command_line(&[("storage.url", "postgres://postrider:hunter2@db/mail")]).unwrap();
+    assert!(sqlite(&config, "x").is_none());
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
 #[test]
 fn the_defaults_alone_are_a_working_configuration() {
     let config = Config::load(Sources::default()).unwrap();
@@ -44,7 +58,9 @@ fn the_defaults_alone_are_a_working_configuration() {
     assert_eq!(config.listen.grpc.to_string(), "127.0.0.1:50051");
     assert_eq!(config.listen.http.to_string(), "127.0.0.1:9464");
     assert_eq!(config.listen.sandbox.to_string(), "127.0.0.1:8025");
-    assert_eq!(config.storage.sqlite_path("data/postrider.db".as_ref()), PathBuf::from("data/postrider.db"));
+    assert_eq!(sqlite(&config, "data/postrider.db"), Some(PathBuf::from("data/postrider.db")));
+    assert_eq!(config.pace.recipients_per_day, postrider_domain::limits::MAILBOX_RECIPIENTS_PER_DAY);
+    assert_eq!(config.retention.history, postrider_domain::limits::HISTORY_KEPT);
     assert_eq!((config.microsoft.login_url, config.microsoft.graph_url), (None, None));
     assert_eq!(config.microsoft.call_timeout, postrider_domain::limits::CALL_TIMEOUT);
     assert_eq!(
@@ -77,7 +93,7 @@ fn the_command_line_goes_over_the_environment_over_the_file() {
 #[test]
 fn an_unknown_key_is_an_error_wherever_it_comes_from() {
     insta::assert_snapshot!(sentence(from_file("[listen]\ngprc = '127.0.0.1:1'")), @"unknown key `listen.gprc`, set by the file: mend or remove it; the keys of listen are allow_plaintext, grpc, http, sandbox");
-    insta::assert_snapshot!(sentence(from_file("[vault]\naddress = 'https://vault'")), @"unknown key `vault.address`, set by the file: mend or remove it; the sections are credentials, lease, limits, listen, log, microsoft, pace, storage");
+    insta::assert_snapshot!(sentence(from_file("[vault]\naddress = 'https://vault'")), @"unknown key `vault.address`, set by the file: mend or remove it; the sections are credentials, lease, limits, listen, log, microsoft, pace, retention, storage");
     insta::assert_snapshot!(sentence(from_environment(&[("POSTRIDER_LISTEN__METRICS", "127.0.0.1:1")])), @"unknown key `listen.metrics`, set by the environment as POSTRIDER_LISTEN__METRICS: mend or remove it; the keys of listen are allow_plaintext, grpc, http, sandbox");
     insta::assert_snapshot!(sentence(from_command_line(&[("pace.concurency", "1")])), @"unknown key `pace.concurency`, set by the command line: mend or remove it; the keys of pace are concurrency, messages_per_minute");
 }
@@ -109,8 +125,9 @@ fn a_value_that_does_not_hold_names_its_key_its_origin_and_the_mend() {
     let environment = |name, value| sentence(from_environment(&[(name, value)]));
     insta::assert_snapshot!(environment("POSTRIDER_LISTEN__GRPC", "localhost"), @"`listen.grpc`, set by the environment as POSTRIDER_LISTEN__GRPC, must be an IP address and a port, such as 127.0.0.1:50051");
     insta::assert_snapshot!(environment("POSTRIDER_LISTEN__HTTP", "0.0.0.0:9464"), @"`listen.http`, set by the environment as POSTRIDER_LISTEN__HTTP, is no loopback address, and this version has no TLS: use 127.0.0.1 or [::1], or set listen.allow_plaintext = true behind a proxy that has");
-    insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "postgres://u:secret@db/x"), @"`storage.url`, set by the environment as POSTRIDER_STORAGE__URL, names PostgreSQL, but this version has only SQLite: use sqlite:<path>");
-    insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "mysql:x"), @"`storage.url`, set by the environment as POSTRIDER_STORAGE__URL, must be sqlite:<path>, or empty for postrider.db in the data directory");
+    insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "mysql://u:secret@db/x"), @"`storage.url`, set by the environment as POSTRIDER_STORAGE__URL, must be sqlite:<path> or postgres://…, or empty for postrider.db in the data directory");
+    insta::assert_snapshot!(environment("POSTRIDER_RETENTION__HISTORY", "1h"), @"`retention.history`, set by the environment as POSTRIDER_RETENTION__HISTORY, must be 1d to 3660d");
+    insta::assert_snapshot!(environment("POSTRIDER_LIMITS__QUEUED_MESSAGES", "0"), @"`limits.queued_messages`, set by the environment as POSTRIDER_LIMITS__QUEUED_MESSAGES, must be at least 1");
     insta::assert_snapshot!(environment("POSTRIDER_CREDENTIALS__STORE", "vault"), @"`credentials.store`, set by the environment as POSTRIDER_CREDENTIALS__STORE, names Vault, but this version has only the sealed store: use sealed");
     insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__LOGIN_URL", "http://login.example"), @"`microsoft.login_url`, set by the environment as POSTRIDER_MICROSOFT__LOGIN_URL, would send credentials unencrypted over the network: use https, or a loopback address");
     insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__GRAPH_URL", "https://graph.example/v1.0"), @"`microsoft.graph_url`, set by the environment as POSTRIDER_MICROSOFT__GRAPH_URL, must be an origin without a path, such as https://login.microsoftonline.com");
@@ -152,5 +169,5 @@ fn an_origin_loses_its_last_slash_and_a_loopback_one_may_be_plain() {
     .unwrap();
     assert_eq!(config.microsoft.login_url.as_deref(), Some("http://127.0.0.1:8025"));
     assert_eq!(config.microsoft.graph_url.as_deref(), Some("https://graph.microsoft.com"));
-    assert_eq!(config.storage.sqlite_path("x".as_ref()), PathBuf::from("/var/lib/postrider/mail.db"));
+    assert_eq!(sqlite(&config, "x"), Some(PathBuf::from("/var/lib/postrider/mail.db")));
 }

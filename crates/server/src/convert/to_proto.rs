@@ -7,6 +7,7 @@ use postrider_domain::{
 };
 use postrider_proto::v1;
 use postrider_store::{AccessKey, Scope};
+use prost::Message as _;
 
 use crate::ladder::{Step, StepResult, StepStatus};
 
@@ -61,6 +62,18 @@ fn state(state: MessageState) -> v1::MessageState {
         MessageState::Cancelled => v1::MessageState::Cancelled,
         MessageState::Expired => v1::MessageState::Expired,
     }
+}
+
+/// The same status, as a message of its own.
+pub(crate) fn rpc_status(status: &tonic::Status) -> tonic_types::Status {
+    // Its details are that message already; one without any has code and text alone.
+    let whole = tonic_types::Status::decode(status.details());
+    let bare = || tonic_types::Status {
+        code: status.code().into(),
+        message: status.message().to_owned(),
+        details: Vec::new(),
+    };
+    whole.ok().filter(|whole| whole.code != 0).unwrap_or_else(bare)
 }
 
 pub(crate) fn finding(finding: &Finding) -> v1::Finding {

@@ -30,8 +30,7 @@ pub(super) async fn delete_settings(
         Deleted::InFlight(count) => return Err(Refusal::MessagesInFlight(count)),
     }
     app.tokens.forget_reseller(&reseller);
-    app.wakeup.settings_changed(&reseller);
-    app.waits.lane_changed(&reseller);
+    app.wakeup.lane_changed(&reseller);
     // The settings are gone, whatever becomes of this: a repeat would find nothing to delete.
     if let Err(error) = app.credentials.prune(&reseller, None).await {
         tracing::warn!(%reseller, %error, "the deleted settings' credential is left for the next put to prune");

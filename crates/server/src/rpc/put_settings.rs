@@ -79,8 +79,7 @@ async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
         tracing::warn!(%reseller, %error, "older credentials are left for the next put to prune");
     }
     app.tokens.forget_reseller(&reseller);
-    app.wakeup.settings_changed(&reseller);
-    app.waits.lane_changed(&reseller);
+    app.wakeup.lane_changed(&reseller);
     let now = app.clock.now();
     let usage = app.store.usage(&reseller, now).await?;
     Ok(to_proto::settings(*settings, usage, now))

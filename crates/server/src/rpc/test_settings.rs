@@ -50,8 +50,7 @@ pub(super) async fn test_settings(
     if let Some(etag) = etag.filter(|_| report.proven) {
         app.store.settings_work(&reseller, &etag).await?;
         app.tokens.forget_reseller(&reseller);
-        app.wakeup.settings_changed(&reseller);
-        app.waits.lane_changed(&reseller);
+        app.wakeup.lane_changed(&reseller);
     }
     Ok(reply(&report))
 }

@@ -2,8 +2,5 @@
 SELECT
     coalesce((SELECT queued_messages FROM resellers WHERE reseller = $1), 0) AS queued_messages,
     CAST(coalesce((
-        SELECT sum(h.recipients)
-        FROM recipient_hours AS h
-        JOIN resellers AS r ON r.reseller = h.reseller AND r.mailbox = h.mailbox
-        WHERE h.reseller = $1 AND h.hour >= $2
+        SELECT sum(recipients) FROM recipient_hours WHERE reseller = $1 AND hour >= $2
     ), 0) AS BIGINT) AS recipients_last_day

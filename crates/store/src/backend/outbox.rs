@@ -14,11 +14,11 @@ use super::Backend;
 use crate::reads::Reads;
 use crate::verbs::{
     Accept, AcceptAll, AcceptTest, Admitted, Cancel, End, Expire, Over, Pause, Purge, Refuse, Release, Renew,
-    Reread, Resume, Retry, Start, Take,
+    Reread, Resume, RetryMessage, Start, Take,
 };
 use crate::{
     Accepted, AllAccepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, Queue, QueueBounds,
-    Refused, Steered, StoreError, TestMail,
+    Refused, Retry, Steered, StoreError, TestMail,
 };
 
 /// Rows of one kind that a step of purging takes: it holds no caller up for long.
@@ -96,14 +96,8 @@ impl<B: Backend> Outbox for B {
         self.write(Cancel { reseller: reseller.clone(), id: *id }).await
     }
 
-    async fn retry(
-        &self,
-        reseller: &ResellerId,
-        id: &MessageId,
-        expire_time: Timestamp,
-        accept_duplicate: bool,
-    ) -> Result<Steered, StoreError> {
-        self.write(Retry { reseller: reseller.clone(), id: *id, expire_time, accept_duplicate }).await
+    async fn retry(&self, reseller: &ResellerId, id: &MessageId, how: Retry) -> Result<Steered, StoreError> {
+        self.write(RetryMessage { reseller: reseller.clone(), id: *id, how }).await
     }
 
     async fn pause(&self, reseller: &ResellerId, reason: &str) -> Result<bool, StoreError> {

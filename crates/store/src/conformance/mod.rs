@@ -23,7 +23,7 @@ pub mod steer;
 pub mod test_mail;
 mod world;
 
-pub use world::{UNBOUNDED, World, at, doubt, held_by, hold, seconds, secret_wrong, sent, token};
+pub use world::{UNBOUNDED, World, again, at, doubt, held_by, hold, seconds, secret_wrong, sent, token};
 
 /// Makes a test of every promise. Give it the name of an `async fn() -> World` beside it.
 #[macro_export]
@@ -54,6 +54,7 @@ macro_rules! conformance {
                 what_is_on_its_way_or_in_doubt_is_not_cancelled
                 a_retry_waits_again_with_a_fresh_expiry_and_its_history
                 whatever_ended_unsent_can_be_retried_and_what_was_sent_cannot
+                a_full_queue_takes_no_retry
                 without_its_content_nothing_is_retried
                 a_paused_lane_sends_nothing_and_says_why
                 resuming_lets_the_lane_go_on_and_probes_a_held_one_at_once

@@ -2,7 +2,7 @@
 
 use postrider_domain::{MessageState, limits};
 
-use super::{UNBOUNDED, World, at, sent};
+use super::{UNBOUNDED, World, again, at, sent};
 use crate::{Accepted, MessageFilter, NewMessage};
 
 async fn purged(world: &World) {
@@ -43,7 +43,7 @@ pub async fn what_was_retried_meanwhile_keeps_its_content(world: &World) {
     let id = world.accepted(&acme).await;
     world.tries(&acme, id, 1, super::record::rejected()).await;
     world.advance(1);
-    world.store.retry(&acme, &id, at(10_000_000), false).await.expect("retried");
+    world.store.retry(&acme, &id, again(at(10_000_000), false)).await.expect("retried");
     world.advance(seconds(limits::HISTORY_KEPT) * 2);
     purged(world).await;
     assert!(world.has_content(&acme, id).await);

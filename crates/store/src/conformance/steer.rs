@@ -2,8 +2,8 @@
 
 use postrider_domain::{FindingCode, MessageState, Resolution, SettingsState};
 
-use super::{World, at, doubt, held_by, hold, sent, token};
-use crate::{NewMessage, Steered};
+use super::{World, again, at, doubt, held_by, hold, sent, token};
+use crate::{NewMessage, QueueBounds, Retry, Steered};
 
 async fn cancelled(world: &World, reseller: &postrider_domain::ResellerId) -> postrider_domain::MessageId {
     let id = world.accepted(reseller).await;
@@ -53,9 +53,9 @@ pub async fn a_retry_waits_again_with_a_fresh_expiry_and_its_history(world: &Wor
     let id = world.accepts(NewMessage { expire_time: at(5), ..world.mail(&acme) }).await.id;
     world.tries(&acme, id, 1, doubt(Resolution::End(MessageState::OutcomeUnknown))).await;
     world.advance(5);
-    let refused = world.store.retry(&acme, &id, at(900), false).await.expect("an answer");
+    let refused = world.store.retry(&acme, &id, again(at(900), false)).await.expect("an answer");
     assert_eq!(refused, Steered::Forbidden { state: MessageState::OutcomeUnknown, in_doubt: true });
-    assert_eq!(world.store.retry(&acme, &id, at(900), true).await.expect("an answer"), Steered::Done);
+    assert_eq!(world.store.retry(&acme, &id, again(at(900), true)).await.expect("an answer"), Steered::Done);
     let message = world.message(&acme, id).await;
     assert_eq!((message.state, message.expire_time), (MessageState::Accepted, at(900)));
     assert_eq!((message.next_attempt_time, message.attempts.len()), (Some(at(5)), 1));
@@ -72,26 +72,39 @@ pub async fn whatever_ended_unsent_can_be_retried_and_what_was_sent_cannot(world
     let failed = world.accepted(&acme).await;
     world.tries(&acme, failed, 1, super::record::rejected()).await;
     let deferred = world.accepted(&acme).await;
-    let again = (super::record::rejected().0, Resolution::Again { at: at(500), counts: true });
-    world.tries(&acme, deferred, 1, again).await;
+    let deferral = (super::record::rejected().0, Resolution::Again { at: at(500), counts: true });
+    world.tries(&acme, deferred, 1, deferral).await;
     let expired = world.accepts(NewMessage { expire_time: at(1), ..world.mail(&acme) }).await.id;
     let cancelled = cancelled(world, &acme).await;
     world.advance(1);
     world.leased(&acme, token(1)).await;
     assert_eq!(world.store.expire(&acme, token(1)).await.expect("expired"), [expired]);
     for id in [failed, deferred, expired, cancelled] {
-        assert_eq!(world.store.retry(&acme, &id, at(900), false).await.expect("an answer"), Steered::Done);
+        assert_eq!(
+            world.store.retry(&acme, &id, again(at(900), false)).await.expect("an answer"),
+            Steered::Done
+        );
         let message = world.message(&acme, id).await;
         assert_eq!((message.state, message.next_attempt_time), (MessageState::Accepted, Some(at(1))));
     }
     assert!(world.starts(&acme, token(1), failed, 2).await);
     let flying = Steered::Forbidden { state: MessageState::Sending, in_doubt: false };
-    assert_eq!(world.store.retry(&acme, &failed, at(900), true).await.expect("an answer"), flying);
+    assert_eq!(world.store.retry(&acme, &failed, again(at(900), true)).await.expect("an answer"), flying);
     world.ends(&acme, failed, 2, sent()).await;
     let over = Steered::Forbidden { state: MessageState::Sent, in_doubt: false };
-    assert_eq!(world.store.retry(&acme, &failed, at(900), true).await.expect("an answer"), over);
+    assert_eq!(world.store.retry(&acme, &failed, again(at(900), true)).await.expect("an answer"), over);
     let accepted = Steered::Forbidden { state: MessageState::Accepted, in_doubt: false };
-    assert_eq!(world.store.retry(&acme, &expired, at(900), true).await.expect("an answer"), accepted);
+    assert_eq!(world.store.retry(&acme, &expired, again(at(900), true)).await.expect("an answer"), accepted);
+}
+
+pub async fn a_full_queue_takes_no_retry(world: &World) {
+    let acme = world.reseller("acme").await;
+    let id = cancelled(world, &acme).await;
+    world.accepted(&acme).await;
+    let full = QueueBounds { messages: 1, ..super::UNBOUNDED };
+    let how = Retry { bounds: full, ..again(at(900), false) };
+    assert_eq!(world.store.retry(&acme, &id, how).await.expect("an answer"), Steered::QueueFull);
+    assert_eq!(world.state(&acme, id).await, MessageState::Cancelled);
 }
 
 pub async fn without_its_content_nothing_is_retried(world: &World) {
@@ -100,7 +113,7 @@ pub async fn without_its_content_nothing_is_retried(world: &World) {
     world.advance(61);
     world.store.purge().await.expect("purged");
     let gone = Steered::ContentGone { state: MessageState::Cancelled };
-    assert_eq!(world.store.retry(&acme, &id, at(900), false).await.expect("an answer"), gone);
+    assert_eq!(world.store.retry(&acme, &id, again(at(900), false)).await.expect("an answer"), gone);
 }
 
 pub async fn a_paused_lane_sends_nothing_and_says_why(world: &World) {

@@ -14,7 +14,9 @@ use postrider_domain::{
 };
 use uuid::Uuid;
 
-use crate::{Accepted, ContentHash, DynStore, MessageFilter, NewMessage, NewSettings, Put, QueueBounds};
+use crate::{
+    Accepted, ContentHash, DynStore, MessageFilter, NewMessage, NewSettings, Put, QueueBounds, Retry,
+};
 
 /// A new, empty store under a clock that stands still at [`at`]`(0)`.
 pub struct World {
@@ -36,6 +38,11 @@ pub fn seconds(seconds: u64) -> Duration {
 
 /// A queue that is never full.
 pub const UNBOUNDED: QueueBounds = QueueBounds { messages: i64::MAX, bytes: i64::MAX };
+
+/// A retry that expires then.
+pub fn again(expire_time: Timestamp, accept_duplicate: bool) -> Retry {
+    Retry { expire_time, accept_duplicate, bounds: UNBOUNDED }
+}
 
 pub fn token(number: u8) -> LeaseToken {
     LeaseToken::of_random([number; 16])

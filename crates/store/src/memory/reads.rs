@@ -243,10 +243,8 @@ impl Reads for MemoryReads {
 
     async fn usage(&self, reseller: &ResellerId, first_hour: i64) -> Read<(u32, u32)> {
         self.read(|tables| {
-            let mailbox = tables.lane(reseller).map(|lane| lane.mailbox.clone());
-            let counts = tables.hours.iter().filter(|((owner, address, hour), _)| {
-                owner == reseller && Some(address) == mailbox.as_ref() && *hour >= first_hour
-            });
+            let counts =
+                tables.hours.iter().filter(|((owner, _, hour), _)| owner == reseller && *hour >= first_hour);
             let recipients = counts.map(|(_, recipients)| *recipients).sum::<i64>();
             let queued = tables.resellers.get(reseller).map_or(0, |row| row.queued_messages);
             (u32::try_from(queued).unwrap_or(0), u32::try_from(recipients).unwrap_or(0))

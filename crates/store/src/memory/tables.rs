@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postrider_domain::ResellerId;
+use postrider_domain::{ResellerId, limits};
 
 use crate::book::{
     AttemptKey, AttemptRow, Book, EventRow, HourKey, LaneRow, MessageKey, MessageRow, Needs, RequestKey,
@@ -77,7 +77,7 @@ impl Tables {
 
     /// Open and recent ones; the messages of the open ones.
     fn load_attempts(&self, needs: &Needs, book: &mut Book) -> BTreeSet<MessageKey> {
-        let minute = postrider_domain::limits::PACE_MINUTE;
+        let minute = limits::PACE_MINUTE + limits::CALL_BEGINS_WITHIN;
         let after = book.now().saturating_sub(minute).unwrap_or(Timestamp::MIN);
         let mut open = BTreeSet::new();
         for (key, row) in &self.attempts {

@@ -242,6 +242,8 @@ fn failed(error: &sqlx::Error) -> StoreError {
     match code.as_deref() {
         // serialization_failure, deadlock_detected, unique_violation: another transaction was first.
         Some("40001" | "40P01" | "23505") => StoreError::Conflict { cause },
+        // lock_not_available
+        Some("55P03") => StoreError::Busy { cause },
         // disk_full
         Some("53100") => StoreError::Full { cause },
         _ => StoreError::Unavailable { cause },

@@ -68,7 +68,8 @@ async fn load_messages(db: &mut impl Db, needs: &Needs, book: &mut Book) -> Resu
     for (reseller, id, _) in load_attempts(db, &OPEN_ATTEMPTS, open, book).await? {
         wanted.insert((reseller, id));
     }
-    let after = book.now().saturating_sub(limits::PACE_MINUTE).unwrap_or(Timestamp::MIN);
+    let minute = limits::PACE_MINUTE + limits::CALL_BEGINS_WITHIN;
+    let after = book.now().saturating_sub(minute).unwrap_or(Timestamp::MIN);
     let recent = each(&needs.recent, |reseller| values![reseller, after]);
     load_attempts(db, &RECENT_ATTEMPTS, recent, book).await?;
     let keys = each(&wanted, |(reseller, id)| values![reseller, *id]);

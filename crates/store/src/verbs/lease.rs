@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_domain::{
     AttemptNumber, EmailAddress, Finding, FindingCode, HourOfRecipients, Lane, LaneSignal, Lease, LeaseToken,
-    MessageId, MessageState, OpenAttempt, ResellerId, limits,
+    MessageId, MessageState, OpenAttempt, RecentCall, ResellerId, limits,
 };
 
 use super::Write;
@@ -89,24 +89,31 @@ fn lease(book: &mut Book, reseller: &ResellerId, token: LeaseToken) -> Result<Op
         pause: lane.pause,
         hold: lane.hold,
         pace: lane.pace,
-        recent_starts: recent_starts(book, reseller, &lane.mailbox),
+        recent_calls: recent_calls(book, reseller, &lane.mailbox),
         recent_recipients: recent_recipients(book, reseller, &lane.mailbox),
         open_attempts: open_attempts(book, reseller, token)?,
         lane: Lane { reseller: reseller.clone(), mailbox: lane.mailbox },
     }))
 }
 
-/// Calls begun for the mailbox, test mails' too; not the attempts that never left.
-fn recent_starts(book: &Book, reseller: &ResellerId, mailbox: &EmailAddress) -> Vec<Timestamp> {
-    let after = book.now().saturating_sub(limits::PACE_MINUTE).unwrap_or(Timestamp::MIN);
-    let mut starts: Vec<_> = book
+/// Calls for the mailbox, test mails' too; not the attempts that never left. When exactly a call began is not written
+/// down: it counts from the last moment when it may have.
+fn recent_calls(book: &Book, reseller: &ResellerId, mailbox: &EmailAddress) -> Vec<RecentCall> {
+    let now = book.now();
+    let after = now.saturating_sub(limits::PACE_MINUTE).unwrap_or(Timestamp::MIN);
+    let mut calls: Vec<_> = book
         .attempts_of(reseller)
-        .map(|(_, attempt)| attempt)
-        .filter(|a| a.call_deadline.is_some() && a.start_time > after && a.mailbox == *mailbox)
-        .map(|attempt| attempt.start_time)
+        .filter(|(_, attempt)| attempt.call_deadline.is_some() && attempt.mailbox == *mailbox)
+        .map(|((_, message, number), attempt)| {
+            let end = attempt.end.as_ref().map_or(Timestamp::MAX, |end| end.time);
+            let time = until(attempt.start_time, limits::CALL_BEGINS_WITHIN).min(end).min(now);
+            let time = time.max(attempt.start_time);
+            RecentCall { message: *message, number: AttemptNumber(*number), time }
+        })
+        .filter(|call| call.time > after)
         .collect();
-    starts.sort_unstable();
-    starts
+    calls.sort_by_key(|call| (call.time, call.message, call.number));
+    calls
 }
 
 /// The hours that reach into the last day. Older ones go.

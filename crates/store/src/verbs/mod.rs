@@ -28,7 +28,7 @@ pub(crate) use self::purge::{Over, Purge};
 pub(crate) use self::record::{End, Refuse, Start};
 pub(crate) use self::sealed::{BindKey, PruneSealed, PutSealed};
 pub(crate) use self::settings::{CancelWaiting, DeleteSettings, PutSettings, SettingsWork};
-pub(crate) use self::steer::{Cancel, Pause, Resume, Retry};
+pub(crate) use self::steer::{Cancel, Pause, Resume, RetryMessage};
 
 use postrider_domain::ResellerId;
 
@@ -39,7 +39,7 @@ use crate::book::{Book, Needs};
 pub(crate) trait Write: Send + Sync + 'static {
     type Answer: Send + 'static;
 
-    /// What the simulation calls it.
+    /// What the log and the simulation call it.
     const NAME: &'static str;
     /// Whether the database grows by it: refused where there is no room, and when too many wait.
     const GROWS: bool = false;

@@ -3,12 +3,11 @@
 //! Nothing here hides a doubt: what is in flight or in doubt is not cancelled, and is retried only by one who accepts that
 //! it may arrive twice.
 
-use jiff::Timestamp;
 use postrider_domain::{MessageId, MessageState, ResellerId};
 
 use super::Write;
 use crate::book::{Book, Change, LaneRow, MessageRow, Needs};
-use crate::{Steered, StoreError};
+use crate::{Retry, Steered, StoreError};
 
 pub(crate) struct Cancel {
     pub reseller: ResellerId,
@@ -45,17 +44,16 @@ impl Write for Cancel {
 }
 
 /// Waits again, at once, as if it had just been accepted; its history and its gaps go on.
-pub(crate) struct Retry {
+pub(crate) struct RetryMessage {
     pub reseller: ResellerId,
     pub id: MessageId,
-    pub expire_time: Timestamp,
-    pub accept_duplicate: bool,
+    pub how: Retry,
 }
 
-impl Write for Retry {
+impl Write for RetryMessage {
     type Answer = Steered;
 
-    const NAME: &'static str = "retry";
+    const NAME: &'static str = "retry_message";
 
     fn reseller(&self) -> Option<&ResellerId> {
         Some(&self.reseller)
@@ -78,11 +76,14 @@ impl Write for Retry {
         if book.lane(&self.reseller).is_none() {
             return Ok(Steered::SettingsMissing);
         }
+        if row.state.is_end() && !self.has_room(book, row) {
+            return Ok(Steered::QueueFull);
+        }
         let now = book.now();
         let change = Change { to: MessageState::Accepted, in_doubt: row.in_doubt, time: now };
         book.moves(&self.reseller, self.id, change, None, |row| {
             row.due_time = now;
-            row.expire_time = self.expire_time;
+            row.expire_time = self.how.expire_time;
             row.backoffs = 0;
         })?;
         book.due_anew(&self.reseller, None);
@@ -90,10 +91,17 @@ impl Write for Retry {
     }
 }
 
-impl Retry {
+impl RetryMessage {
     fn admits(&self, row: &MessageRow) -> bool {
-        let doubts = row.in_doubt && !self.accept_duplicate;
+        let doubts = row.in_doubt && !self.how.accept_duplicate;
         !row.is_test && !doubts && row.state.may_become(MessageState::Accepted)
+    }
+
+    fn has_room(&self, book: &Book, row: &MessageRow) -> bool {
+        book.resellers.get(&self.reseller).is_some_and(|queue| {
+            queue.queued_messages < self.how.bounds.messages
+                && queue.queued_bytes + row.content_bytes <= self.how.bounds.bytes
+        })
     }
 }
 
