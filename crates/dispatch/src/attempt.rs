@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptNumber, AttemptStart, Etag, Finding, FindingClass, FindingCode, Hold, Lane,
-    LeaseToken, OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits,
+    AttemptEnd, AttemptNumber, AttemptStart, Bug, Etag, Finding, FindingClass, FindingCode, Hold, Lane,
+    LeaseToken, OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits, planted,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use uuid::Uuid;
@@ -100,7 +100,8 @@ impl Attempts {
             settings: Some(grant.settings.etag.clone()),
             ..self.start(&queued, now)
         };
-        if !self.ports.outbox.start_attempt(reseller, self.token, start.clone()).await? {
+        let started = self.ports.outbox.start_attempt(reseller, self.token, start.clone()).await;
+        if !started.or_else(|away| if planted(Bug::CallWithoutAttempt) { Ok(true) } else { Err(away) })? {
             turn.was_not_used();
             return Ok(Begun::Skipped);
         }
@@ -178,7 +179,10 @@ impl Attempts {
         let (verdict, told) = match self.too_late(&start, begins) {
             None => {
                 turn.begins(begins);
-                let verdict = self.ports.microsoft.submit(submission).await;
+                let mut verdict = self.ports.microsoft.submit(submission).await;
+                if planted(Bug::RetryAfterHalved) {
+                    verdict.retry_after = verdict.retry_after.map(|asked| asked / 2);
+                }
                 let told = told_by(&verdict);
                 (verdict, told)
             }
@@ -209,7 +213,7 @@ impl Attempts {
     /// the pace by what is written down takes a call to have begun soon after its start.
     fn too_late(&self, start: &AttemptStart, now: Timestamp) -> Option<&'static str> {
         let begins_by = start.start_time.saturating_add(limits::CALL_BEGINS_WITHIN).unwrap_or(Timestamp::MAX);
-        if now > begins_by {
+        if now > begins_by && !planted(Bug::BeginsLate) {
             Some("not started: writing the attempt down took too long")
         } else if self.trust.holds() {
             None
@@ -242,7 +246,8 @@ impl Attempts {
             call_deadline: open.call_deadline,
             settings: None,
         };
-        let verdict = Verdict::of(Outcome::InDoubt, finding);
+        let outcome = if planted(Bug::SilentResend) { Outcome::Deferred } else { Outcome::InDoubt };
+        let verdict = Verdict::of(outcome, finding);
         let end = ended(&open.queued, hold, &start, verdict, self.ports.clock.now());
         self.end(&open.queued, end).await;
     }
@@ -263,6 +268,9 @@ impl Attempts {
 
     async fn record(&self, end: AttemptEnd) {
         while self.ports.outbox.end_attempt(&self.lane.reseller, end.clone()).await.is_err() {
+            if planted(Bug::RecordGivenUp) {
+                return;
+            }
             tokio::time::sleep(RECORD_AGAIN).await;
         }
     }

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use postrider_domain::{Cloud, ResellerId};
+use postrider_domain::{Bug, Cloud, ResellerId, planted};
 
 /// So many resellers must see an outage: one mailbox's trouble is its own.
 const RESELLERS_MIN: usize = 3;
@@ -99,7 +99,7 @@ impl Breaker {
 impl Phase {
     fn at(self, now: Timestamp) -> Self {
         match self {
-            Self::Open { until } if until <= now => Self::Trial { at_once: 1, on_their_way: 0 },
+            Self::Open { until } if until <= now && !planted(Bug::BreakerStaysOpen) => Self::Trial { at_once: 1, on_their_way: 0 },
             phase => phase,
         }
     }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptNumber, Finding, FindingCode, Hold, Lease, MessageState, OpenAttempt, PaceLimits, Queued,
-    Resolution,
+    AttemptNumber, Bug, Finding, FindingCode, Hold, Lease, MessageState, OpenAttempt, PaceLimits, Queued,
+    Resolution, planted,
 };
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
@@ -114,7 +114,7 @@ impl LaneRun {
             token_refused: false,
             slice_end: clock.uptime() + SLICE,
         };
-        draining.pace.recall(&self.lease.recent_calls, &self.lease.recent_recipients);
+        draining.pace.recall(clock.now(), &self.lease.recent_calls, &self.lease.recent_recipients);
         let drained = self.drain(&mut draining).await;
         while let Some(joined) = draining.in_flight.join_next().await {
             self.came_back(joined);
@@ -208,7 +208,10 @@ impl LaneRun {
         let now = self.now();
         let changed = self.signal.take_changed();
         let woken = std::mem::take(&mut draining.woken);
-        if !changed && !draining.open.iter().any(|open| woken || open.call_deadline <= now) {
+        let may_be_over = |open: &OpenAttempt| {
+            woken || open.call_deadline <= now || planted(Bug::OpenCallsResolvedEarly)
+        };
+        if !changed && !draining.open.iter().any(may_be_over) {
             return Ok(true);
         }
         let Lease { lane, token, .. } = &self.lease;
@@ -218,7 +221,9 @@ impl LaneRun {
         if changed {
             self.adopt(draining, &lease);
         }
-        let (over, pending) = lease.open_attempts.into_iter().partition(|open| open.call_deadline <= now);
+        let (over, pending) = lease.open_attempts.into_iter().partition(|open| {
+                open.call_deadline <= now || planted(Bug::OpenCallsResolvedEarly)
+            });
         draining.open = pending;
         for open in &over {
             draining.attempts.resolve_open(open, draining.hold.as_ref()).await;
@@ -239,7 +244,7 @@ impl LaneRun {
             draining.pace = self.shared.paces.of(&lease.lane, self.now());
             draining.attempts.lane = lease.lane.clone();
         }
-        draining.pace.recall(&lease.recent_calls, &lease.recent_recipients);
+        draining.pace.recall(self.now(), &lease.recent_calls, &lease.recent_recipients);
     }
 
     /// Submits, unless the lane was stopped while the attempt was written down.
@@ -270,7 +275,7 @@ impl LaneRun {
         let held = draining.hold.as_ref();
         // A probe goes alone, and not before its time.
         if draining.paused
-            || held.is_some_and(|hold| busy || hold.probe_time > now)
+            || held.is_some_and(|hold| (busy && !planted(Bug::ProbesTogether)) || hold.probe_time > now)
             || draining.wait_until.is_some_and(|t| t > now)
         {
             self.expire().await?;
@@ -283,13 +288,14 @@ impl LaneRun {
             draining.queue.refill(queued);
         }
         let Some(queued) = draining.queue.next() else { return Ok(leave_or_wait(None)) };
-        if queued.expire_time <= now {
+        if queued.expire_time <= now && !planted(Bug::ExpiryIgnored) {
             draining.queue.clear();
             return Ok(Next::Wait(Some(now)));
         }
         let open = u32::try_from(draining.open.len()).unwrap_or(u32::MAX);
         let limits =
             PaceLimits { concurrency: draining.limits.concurrency.saturating_sub(open), ..draining.limits };
+        let limits = if planted(Bug::OpenCallsNotCounted) { draining.limits } else { limits };
         let attempt = (queued.id, AttemptNumber(queued.attempts + 1));
         match draining.pace.turn(now, limits, attempt, queued.recipient_count) {
             Ok(turn) => {
@@ -334,7 +340,7 @@ impl LaneRun {
     }
 
     fn hear(&self, draining: &mut Draining) {
-        while let Ok(ended) = draining.news.try_recv() {
+        while !planted(Bug::RetryAfterNotHeard) && let Ok(ended) = draining.news.try_recv() {
             self.heed(draining, ended);
         }
     }

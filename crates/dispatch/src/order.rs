@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use postrider_domain::Queued;
+use postrider_domain::{Bug, Queued, planted};
 
 const OLDEST_EVERY: u32 = 4;
 
@@ -51,6 +51,9 @@ impl Order {
             let waits = self.queue.iter().enumerate();
             waits.min_by_key(|(_, queued)| (queued.due_time, queued.id)).map(|(index, _)| index)
         };
+        if planted(Bug::LastInFirstOut) {
+            return self.queue.len().checked_sub(1);
+        }
         if is_oldests_turn { oldest() } else { (!self.queue.is_empty()).then_some(0) }
     }
 }

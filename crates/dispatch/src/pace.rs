@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use postrider_domain::{AttemptNumber, HourOfRecipients, Lane, MessageId, PaceLimits, RecentCall, limits};
+use postrider_domain::{
+    AttemptNumber, Bug, HourOfRecipients, Lane, MessageId, PaceLimits, RecentCall, limits, planted,
+};
 use tokio::sync::Notify;
 
 const HOUR_SECONDS: i64 = 3_600;
@@ -28,9 +30,16 @@ struct State {
     /// Microsoft asked that nothing comes before.
     closed_until: Option<Timestamp>,
     /// Calls within the last minute, by attempt: what others recorded of them is no other call.
-    calls: BTreeMap<Attempt, Timestamp>,
+    calls: BTreeMap<Attempt, Call>,
     /// Recipients by hours since 1970.
     hours: BTreeMap<i64, u32>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    time: Timestamp,
+    /// It was made by this process. If not, another may have made the attempt of this number, and later.
+    is_own: bool,
 }
 
 /// A message's attempt of a number.
@@ -57,11 +66,15 @@ pub struct Turn {
 }
 
 impl Pace {
-    /// Takes over what others recorded.
-    pub fn recall(&self, calls: &[RecentCall], recipients: &[HourOfRecipients]) {
+    /// Takes over what others recorded, whose clocks may be ahead.
+    pub fn recall(&self, now: Timestamp, calls: &[RecentCall], recipients: &[HourOfRecipients]) {
         let mut state = self.lock();
-        for call in calls {
-            state.calls.entry((call.message, call.number)).or_insert(call.time);
+        for call in calls.iter().filter(|_| !planted(Bug::MinuteForgotten)) {
+            let time = call.time.min(now);
+            let known = state.calls.entry((call.message, call.number)).or_insert(Call { time, is_own: false });
+            if !known.is_own {
+                known.time = known.time.max(time);
+            }
         }
         for hour in recipients {
             let counted = state.hours.entry(hour_of(hour.start)).or_default();
@@ -81,14 +94,14 @@ impl Pace {
         if let Some(until) = state.closed_until.filter(|until| *until > now) {
             return Err(NotYet::Until(until));
         }
-        if state.in_flight >= limits.concurrency {
+        if state.in_flight >= limits.concurrency + u32::from(planted(Bug::OneMoreAtOnce)) {
             return Err(NotYet::Busy);
         }
         state.minute_has_room(now, limits.messages_per_minute)?;
         state.day_has_room(now, limits.recipients_per_day, recipients)?;
         state.in_flight += 1;
         if limits.messages_per_minute > 0 {
-            state.calls.insert(attempt, now);
+            state.calls.insert(attempt, Call { time: now, is_own: false });
         }
         let hour = hour_of(now);
         *state.hours.entry(hour).or_default() += recipients;
@@ -104,7 +117,7 @@ impl Pace {
     /// Whether the minute that ends at `now` knows of it.
     fn is_in_use(&self, now: Timestamp) -> bool {
         let state = self.lock();
-        let called = state.calls.values().any(|call| *call > before(now));
+        let called = state.calls.values().any(|call| call.time > before(now));
         called || state.closed_until.is_some_and(|until| until > now)
     }
 
@@ -121,13 +134,12 @@ impl Pace {
 impl State {
     fn minute_has_room(&mut self, now: Timestamp, most: u32) -> Result<(), NotYet> {
         let opened = before(now);
-        // A clock that was set back leaves calls in the future: they tell nothing of this minute.
-        self.calls.retain(|_, call| *call > opened && *call <= now);
+        self.calls.retain(|_, call| call.time > opened);
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         if most == 0 || self.calls.len() < most {
             return Ok(());
         }
-        let mut calls: Vec<_> = self.calls.values().copied().collect();
+        let mut calls: Vec<_> = self.calls.values().map(|call| call.time).collect();
         calls.sort_unstable();
         let blocking = calls.get(calls.len() - most).copied().unwrap_or(now);
         Err(NotYet::Until(blocking.saturating_add(limits::PACE_MINUTE).unwrap_or(Timestamp::MAX)))
@@ -170,7 +182,7 @@ impl Turn {
     /// The call begins now: from now on it counts.
     pub fn begins(&self, now: Timestamp) {
         if let Some(call) = self.pace.lock().calls.get_mut(&self.attempt) {
-            *call = now;
+            *call = Call { time: now, is_own: true };
         }
     }
 
@@ -275,7 +287,7 @@ mod tests {
     #[test]
     fn the_minute_slides_and_says_when_it_has_room() {
         let pace = Arc::new(Pace::default());
-        pace.recall(&[call(1, 0), call(2, 10), call(3, 20)], &[]);
+        pace.recall(at(30), &[call(1, 0), call(2, 10), call(3, 20)], &[]);
         assert_eq!(takes(&pace, at(60), LIMITS, 4, 1).expect_err("full"), NotYet::Until(after(0)));
         assert!(takes(&pace, after(0), LIMITS, 4, 1).is_ok());
         assert_eq!(takes(&pace, at(61), LIMITS, 5, 1).expect_err("full"), NotYet::Until(after(10)));
@@ -286,7 +298,7 @@ mod tests {
         let pace = Arc::new(Pace::default());
         let turn = takes(&pace, at(0), LIMITS, 1, 1).expect("free");
         turn.begins(at(5));
-        pace.recall(&[call(1, 0), call(2, 1), call(3, 2)], &[]);
+        pace.recall(at(5), &[call(1, 0), call(2, 1), call(3, 2)], &[]);
         assert_eq!(takes(&pace, at(60), LIMITS, 4, 1).expect_err("full"), NotYet::Until(after(1)));
         let mut unused = takes(&pace, at(63), LIMITS, 4, 1).expect("the two others are over");
         unused.was_not_used();
@@ -296,10 +308,19 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_that_another_made_counts_from_when_that_one_did() {
+        let pace = Arc::new(Pace::default());
+        // Whether it was written down this process did not hear.
+        drop(takes(&pace, at(0), LIMITS, 1, 1).expect("free"));
+        pace.recall(at(20), &[call(1, 10), call(2, 10), call(3, 10)], &[]);
+        assert_eq!(takes(&pace, at(65), LIMITS, 4, 1).expect_err("full"), NotYet::Until(after(10)));
+    }
+
+    #[test]
     fn the_day_counts_recipients_by_the_hour_and_says_when_it_has_room() {
         let pace = Arc::new(Pace::default());
         let hour = |n: i64, recipients| HourOfRecipients { start: at(n * HOUR_SECONDS), recipients };
-        pace.recall(&[], &[hour(0, 60), hour(1, 30)]);
+        pace.recall(at(2 * HOUR_SECONDS), &[], &[hour(0, 60), hour(1, 30)]);
         let noon = at(12 * HOUR_SECONDS);
         let taken = takes(&pace, noon, DAILY, 1, 10).expect("room for ten");
         let full = NotYet::Until(at(25 * HOUR_SECONDS));
@@ -329,10 +350,11 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_stalls_nothing() {
+    fn calls_by_a_clock_that_is_ahead_count_from_now() {
         let pace = Arc::new(Pace::default());
-        pace.recall(&[call(1, 86_400), call(2, 86_401), call(3, 86_402)], &[]);
-        assert!(takes(&pace, at(0), LIMITS, 4, 1).is_ok());
+        pace.recall(at(0), &[call(1, 86_400), call(2, 86_401), call(3, 1)], &[]);
+        assert_eq!(takes(&pace, at(0), LIMITS, 4, 1).expect_err("full"), NotYet::Until(after(0)));
+        assert!(takes(&pace, after(0), LIMITS, 4, 1).is_ok());
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod lane;
 pub mod limits;
 mod message;
 mod outcome;
+mod planted;
 mod reseller;
 mod settings;
 mod token;
@@ -47,6 +48,9 @@ pub use message::{
     Attempt, AttemptNumber, InDoubtPolicy, Labels, Message, MessageId, MessageState, Priority, RequestId,
 };
 pub use outcome::{Outcome, Verdict};
+#[cfg(feature = "planted")]
+pub use planted::plant;
+pub use planted::{Bug, planted};
 pub use reseller::ResellerId;
 pub use settings::{
     ClientId, Cloud, DirectoryId, Etag, PaceLimits, PaceOverride, Settings, SettingsDraft, SettingsState,

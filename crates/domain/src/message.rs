@@ -26,7 +26,7 @@ pub struct MessageId(Uuid);
 
 impl MessageId {
     /// Takes a fresh UUID. Whoever makes it owns the source of chance.
-    pub fn of_uuid(uuid: Uuid) -> Self {
+    pub const fn of_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
 

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postrider_domain::{EmailAddress, LeaseToken, MessageId, RequestId, ResellerId};
+use postrider_domain::{Bug, EmailAddress, LeaseToken, MessageId, RequestId, ResellerId, planted};
 
 pub(crate) use self::moves::Change;
 pub use self::moves::Retention;
@@ -246,7 +246,7 @@ impl Book {
 
     fn append(&mut self, reseller: &ResellerId, event: EventRow) {
         let Some(row) = self.resellers.change(reseller) else { return };
-        row.last_event += 1;
+        row.last_event += i64::from(event.message.is_some() || !planted(Bug::EventNumberedTwice));
         let number = row.last_event;
         self.written.events.push((reseller.clone(), EventRow { number, ..event }));
     }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use postrider_domain::{Finding, MessageId, MessageState, ResellerId, limits};
+use postrider_domain::{Bug, Finding, MessageId, MessageState, ResellerId, limits, planted};
 
 use super::{Book, MessageRow};
 use crate::StoreError;
@@ -69,7 +69,8 @@ impl Book {
         set(row);
         match (before.state.is_end(), change.to.is_end()) {
             (false, true) => {
-                self.queued(reseller, -1, -before.content_bytes);
+                let given_back = i64::from(!planted(Bug::PlaceNotGivenBack));
+                self.queued(reseller, -given_back, -before.content_bytes);
                 self.ended(&key.0, id, change);
             }
             (true, true) => self.ended(&key.0, id, change),
@@ -78,6 +79,12 @@ impl Book {
                 self.waits_again(reseller, id);
             }
             (false, false) => {}
+        }
+        if planted(Bug::ContentGoneEarly) && change.to == MessageState::Deferred {
+            self.written.purged.insert(key);
+        }
+        if planted(Bug::EndNotTold) && change.to == MessageState::Expired {
+            return Ok(());
         }
         self.tell(reseller, id)
     }

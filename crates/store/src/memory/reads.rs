@@ -51,7 +51,8 @@ impl Tables {
 
     fn stored(&self, key: &MessageKey) -> Option<Message> {
         let (row, new) = (self.messages.get(key)?, self.accepted.get(key)?);
-        let attempts = self.attempts.iter().filter(|((owner, id, _), _)| (owner, id) == (&key.0, &key.1));
+        let number = |number| (key.0.clone(), key.1, number);
+        let attempts = self.attempts.range(number(0)..=number(u32::MAX));
         Some(Message {
             reseller: key.0.clone(),
             id: key.1,
@@ -137,7 +138,7 @@ impl Reads for MemoryReads {
         now: Timestamp,
     ) -> Read<MessagePage> {
         self.read(|tables| {
-            let own = tables.messages.keys().rev().filter(|(owner, _)| owner == reseller);
+            let own = tables.messages_of(reseller).rev().map(|(key, _)| key);
             let own = own.filter(|(_, id)| filter.before.is_none_or(|before| *id < before));
             let seen = own.filter_map(|key| tables.message(key, now));
             let wanted = seen.filter(|message| {

@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postrider_domain::{ResellerId, limits};
+use postrider_domain::{MessageId, ResellerId, limits};
+use uuid::Uuid;
 
 use crate::book::{
     AttemptKey, AttemptRow, Book, EventRow, HourKey, LaneRow, MessageKey, MessageRow, Needs, RequestKey,
     RequestKeyRow, ResellerRow,
 };
 use crate::{AccessKey, KeyId, NewMessage, NewSettings, SealedRecord};
+
+/// The least id there is, and the greatest.
+const ENDS: [MessageId; 2] = [MessageId::of_uuid(Uuid::nil()), MessageId::of_uuid(Uuid::max())];
 
 #[derive(Default)]
 pub(super) struct Tables {
@@ -80,7 +84,8 @@ impl Tables {
         let minute = limits::PACE_MINUTE + limits::CALL_BEGINS_WITHIN;
         let after = book.now().saturating_sub(minute).unwrap_or(Timestamp::MIN);
         let mut open = BTreeSet::new();
-        for (key, row) in &self.attempts {
+        let of = needs.open.union(&needs.recent);
+        for (key, row) in of.flat_map(|reseller| self.attempts_of(reseller)) {
             let is_open = needs.open.contains(&key.0) && row.end.is_none();
             let is_recent =
                 needs.recent.contains(&key.0) && row.call_deadline.is_some() && row.start_time > after;
@@ -115,7 +120,23 @@ impl Tables {
         &'t self,
         reseller: &'t ResellerId,
     ) -> impl Iterator<Item = (&'t MessageKey, &'t MessageRow)> {
-        self.messages.iter().filter(move |((owner, _), row)| owner == reseller && row.state.waits())
+        self.messages_of(reseller).filter(|(_, row)| row.state.waits())
+    }
+
+    pub(super) fn messages_of<'t>(
+        &'t self,
+        reseller: &'t ResellerId,
+    ) -> impl DoubleEndedIterator<Item = (&'t MessageKey, &'t MessageRow)> {
+        let [first, last] = ENDS.map(|id| (reseller.clone(), id));
+        self.messages.range(first..=last)
+    }
+
+    fn attempts_of<'t>(
+        &'t self,
+        reseller: &'t ResellerId,
+    ) -> impl Iterator<Item = (&'t AttemptKey, &'t AttemptRow)> {
+        let [first, last] = ENDS.map(|id| (reseller.clone(), id));
+        self.attempts.range((first.0, first.1, 0)..=(last.0, last.1, u32::MAX))
     }
 
     pub(super) fn save(&mut self, book: &Book) {
@@ -191,8 +212,9 @@ impl Tables {
             self.last_position += 1;
             self.events.insert(self.last_position, (reseller.clone(), event.clone()));
         }
-        self.events
-            .retain(|_, (reseller, event)| !written.old_events.contains(&(reseller.clone(), event.number)));
+        if !written.old_events.is_empty() {
+            self.events.retain(|_, (owner, event)| !written.old_events.contains(&(owner.clone(), event.number)));
+        }
         self.events_purged = written.events_purged.unwrap_or(0).max(self.events_purged);
     }
 
@@ -202,7 +224,7 @@ impl Tables {
         let first = self.waiting_of(reseller).map(|(_, row)| row.due_time).min();
         let first = first.filter(|_| lane.pause.is_none()).map(|due| Some(due).max(lane.not_before()));
         let expiry = self.waiting_of(reseller).map(|(_, row)| row.expire_time).min();
-        let open = self.attempts.iter().filter(|((owner, ..), row)| owner == reseller && row.end.is_none());
+        let open = self.attempts_of(reseller).filter(|(_, row)| row.end.is_none());
         let deadline = open.filter_map(|(_, row)| row.call_deadline).min();
         [first.flatten(), expiry, deadline].into_iter().flatten().min()
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use postrider_domain::{
-    EmailAddress, InDoubtPolicy, Message, MessageId, MessageState, RequestId, ResellerId,
+    Bug, EmailAddress, InDoubtPolicy, Message, MessageId, MessageState, RequestId, ResellerId, planted,
 };
 
 use super::Write;
@@ -201,7 +201,7 @@ fn insert(book: &mut Book, new: &Arc<NewMessage>, row: MessageRow) -> Result<(),
         reseller.queued_bytes += row.content_bytes;
     }
     book.messages.insert((new.reseller.clone(), new.id), row);
-    if let Some(request_id) = &new.request_id {
+    if let Some(request_id) = new.request_id.as_ref().filter(|_| !planted(Bug::RequestKeyNotStored)) {
         let key =
             RequestKeyRow { message: new.id, content_hash: new.content_hash, create_time: new.create_time };
         book.request_keys.insert((new.reseller.clone(), request_id.clone()), key);
@@ -216,7 +216,7 @@ fn due(new: &NewMessage) -> jiff::Timestamp {
 
 fn state(new: &NewMessage) -> MessageState {
     match new.send_time {
-        Some(send) if send > new.create_time => MessageState::Scheduled,
+        Some(send) if send > new.create_time && !planted(Bug::ScheduleIgnored) => MessageState::Scheduled,
         _ => MessageState::Accepted,
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptNumber, EmailAddress, Finding, FindingCode, HourOfRecipients, Lane, LaneSignal, Lease, LeaseToken,
-    MessageId, MessageState, OpenAttempt, RecentCall, ResellerId, limits,
+    AttemptNumber, Bug, EmailAddress, Finding, FindingCode, HourOfRecipients, Lane, LaneSignal, Lease, LeaseToken,
+    MessageId, MessageState, OpenAttempt, RecentCall, ResellerId, limits, planted,
 };
 
 use super::Write;
@@ -42,7 +42,7 @@ impl Write for Take {
     fn run(&self, book: &mut Book) -> Result<Option<Lease>, StoreError> {
         let now = book.now();
         let is_due = |lane: &&LaneRow| lane.due_time.is_some_and(|due| due <= now);
-        let is_free = |lane: &&LaneRow| lane.lease.is_none_or(|lease| lease.until <= now);
+        let is_free = |lane: &&LaneRow| lane.lease.is_none_or(|lease| lease.until <= now || planted(Bug::TwoHolders));
         if book.lane(&self.reseller).filter(is_due).filter(is_free).is_none() {
             return Ok(None);
         }
@@ -212,6 +212,10 @@ impl Write for Release {
         let Some(lane) = book.leased(&self.reseller, self.token) else { return Ok(()) };
         lane.lease = None;
         lane.wait_until = lane.wait_until.max(self.pace_until);
+        if planted(Bug::NotDueAgain) {
+            lane.due_time = None;
+            return Ok(());
+        }
         // Behind the lanes that were due before it: each gets its turn, however old the mail of another is.
         book.due_anew(&self.reseller, Some(now));
         Ok(())
@@ -245,12 +249,12 @@ impl Write for Expire {
         let stop = lane.stop();
         let over: Vec<_> = book
             .messages_of(&self.reseller)
-            .filter(|(_, row)| row.state.waits() && row.expire_time <= now)
+            .filter(|(_, row)| row.state.waits() && row.expire_time <= now && !planted(Bug::ExpiryIgnored))
             .map(|(id, row)| (id, row.in_doubt, row.finding.clone()))
             .collect();
         let mut ended = Vec::new();
         for (id, in_doubt, own) in over {
-            let (to, finding) = if in_doubt {
+            let (to, finding) = if in_doubt && !planted(Bug::DoubtExpired) {
                 let doubt = Finding::new(FindingCode::OutcomeUnknown)
                     .with("reason", "an earlier attempt is in doubt, and the time for another ran out");
                 (MessageState::OutcomeUnknown, Some(doubt))

@@ -11,7 +11,7 @@
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptStart, Hold, LeaseToken, MessageState, Outcome, ResellerId, Resolution,
+    AttemptEnd, AttemptStart, Bug, Hold, LeaseToken, MessageState, Outcome, ResellerId, Resolution, planted,
 };
 
 use super::Write;
@@ -53,7 +53,7 @@ impl Start {
     fn admitted(&self, book: &Book) -> Option<AttemptRow> {
         let lane = book.lane(&self.reseller)?;
         let settings = etag(lane.revision);
-        let admits = lane.is_leased_by(self.token)
+        let admits = (lane.is_leased_by(self.token) || planted(Bug::TwoHolders))
             && lane.pause.is_none()
             && self.attempt.settings.as_ref().is_none_or(|own| *own == settings);
         let row = book.messages.get(&(self.reseller.clone(), self.attempt.message)).filter(|_| admits)?;
@@ -158,6 +158,8 @@ fn end(book: &mut Book, reseller: &ResellerId, end: &AttemptEnd) -> Result<(), S
     }
     match resolved {
         None => resolve(book, &key, end, &reach),
+        Some(_) if planted(Bug::OutcomeOverwritten) => resolve(book, &key, end, &reach),
+        Some(_) if planted(Bug::LateAnswerThrownAway) => Ok(()),
         Some(before) if is_news(before, end) => tell_late(book, &key, end),
         Some(_) => Ok(()),
     }
@@ -251,7 +253,7 @@ fn becomes(book: &Book, reseller: &ResellerId, end: &AttemptEnd) -> Result<Becom
     if outcome == Outcome::Sent {
         return Ok(Becomes::Ended(MessageState::Sent, false));
     }
-    let in_doubt = row.in_doubt || outcome == Outcome::InDoubt;
+    let in_doubt = (row.in_doubt && !planted(Bug::DoubtForgotten)) || outcome == Outcome::InDoubt;
     let ended = |state| {
         // Nothing but a 202 is SENT, and a doubt is never hidden behind another end.
         let state =

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postrider_domain::{Etag, Finding, FindingCode, MessageState, ResellerId};
+use postrider_domain::{Bug, Etag, Finding, FindingCode, MessageState, ResellerId, planted};
 
 use super::{Write, record};
 use crate::book::{Book, Change, LaneRow, Needs};
@@ -67,7 +67,7 @@ fn lane(new: &NewSettings, revision: i64, before: Option<LaneRow>) -> LaneRow {
         pace: values.pace,
         works: false,
         finding: new.finding.clone(),
-        pause: before.and_then(|lane| lane.pause.clone()),
+        pause: before.filter(|_| !planted(Bug::PauseEndedBySettings)).and_then(|lane| lane.pause.clone()),
         hold: None,
         // What Microsoft asked of this mailbox still holds.
         wait_until: before.filter(|lane| lane.mailbox == values.mailbox).and_then(|lane| lane.wait_until),
