@@ -99,7 +99,9 @@ impl Breaker {
 impl Phase {
     fn at(self, now: Timestamp) -> Self {
         match self {
-            Self::Open { until } if until <= now && !planted(Bug::BreakerStaysOpen) => Self::Trial { at_once: 1, on_their_way: 0 },
+            Self::Open { until } if until <= now && !planted(Bug::BreakerStaysOpen) => {
+                Self::Trial { at_once: 1, on_their_way: 0 }
+            }
             phase => phase,
         }
     }
@@ -276,9 +278,9 @@ mod tests {
     fn after_a_trial_twice_as_many_go_with_each_success() {
         let breaker = opened();
         ends(&breaker, Told::Answered, "a", 5);
-        let _two = (breaker.pass(at(5)).expect("one"), breaker.pass(at(5)).expect("two"));
+        let two = (breaker.pass(at(5)).expect("one"), breaker.pass(at(5)).expect("two"));
         assert!(breaker.pass(at(5)).is_err());
-        drop(_two);
+        drop(two);
         for _ in 0..6 {
             ends(&breaker, Told::Answered, "a", 5);
         }

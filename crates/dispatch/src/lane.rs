@@ -208,9 +208,8 @@ impl LaneRun {
         let now = self.now();
         let changed = self.signal.take_changed();
         let woken = std::mem::take(&mut draining.woken);
-        let may_be_over = |open: &OpenAttempt| {
-            woken || open.call_deadline <= now || planted(Bug::OpenCallsResolvedEarly)
-        };
+        let may_be_over =
+            |open: &OpenAttempt| woken || open.call_deadline <= now || planted(Bug::OpenCallsResolvedEarly);
         if !changed && !draining.open.iter().any(may_be_over) {
             return Ok(true);
         }
@@ -221,9 +220,10 @@ impl LaneRun {
         if changed {
             self.adopt(draining, &lease);
         }
-        let (over, pending) = lease.open_attempts.into_iter().partition(|open| {
-                open.call_deadline <= now || planted(Bug::OpenCallsResolvedEarly)
-            });
+        let (over, pending) = lease
+            .open_attempts
+            .into_iter()
+            .partition(|open| open.call_deadline <= now || planted(Bug::OpenCallsResolvedEarly));
         draining.open = pending;
         for open in &over {
             draining.attempts.resolve_open(open, draining.hold.as_ref()).await;
@@ -340,7 +340,9 @@ impl LaneRun {
     }
 
     fn hear(&self, draining: &mut Draining) {
-        while !planted(Bug::RetryAfterNotHeard) && let Ok(ended) = draining.news.try_recv() {
+        while !planted(Bug::RetryAfterNotHeard)
+            && let Ok(ended) = draining.news.try_recv()
+        {
             self.heed(draining, ended);
         }
     }

@@ -53,7 +53,7 @@ impl Trust {
 impl Keeper {
     pub(crate) fn start(ports: &Ports, held: Held, lane: Arc<Signal>) -> Self {
         let Held { reseller, token, duration, asked, signal } = held;
-        let trusted = move |asked: Duration| Some(asked + duration - margin(duration));
+        let trusted = move |asked: Duration| Some(asked + duration.saturating_sub(margin(duration)));
         let (sender, receiver) = watch::channel(trusted(asked));
         let (outbox, clock) = (Arc::clone(&ports.outbox), Arc::clone(&ports.clock));
         let trust = Trust { until: receiver, clock: Arc::clone(&clock) };

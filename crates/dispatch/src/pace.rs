@@ -71,7 +71,8 @@ impl Pace {
         let mut state = self.lock();
         for call in calls.iter().filter(|_| !planted(Bug::MinuteForgotten)) {
             let time = call.time.min(now);
-            let known = state.calls.entry((call.message, call.number)).or_insert(Call { time, is_own: false });
+            let known =
+                state.calls.entry((call.message, call.number)).or_insert(Call { time, is_own: false });
             if !known.is_own {
                 known.time = known.time.max(time);
             }

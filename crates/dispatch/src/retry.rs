@@ -30,7 +30,9 @@ pub fn decide(verdict: &Verdict, queued: &Queued, hold: Option<&Hold>, now: Time
         Outcome::Sent => Resolution::End(MessageState::Sent),
         Outcome::Rejected => Resolution::End(unless_in_doubt(queued, MessageState::Failed)),
         Outcome::InDoubt => match queued.policy {
-            InDoubtPolicy::AtMostOnce if !planted(Bug::AtMostOnceRetried) => Resolution::End(MessageState::OutcomeUnknown),
+            InDoubtPolicy::AtMostOnce if !planted(Bug::AtMostOnceRetried) => {
+                Resolution::End(MessageState::OutcomeUnknown)
+            }
             InDoubtPolicy::AtMostOnce | InDoubtPolicy::AtLeastOnce => {
                 let gap = backoff(queued.backoffs).max(IN_DOUBT_PAUSE);
                 Resolution::Again { at: later(now, gap, verdict), counts: true }

@@ -142,9 +142,9 @@ mod tests {
         let steady = Steady { wall: at(0), uptime: Duration::ZERO };
         let wall = || at(60) + SignedDuration::from_millis(300);
         let early = steady.followed(Duration::from_secs(59), wall);
-        assert_eq!(early.at(Duration::from_secs(60)), at(60));
-        let followed = steady.followed(Duration::from_secs(60), wall);
-        assert_eq!(followed.at(Duration::from_secs(60)), wall());
+        assert_eq!(early.at(Duration::from_mins(1)), at(60));
+        let followed = steady.followed(Duration::from_mins(1), wall);
+        assert_eq!(followed.at(Duration::from_mins(1)), wall());
     }
 
     #[test]

@@ -12,11 +12,11 @@ use postrider_store::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use crate::Chance;
 use crate::checker::Asked;
 use crate::plan::Plan;
 use crate::replica::Replica;
 use crate::world::World;
-use crate::Chance;
 
 /// A reseller's part of the queue: small enough to be full at times.
 const BOUNDS: QueueBounds = QueueBounds { messages: 12, bytes: i64::MAX };
@@ -49,7 +49,7 @@ impl Callers {
     pub async fn sends(self: Arc<Self>, reseller: ResellerId) {
         let mut sent = 0;
         while sent < self.plan.mails {
-            tokio::time::sleep(self.chance.millis(1, self.plan.pause.as_millis() as u64)).await;
+            tokio::time::sleep(self.chance.millis(1, self.plan.pause_millis)).await;
             if self.chance.one_in(6) {
                 let count = (2 + self.chance.below(3)).min(self.plan.mails - sent);
                 let mails = (sent..sent + count).map(|number| self.mail(&reseller, number)).collect();
@@ -98,7 +98,8 @@ impl Callers {
     fn made(&self, new: &NewMessage, by: &Replica) -> NewMessage {
         let now = by.clock.now();
         let count = self.ids.fetch_add(1, Ordering::Relaxed);
-        let id = Uuid::from_u128((now.as_millisecond() as u128) << 64 | u128::from(count));
+        let millis = u128::try_from(now.as_millisecond()).expect("after 1970");
+        let id = Uuid::from_u128(millis << 64 | u128::from(count));
         NewMessage { id: MessageId::of_uuid(id), create_time: now, ..new.clone() }
     }
 
@@ -124,10 +125,10 @@ impl Callers {
         loop {
             let replica = self.replica();
             let answer = replica.store.accept(self.made(new, replica), BOUNDS).await;
-            match self.heard(index, new, answer) {
-                true => return replica.wakes(&new.reseller),
-                false => tokio::time::sleep(self.chance.millis(100, 2_000)).await,
+            if self.heard(index, new, answer) {
+                return replica.wakes(&new.reseller);
             }
+            tokio::time::sleep(self.chance.millis(100, 2_000)).await;
         }
     }
 

@@ -8,7 +8,9 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use postrider_domain::{Attempt, InDoubtPolicy, Message, MessageId, MessageState, Outcome, Priority, ResellerId};
+use postrider_domain::{
+    Attempt, InDoubtPolicy, Message, MessageId, MessageState, Outcome, Priority, ResellerId,
+};
 
 /// Clocks of callers and replicas may differ by so much.
 const CLOCKS_APART: Duration = Duration::from_secs(1);
@@ -138,13 +140,17 @@ impl Logs {
             let late = attempt.finding.as_ref().and_then(|f| f.evidence.get("late_outcome"));
             attempt.outcome == Some(Outcome::Sent) || late.is_some_and(|late| late == "sent")
         });
-        let what = || format!("{} of {} is {:?} with {copies} copies and {doubts} doubts", message.id, message.reseller, message.state);
+        let what = || {
+            format!(
+                "{} of {} is {:?} with {copies} copies and {doubts} doubts",
+                message.id, message.reseller, message.state
+            )
+        };
         if copies > 1 + doubts {
             faults.insert(Fault::DoubledInSilence(what()));
         }
-        let at_most_once = asked.is_some_and(|asked| {
-            asked.policy == InDoubtPolicy::AtMostOnce && !asked.may_be_doubled
-        });
+        let at_most_once =
+            asked.is_some_and(|asked| asked.policy == InDoubtPolicy::AtMostOnce && !asked.may_be_doubled);
         if at_most_once && copies > 1 {
             faults.insert(Fault::DoubledAgainstPolicy(what()));
         }
@@ -180,7 +186,8 @@ impl Logs {
         for message in &self.messages {
             let request = message.request_id.as_ref().map_or("", |id| id.as_str());
             let Some(asked) = asked.get(&(&message.reseller, request)) else { continue };
-            let (Some(first), Some((_, acknowledged))) = (message.attempts.first(), asked.acknowledged) else {
+            let (Some(first), Some((_, acknowledged))) = (message.attempts.first(), asked.acknowledged)
+            else {
                 continue;
             };
             if asked.send_time.is_none() && !asked.was_retried {

@@ -6,7 +6,8 @@ use postrider_simulation::{Trace, seeds};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |index: usize, default| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |index: usize, default| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(default);
     if arguments.first().is_some_and(|first| first == "trace") {
         let trace = Trace::readable();
         let report = postrider_simulation::run::run(number(1, 0), &trace);

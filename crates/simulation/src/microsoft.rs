@@ -20,7 +20,7 @@ use crate::{Chance, SimClock, Trace};
 /// A call whose attempt was written down before the pause may still leave.
 const PAUSE_SEEN: Duration = Duration::from_secs(11);
 /// Longer than any process is kept from its database.
-const WRITTEN_DOWN_WITHIN: Duration = Duration::from_secs(180);
+const WRITTEN_DOWN_WITHIN: Duration = Duration::from_mins(3);
 const PROBED: &str = "a second probe of broken settings";
 
 /// How long a request is on its way, and how long Graph takes: from so many milliseconds to so many.
@@ -105,7 +105,7 @@ impl Mailbox {
             self.breaches.insert(format!("{} calls at once", self.in_flight));
         }
         if limits.messages_per_minute > 0 {
-            let opened = now - Duration::from_secs(60);
+            let opened = now - Duration::from_mins(1);
             self.arrivals.retain(|arrival| *arrival > opened);
             self.arrivals.push_back(now);
             if self.arrivals.len() > limits.messages_per_minute as usize {
@@ -293,7 +293,13 @@ impl ModelMicrosoft {
     }
 
     /// What it is answered, and whether it is a probe.
-    fn arrives(&self, process: u64, reseller: &ResellerId, message: MessageId, left: Timestamp) -> (Answer, bool) {
+    fn arrives(
+        &self,
+        process: u64,
+        reseller: &ResellerId,
+        message: MessageId,
+        left: Timestamp,
+    ) -> (Answer, bool) {
         let time = self.clock.now();
         let answer = self.answer(reseller);
         let mut state = self.state();
@@ -417,15 +423,18 @@ impl Microsoft for Line {
             tokio::spawn(async move {
                 tokio::time::sleep(way).await;
                 let (answer, is_probe) = model.arrives(process, &reseller, message, left);
-                model.trace.write(model.clock.now(), &format!("graph {reseller} {message} {:?}", answer.verdict.outcome));
+                model.trace.write(
+                    model.clock.now(),
+                    &format!("graph {reseller} {message} {:?}", answer.verdict.outcome),
+                );
                 tokio::time::sleep(answer.latency).await;
                 model.leaves(&reseller, is_probe);
-                if !answer.is_lost {
-                    tell.send(answer.verdict).ok();
-                } else {
+                if answer.is_lost {
                     // The connection stays open, and nothing comes.
-                    tokio::time::sleep(Duration::from_secs(3_600)).await;
+                    tokio::time::sleep(Duration::from_hours(1)).await;
                     drop(tell);
+                } else {
+                    tell.send(answer.verdict).ok();
                 }
             });
         }

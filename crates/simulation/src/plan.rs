@@ -56,8 +56,7 @@ pub struct Faults {
 impl Faults {
     /// Whatever a process learns it can write down.
     pub fn leave_storage_alone(&self) -> bool {
-        [self.refused, self.lost, self.unanswered, self.slow, self.late, self.crash, self.partition]
-            == [0; 7]
+        [self.refused, self.lost, self.unanswered, self.slow, self.late, self.crash, self.partition] == [0; 7]
     }
 }
 
@@ -68,7 +67,7 @@ pub struct Plan {
     pub resellers: u32,
     pub mails: u32,
     /// The longest pause between two mails of a caller.
-    pub pause: Duration,
+    pub pause_millis: u64,
     pub pace: PaceLimits,
     /// How far the clocks of replicas are apart.
     pub skew_millis: u32,
@@ -109,7 +108,7 @@ impl Plan {
             replicas: 1 + chance.below(3),
             resellers: 1 + chance.below(4),
             mails: 3 + chance.below(30),
-            pause: chance.millis(10, 8_000),
+            pause_millis: 10 + u64::from(chance.below(8_000)),
             pace: PaceLimits {
                 concurrency: 1 + chance.below(4),
                 messages_per_minute: 4 + chance.below(27),

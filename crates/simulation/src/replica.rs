@@ -106,12 +106,7 @@ fn away(_: StoreError) -> PortError {
 
 #[async_trait]
 impl ports::Outbox for OutboxPort {
-    async fn due_lanes(
-        &self,
-        now: Timestamp,
-        limit: u32,
-        except: &[Cloud],
-    ) -> Result<Vec<Lane>, PortError> {
+    async fn due_lanes(&self, now: Timestamp, limit: u32, except: &[Cloud]) -> Result<Vec<Lane>, PortError> {
         self.0.due_lanes(now, limit, except).await.map_err(away)
     }
 
@@ -314,16 +309,10 @@ impl Replica {
             *started
         };
         let number = self.number * 1_000_000 + count;
-        let line = Line {
-            process: number,
-            microsoft: Arc::clone(&self.microsoft),
-            chance: self.chance.split(),
-        };
-        let outbox = OutboxPort(
-            Arc::clone(&self.store) as DynStore,
-            self.trace.clone(),
-            Arc::clone(&self.true_clock),
-        );
+        let line =
+            Line { process: number, microsoft: Arc::clone(&self.microsoft), chance: self.chance.split() };
+        let outbox =
+            OutboxPort(Arc::clone(&self.store) as DynStore, self.trace.clone(), Arc::clone(&self.true_clock));
         let ports = Ports {
             outbox: Arc::new(outbox),
             tokens: Arc::clone(&self.tokens) as _,

@@ -62,7 +62,8 @@ pub fn run(seed: u64, trace: &Trace) -> Report {
 async fn storm_and_calm(seed: u64, trace: Trace) -> Report {
     let plan = Plan::of_seed(seed);
     let chance = Chance::of_seed(seed ^ 0x5eed);
-    let mut world = Builder { seed, faults: plan.faults, pace: plan.pace, trace, ..Builder::default() }.build();
+    let mut world =
+        Builder { seed, faults: plan.faults, pace: plan.pace, trace, ..Builder::default() }.build();
     let mut storms = Vec::new();
     for _ in 0..plan.replicas {
         let storm = Arc::new(Storm::new(chance.split(), plan.faults, world.struck.clone(), LEASE));

@@ -75,7 +75,10 @@ async fn broken_settings_hold_it_and_burn_nothing_until_they_are_mended() {
     world.accepts_many(&acme, 10, InDoubtPolicy::AtLeastOnce).await;
     world.until(&acme, is_held).await;
     let held = world.messages(&acme).await;
-    assert!(held.iter().all(|message| message.finding.as_ref().map(|f| f.code) == Some(FindingCode::SecretExpired)));
+    assert!(
+        held.iter()
+            .all(|message| message.finding.as_ref().map(|f| f.code) == Some(FindingCode::SecretExpired))
+    );
     assert_eq!(starts(&held).len(), 1, "only the first was tried");
     let mended = world.now();
     world.replica().tokens.refuses(None);

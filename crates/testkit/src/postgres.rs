@@ -38,9 +38,9 @@ impl Postgres {
     /// The one of this test binary.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Postgres> = OnceLock::new();
-        SHARED.get_or_init(|| match std::env::var(URL_VARIABLE) {
-            Ok(url) => Self { bin: None, place: Place::Given(url), made: AtomicU32::new(0) },
-            Err(_) => Self::started(),
+        SHARED.get_or_init(|| match variable(URL_VARIABLE) {
+            Some(url) => Self { bin: None, place: Place::Given(url), made: AtomicU32::new(0) },
+            None => Self::started(),
         })
     }
 
@@ -72,7 +72,7 @@ impl Postgres {
     pub fn database(&self) -> Database<'_> {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let name = format!("postrider_{}_{number}", std::process::id());
-        self.sql("postgres", &format!("CREATE DATABASE {name}"));
+        self.sql("postgres", &format!("CREATE DATABASE {name}")).unwrap();
         Database { server: self, name }
     }
 
@@ -99,7 +99,8 @@ impl Postgres {
             command.args(["-c", setting]);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().unwrap_or_else(|error| panic!("postgres cannot be started: {error}"));
+        let mut shell = command.spawn().unwrap_or_else(|error| panic!("postgres cannot be started: {error}"));
+        std::thread::spawn(move || shell.wait());
         for _ in 0..600 {
             let asked =
                 self.psql("postgres", "SELECT 1").output().expect("psql, of PostgreSQL's client programs");
@@ -154,10 +155,10 @@ impl Postgres {
         command
     }
 
-    fn sql(&self, database: &str, sql: &str) -> String {
+    fn sql(&self, database: &str, sql: &str) -> Result<String, String> {
         let ran = self.psql(database, sql).output().unwrap_or_else(|error| panic!("psql: {error}"));
-        assert!(ran.status.success(), "{sql}: {}", String::from_utf8_lossy(&ran.stderr));
-        String::from_utf8_lossy(&ran.stdout).trim().to_owned()
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if ran.status.success() { Ok(text(&ran.stdout)) } else { Err(text(&ran.stderr)) }
     }
 }
 
@@ -191,13 +192,18 @@ impl Database<'_> {
 
     /// Runs SQL as somebody else's hand; what it answers, a line a row.
     pub fn sql(&self, sql: &str) -> String {
+        self.try_sql(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The same, or what the server says is wrong with it.
+    pub fn try_sql(&self, sql: &str) -> Result<String, String> {
         self.server.sql(&self.name, sql)
     }
 }
 
 /// The folder of PostgreSQL's programs, of the newest version there is.
 fn programs() -> PathBuf {
-    if let Ok(path) = std::env::var("PATH")
+    if let Some(path) = variable("PATH")
         && let Some(bin) = std::env::split_paths(&path).find(|folder| folder.join("initdb").is_file())
     {
         return bin;
@@ -242,6 +248,11 @@ fn user() -> &'static str {
 fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output().unwrap();
     id.stdout.trim_ascii() == b"0"
+}
+
+#[expect(clippy::disallowed_methods, reason = "how whoever runs the tests names a server of theirs")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 fn free_port() -> u16 {

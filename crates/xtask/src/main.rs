@@ -4,6 +4,7 @@ mod counts;
 mod deny;
 mod process;
 mod proto;
+mod simulate;
 mod steps;
 mod test;
 mod tidy;
@@ -40,6 +41,18 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Runs the dispatcher through so many simulated storms; a failure names its seed
+    Simulate {
+        /// How many
+        #[arg(long, default_value_t = 10_000)]
+        seeds: u64,
+        /// The first of them
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Only this one, and all that happens in it
+        #[arg(long, value_name = "SEED")]
+        trace: Option<u64>,
+    },
     /// Finds or installs the tools that `test` needs
     Tools,
 }
@@ -51,6 +64,7 @@ fn main() -> ExitCode {
         Command::Test => return test::run(&toolbox),
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
         Command::Proto { check } => proto::run(check),
+        Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),
         Command::Tools => toolbox.all(),
     };
     match result {

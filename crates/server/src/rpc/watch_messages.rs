@@ -27,7 +27,7 @@ pub(super) async fn watch_messages(
     let states = from_proto::states(&request.states, &mut violations);
     let labels = violations.labels("labels", request.labels);
     let cursor = given_cursor(&request.cursor, !request.reseller.is_empty(), &mut violations);
-    let (whose, cursor) = violations.into_result(whose.zip(cursor))?;
+    let whose = violations.into_result(whose)?;
     let filter = Filter { whose, states, labels };
     let cursor = match cursor {
         Some(cursor) => cursor,
@@ -37,12 +37,12 @@ pub(super) async fn watch_messages(
 }
 
 /// Empty: none was given. One of another kind of watch is not taken.
-fn given_cursor(text: &str, is_of_one: bool, violations: &mut Violations) -> Option<Option<Cursor>> {
+fn given_cursor(text: &str, is_of_one: bool, violations: &mut Violations) -> Option<Cursor> {
     if text.is_empty() {
-        return Some(None);
+        return None;
     }
     let cursor = Cursor::parse(text).filter(|cursor| matches!(cursor, Cursor::OfOne { .. }) == is_of_one);
-    violations.check("cursor", cursor.ok_or("is not a cursor of this watch")).map(Some)
+    violations.check("cursor", cursor.ok_or("is not a cursor of this watch"))
 }
 
 async fn now(app: &App, filter: &Filter) -> Result<Cursor, Refusal> {

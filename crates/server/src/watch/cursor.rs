@@ -30,14 +30,16 @@ impl Cursor {
         let words: Vec<_> = decoded.split(' ').collect();
         let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
         match words.as_slice() {
-            ["r1", event, rest @ ..] => Some(Self::OfOne { number: number(event)?, within: within(rest)? }),
+            ["r1", event, rest @ ..] => {
+                Some(Self::OfOne { number: number(event)?, within: within(rest).ok()? })
+            }
             ["a1", order, reseller, event, rest @ ..] => Some(Self::OfAll {
                 position: Position {
                     order: number(order)?,
                     reseller: (*reseller).to_owned(),
                     number: number(event)?,
                 },
-                within: within(rest)?,
+                within: within(rest).ok()?,
             }),
             _ => None,
         }
@@ -78,12 +80,13 @@ impl Cursor {
     }
 }
 
-/// `None`: it is no message's id.
-fn within(words: &[&str]) -> Option<Option<MessageId>> {
+struct NotAMessageId;
+
+fn within(words: &[&str]) -> Result<Option<MessageId>, NotAMessageId> {
     match words {
-        [] => Some(None),
-        [id] => MessageId::parse(id).map(Some),
-        _ => None,
+        [] => Ok(None),
+        [id] => MessageId::parse(id).map(Some).ok_or(NotAMessageId),
+        _ => Err(NotAMessageId),
     }
 }
 

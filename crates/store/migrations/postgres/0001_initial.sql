@@ -11,7 +11,7 @@ CREATE TABLE meta (
 );
 
 -- One row a reseller: its counters, the status of its settings, and its lane. Every transaction takes it first, which makes it
--- the lock of all that is the reseller's.
+-- the lock of all that is the reseller's. Its pages have room, for its rows change all the time.
 CREATE TABLE resellers (
     reseller TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     last_revision BIGINT NOT NULL,
@@ -49,11 +49,10 @@ CREATE TABLE resellers (
         (hold_code IS NULL) = (hold_class IS NULL) AND (hold_code IS NULL) = (hold_evidence IS NULL)
         AND (hold_code IS NULL) = (hold_probe_time IS NULL) AND (hold_code IS NULL) = (hold_probes IS NULL)
     )
-);
+) WITH (fillfactor = 50);
 
 CREATE INDEX resellers_due ON resellers (due_time) WHERE due_time IS NOT NULL;
 CREATE INDEX resellers_leased ON resellers (lease_until) WHERE lease_until IS NOT NULL;
-CREATE INDEX resellers_queued ON resellers (reseller) INCLUDE (queued_messages, queued_bytes) WHERE queued_messages > 0;
 
 CREATE TABLE settings (
     reseller TEXT COLLATE "C" NOT NULL PRIMARY KEY,

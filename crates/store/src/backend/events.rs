@@ -35,7 +35,8 @@ impl<B: Backend> Events for B {
         let events = self.reads().all_events(after, limit).await?;
         // Looked at after the read: what was purged before it is noticed.
         let purged = self.reads().purged_position().await?;
-        Ok((after.order >= purged).then_some(events))
+        let is_known = !events.is_empty() || after.order <= self.reads().last_position().await?;
+        Ok((after.order >= purged && is_known).then_some(events))
     }
 
     async fn last_position(&self) -> Result<Position, StoreError> {

@@ -78,7 +78,7 @@ impl<K: Ord, V> Rows<K, V> {
         self.0.range(first..).map(|(key, (row, _))| (key, row))
     }
 
-    pub(crate) fn new(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub(crate) fn added(&self) -> impl Iterator<Item = (&K, &V)> {
         self.kept(Kept::New)
     }
 

@@ -86,7 +86,7 @@ pub async fn concurrent_twins_are_one_message(world: &World) {
             Accepted::Replayed(message) => {
                 ids.insert(message.id);
             }
-            other => panic!("neither new nor replayed: {other:?}"),
+            other @ Accepted::Refused(_) => panic!("neither new nor replayed: {other:?}"),
         }
     }
     assert_eq!((new, ids.len()), (1, 1));

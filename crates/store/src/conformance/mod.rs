@@ -65,6 +65,7 @@ macro_rules! conformance {
                 a_reader_goes_on_after_what_it_has_seen
                 a_lane_that_is_stopped_or_freed_is_told_once
                 the_events_of_all_resellers_come_in_the_order_of_their_commits
+                a_position_that_no_event_can_have_is_not_taken
                 events_of_the_past_go_and_whoever_missed_them_is_told
                 changes_are_heard_after_their_commit
             }

@@ -85,7 +85,7 @@ pub async fn concurrent_twins_of_a_test_are_one_mail(world: &World) {
         match twin.await.expect("joined").expect("an answer") {
             Accepted::New(_) => new += 1,
             Accepted::Replayed(_) => {}
-            other => panic!("neither new nor replayed: {other:?}"),
+            other @ Accepted::Refused(_) => panic!("neither new nor replayed: {other:?}"),
         }
     }
     assert_eq!((new, world.all(&acme).await.len()), (1, 1));

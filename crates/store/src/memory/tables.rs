@@ -154,11 +154,11 @@ impl Tables {
             self.contents.insert(key.clone(), new.content.clone());
             self.accepted.insert(key, Arc::clone(new));
         }
-        put(&mut self.messages, book.messages.new().chain(book.messages.changed()));
-        put(&mut self.attempts, book.attempts.new().chain(book.attempts.changed()));
-        put(&mut self.resellers, book.resellers.new().chain(book.resellers.changed()));
-        put(&mut self.access_keys, book.access_keys.new().chain(book.access_keys.changed()));
-        put(&mut self.meta, book.meta.new().chain(book.meta.changed()));
+        put(&mut self.messages, book.messages.added().chain(book.messages.changed()));
+        put(&mut self.attempts, book.attempts.added().chain(book.attempts.changed()));
+        put(&mut self.resellers, book.resellers.added().chain(book.resellers.changed()));
+        put(&mut self.access_keys, book.access_keys.added().chain(book.access_keys.changed()));
+        put(&mut self.meta, book.meta.added().chain(book.meta.changed()));
         self.settings.extend(written.settings.clone());
         self.sealed.extend(written.sealed.clone());
         for (reseller, keep) in &written.pruned {
@@ -185,7 +185,7 @@ impl Tables {
 
     fn save_keys_and_hours(&mut self, book: &Book) {
         let written = &book.written;
-        for (key, row) in book.request_keys.new() {
+        for (key, row) in book.request_keys.added() {
             self.request_keys.insert(key.clone(), (*row, None));
         }
         for (key, end) in &written.key_expiries {
@@ -213,7 +213,8 @@ impl Tables {
             self.events.insert(self.last_position, (reseller.clone(), event.clone()));
         }
         if !written.old_events.is_empty() {
-            self.events.retain(|_, (owner, event)| !written.old_events.contains(&(owner.clone(), event.number)));
+            self.events
+                .retain(|_, (owner, event)| !written.old_events.contains(&(owner.clone(), event.number)));
         }
         self.events_purged = written.events_purged.unwrap_or(0).max(self.events_purged);
     }

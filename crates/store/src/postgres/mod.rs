@@ -74,12 +74,11 @@ impl PostgresStore {
         options: Options,
     ) -> Result<Self, StoreError> {
         let Opened { server, reader } = Server::open(url, options.kind).await?;
-        let (clock, synced) = match time {
-            Some(given) => (given, None),
-            None => {
-                let clock = DatabaseClock::synced(base, &reader).await?;
-                (Arc::clone(&clock) as Arc<dyn Clock>, Some(clock))
-            }
+        let (clock, synced) = if let Some(given) = time {
+            (given, None)
+        } else {
+            let clock = DatabaseClock::synced(base, &reader).await?;
+            (Arc::clone(&clock) as Arc<dyn Clock>, Some(clock))
         };
         let apart = server.is_citus;
         let writers = if apart { WRITERS_APART } else { WRITERS };

@@ -24,6 +24,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Any number, the same in all replicas: who brings the schema up to date has the lock of this name.
 const MIGRATION_LOCK: i64 = 0x0070_6f73_7472_6964;
 
+const FOREIGN_POSITIONS: &str = include_str!("../../sql/postgres/open/foreign_positions.sql");
 const MIGRATIONS: &[(i64, &str, &str)] =
     &[(1, "initial", include_str!("../../migrations/postgres/0001_initial.sql"))];
 
@@ -143,6 +144,7 @@ async fn migrate(db: &mut PgConnection, kind: StoreKind) -> Result<(), StoreErro
             one_line(&error.to_string())
         ))
     })?;
+    sqlx::raw_sql(FOREIGN_POSITIONS).execute(&mut *transaction).await.map_err(|error| unexpected(&error))?;
     if is_new {
         sqlx::query("INSERT INTO meta (name, value) VALUES ('kind', $1)")
             .bind(name(kind))

@@ -13,12 +13,12 @@ static MAKE_RESELLERS: Statement = statement!("make/resellers");
 static RESELLERS: Statement = statement!(each dialect "load/resellers");
 static MESSAGES: Statement = statement!("load/messages");
 static ATTEMPTS: Statement = statement!("load/attempts");
-static OPEN_ATTEMPTS: Statement = statement!("load/open_attempts");
+static OPEN_ATTEMPTS: Statement = statement!(each dialect "load/open_attempts");
 static RECENT_ATTEMPTS: Statement = statement!("load/recent_attempts");
 static HOURS: Statement = statement!("load/hours");
 static REQUEST_KEYS: Statement = statement!("load/request_keys");
 static EXPIRING: Statement = statement!("load/expiring");
-static WAITING: Statement = statement!("load/waiting");
+static WAITING: Statement = statement!(each dialect "load/waiting");
 static ACCESS_KEYS: Statement = statement!("load/access_keys");
 static META: Statement = statement!("load/meta");
 

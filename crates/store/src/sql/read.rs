@@ -35,7 +35,7 @@ static OVER_CONTENTS: Statement = statement!("read/over_contents");
 static OVER_HISTORY: Statement = statement!("read/over_history");
 static OVER_REQUEST_KEYS: Statement = statement!("read/over_request_keys");
 static OLDEST_EVENTS: Statement = statement!("read/oldest_events");
-static ABANDONED: Statement = statement!("read/abandoned");
+static ABANDONED: Statement = statement!(each dialect "read/abandoned");
 
 #[async_trait]
 impl<R: Reader> Reads for R {

@@ -47,7 +47,7 @@ pub(crate) async fn save(db: &mut impl Db, book: &Book) -> Result<(), StoreError
     let expiries = &written.key_expiries;
     execute_each(db, &KEY_EXPIRIES, each(expiries, |((reseller, id), end)| values![reseller, id, *end]))
         .await?;
-    execute_each(db, &NEW_ATTEMPTS, each(book.attempts.new(), |(key, row)| new_attempt(key, row))).await?;
+    execute_each(db, &NEW_ATTEMPTS, each(book.attempts.added(), |(key, row)| new_attempt(key, row))).await?;
     execute_each(db, &ATTEMPTS, each(book.attempts.changed(), |(key, row)| attempt(key, row))).await?;
     execute_each(db, &MESSAGES, each(book.messages.changed(), |(key, row)| message(key, row))).await?;
     let settings = each(written.settings.values(), |(new, revision)| settings(new, *revision));
@@ -83,7 +83,7 @@ async fn save_accepted(db: &mut impl Db, book: &Book) -> Result<(), StoreError> 
     let kept = accepted.iter().filter(|new| !book.written.purged.contains(&(new.reseller.clone(), new.id)));
     let content = |new: &std::sync::Arc<NewMessage>| values![&new.reseller, new.id, new.content.as_slice()];
     execute_each(db, &CONTENTS, each(kept, content)).await?;
-    let keys = each(book.request_keys.new(), |((reseller, request_id), key)| {
+    let keys = each(book.request_keys.added(), |((reseller, request_id), key)| {
         values![reseller, request_id, key.message, key.content_hash.0.as_slice(), key.create_time]
     });
     execute_each(db, &NEW_REQUEST_KEYS, keys).await
@@ -114,13 +114,13 @@ async fn save_keys(db: &mut impl Db, book: &Book) -> Result<(), StoreError> {
     for (reseller, keep) in &written.pruned {
         db.execute(&PRUNED, 1, values![reseller, keep.clone()]).await?;
     }
-    execute_each(db, &NEW_ACCESS_KEYS, each(book.access_keys.new(), |(_, key)| access_key(key))).await?;
+    execute_each(db, &NEW_ACCESS_KEYS, each(book.access_keys.added(), |(_, key)| access_key(key))).await?;
     let used = each(book.access_keys.changed(), |(id, key)| {
         values![id.as_str(), key.last_use_time, key.revoke_time]
     });
     execute_each(db, &ACCESS_KEYS, used).await?;
     let meta = |(name, value): (&&'static str, &String)| values![*name, value.as_str()];
-    execute_each(db, &NEW_META, each(book.meta.new(), meta)).await?;
+    execute_each(db, &NEW_META, each(book.meta.added(), meta)).await?;
     execute_each(db, &META, each(book.meta.changed(), meta)).await
 }
 

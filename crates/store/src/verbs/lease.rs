@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptNumber, Bug, EmailAddress, Finding, FindingCode, HourOfRecipients, Lane, LaneSignal, Lease, LeaseToken,
-    MessageId, MessageState, OpenAttempt, RecentCall, ResellerId, limits, planted,
+    AttemptNumber, Bug, EmailAddress, Finding, FindingCode, HourOfRecipients, Lane, LaneSignal, Lease,
+    LeaseToken, MessageId, MessageState, OpenAttempt, RecentCall, ResellerId, limits, planted,
 };
 
 use super::Write;
@@ -41,9 +41,10 @@ impl Write for Take {
 
     fn run(&self, book: &mut Book) -> Result<Option<Lease>, StoreError> {
         let now = book.now();
-        let is_due = |lane: &&LaneRow| lane.due_time.is_some_and(|due| due <= now);
-        let is_free = |lane: &&LaneRow| lane.lease.is_none_or(|lease| lease.until <= now || planted(Bug::TwoHolders));
-        if book.lane(&self.reseller).filter(is_due).filter(is_free).is_none() {
+        let is_due = |lane: &LaneRow| lane.due_time.is_some_and(|due| due <= now);
+        let is_held =
+            |lane: &LaneRow| lane.lease.is_some_and(|lease| lease.until > now) && !planted(Bug::TwoHolders);
+        if !book.lane(&self.reseller).is_some_and(|lane| is_due(lane) && !is_held(lane)) {
             return Ok(None);
         }
         if let Some(lane) = book.change_lane(&self.reseller) {

@@ -44,7 +44,7 @@ impl Write for PutSettings {
         let revision = row.last_revision;
         let before = row.lane.take();
         let was_held = before.as_ref().is_some_and(|lane| lane.stop().is_some());
-        row.lane = Some(lane(new, revision, before));
+        row.lane = Some(lane(new, revision, before.as_ref()));
         let is_held = row.lane.as_ref().is_some_and(|lane| lane.stop().is_some());
         book.written.settings.insert(new.reseller.clone(), (Arc::clone(new), revision));
         book.signal(&new.reseller);
@@ -57,9 +57,8 @@ impl Write for PutSettings {
 }
 
 /// The lane takes the mailbox, and a hold that the old settings caused is lifted; an operator's pause stays.
-fn lane(new: &NewSettings, revision: i64, before: Option<LaneRow>) -> LaneRow {
+fn lane(new: &NewSettings, revision: i64, before: Option<&LaneRow>) -> LaneRow {
     let values = &new.values;
-    let before = before.as_ref();
     LaneRow {
         revision,
         mailbox: values.mailbox.clone(),

@@ -21,11 +21,11 @@ FROM messages AS m
 LEFT JOIN resellers AS r ON r.reseller = m.reseller
 WHERE m.reseller = $1
     AND m.message_id < coalesce($2, '\xffffffffffffffffffffffffffffffffff'::bytea)
-    AND ($3 IS NULL OR CASE
+    AND ($3::text IS NULL OR CASE
         WHEN (r.hold_code IS NOT NULL OR r.pause_time IS NOT NULL)
             AND (m.state IN ('accepted', 'deferred') OR (m.state = 'scheduled' AND m.due_time <= $6)) THEN 'held'
         ELSE m.state
-    END IN (SELECT jsonb_array_elements_text($3::jsonb)))
+    END IN (SELECT jsonb_array_elements_text($3::text::jsonb)))
     AND m.labels::jsonb @> $4::jsonb
 ORDER BY m.message_id DESC
 LIMIT $5

@@ -10,10 +10,10 @@ SELECT
 FROM settings AS s
 JOIN resellers AS r ON r.reseller = s.reseller
 WHERE s.reseller > coalesce($1, '')
-    AND ($2 IS NULL OR $2 = CASE
+    AND ($2::text IS NULL OR $2 = CASE
         WHEN r.hold_code IS NOT NULL OR r.pause_time IS NOT NULL THEN 'paused' WHEN r.works THEN 'ready' ELSE 'untested'
     END)
-    AND ($3 IS NULL OR s.credential_expire_time < $3)
-    AND ($4 IS NULL OR s.reseller IN (SELECT jsonb_array_elements_text($4::jsonb)))
+    AND ($3::bigint IS NULL OR s.credential_expire_time < $3)
+    AND ($4::text IS NULL OR s.reseller IN (SELECT jsonb_array_elements_text($4::text::jsonb)))
 ORDER BY s.reseller
 LIMIT $5

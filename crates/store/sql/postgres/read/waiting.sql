@@ -1,4 +1,4 @@
--- Messages that wait, from the oldest to the newest.
+-- Messages that wait, from the oldest to the newest. What ended before the first of them is not looked at.
 -- $1 reseller, $2 after this message_id or null, $3 created until, $4 limit
 SELECT
     m.reseller, m.message_id, m.state, m.due_time, m.expire_time, m.send_time, m.create_time, m.update_time, m.request_id,
@@ -19,6 +19,10 @@ SELECT
 FROM messages AS m
 LEFT JOIN resellers AS r ON r.reseller = m.reseller
 WHERE m.reseller = $1 AND m.state IN ('accepted', 'scheduled', 'deferred')
-    AND m.message_id > coalesce($2, ''::bytea) AND m.create_time <= $3
+    AND m.message_id >= coalesce($2, (
+        SELECT decode(min(encode(w.message_id, 'hex')), 'hex') FROM messages AS w
+        WHERE w.reseller = $1 AND w.state IN ('accepted', 'scheduled', 'deferred')
+    ))
+    AND ($2::bytea IS NULL OR m.message_id > $2) AND m.create_time <= $3
 ORDER BY m.message_id
 LIMIT $4
