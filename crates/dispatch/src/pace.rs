@@ -31,6 +31,10 @@ struct State {
     closed_until: Option<Timestamp>,
     /// Calls within the last minute, by attempt: what others recorded of them is no other call.
     calls: BTreeMap<Attempt, Call>,
+    /// Turns whose call has not begun, by their number. Two may be for one attempt: that of a lease that was lost, and the
+    /// next.
+    waiting: BTreeMap<u64, Timestamp>,
+    turns: u64,
     /// Recipients by hours since 1970.
     hours: BTreeMap<i64, u32>,
 }
@@ -38,7 +42,7 @@ struct State {
 #[derive(Debug, Clone, Copy)]
 struct Call {
     time: Timestamp,
-    /// It was made by this process. If not, another may have made the attempt of this number, and later.
+    /// It was made by this process. If not, another may have made the attempt, and later.
     is_own: bool,
 }
 
@@ -60,6 +64,7 @@ pub enum NotYet {
 #[derive(Debug)]
 pub struct Turn {
     pace: Arc<Pace>,
+    number: u64,
     attempt: Attempt,
     hour: i64,
     recipients: u32,
@@ -101,12 +106,12 @@ impl Pace {
         state.minute_has_room(now, limits.messages_per_minute)?;
         state.day_has_room(now, limits.recipients_per_day, recipients)?;
         state.in_flight += 1;
-        if limits.messages_per_minute > 0 {
-            state.calls.insert(attempt, Call { time: now, is_own: false });
-        }
+        state.turns += 1;
+        let number = state.turns;
+        state.waiting.insert(number, now);
         let hour = hour_of(now);
         *state.hours.entry(hour).or_default() += recipients;
-        Ok(Turn { pace: Arc::clone(self), attempt, hour, recipients })
+        Ok(Turn { pace: Arc::clone(self), number, attempt, hour, recipients })
     }
 
     /// Nothing more until then: a `Retry-After`, whoever of this process was told it.
@@ -137,10 +142,11 @@ impl State {
         let opened = before(now);
         self.calls.retain(|_, call| call.time > opened);
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        if most == 0 || self.calls.len() < most {
+        if most == 0 || self.calls.len() + self.waiting.len() < most {
             return Ok(());
         }
-        let mut calls: Vec<_> = self.calls.values().map(|call| call.time).collect();
+        let waiting = self.waiting.values().copied();
+        let mut calls: Vec<_> = self.calls.values().map(|call| call.time).chain(waiting).collect();
         calls.sort_unstable();
         let blocking = calls.get(calls.len() - most).copied().unwrap_or(now);
         Err(NotYet::Until(blocking.saturating_add(limits::PACE_MINUTE).unwrap_or(Timestamp::MAX)))
@@ -182,15 +188,15 @@ fn before(now: Timestamp) -> Timestamp {
 impl Turn {
     /// The call begins now: from now on it counts.
     pub fn begins(&self, now: Timestamp) {
-        if let Some(call) = self.pace.lock().calls.get_mut(&self.attempt) {
-            *call = Call { time: now, is_own: true };
-        }
+        let mut state = self.pace.lock();
+        state.waiting.remove(&self.number);
+        state.calls.insert(self.attempt, Call { time: now, is_own: true });
     }
 
     /// No call was made.
     pub fn was_not_used(&mut self) {
         self.was_not_taken();
-        self.pace.lock().calls.remove(&self.attempt);
+        self.pace.lock().waiting.remove(&self.number);
     }
 
     /// Microsoft did not take the mail: its recipients do not count.
@@ -204,7 +210,13 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.pace.lock().in_flight -= 1;
+        let mut state = self.pace.lock();
+        state.in_flight -= 1;
+        // Whether its attempt was written down is not known: it may be another's by now.
+        if let Some(time) = state.waiting.remove(&self.number) {
+            state.calls.entry(self.attempt).or_insert(Call { time, is_own: false });
+        }
+        drop(state);
         self.pace.freed.notify_one();
     }
 }
@@ -315,6 +327,16 @@ mod tests {
         drop(takes(&pace, at(0), LIMITS, 1, 1).expect("free"));
         pace.recall(at(20), &[call(1, 10), call(2, 10), call(3, 10)], &[]);
         assert_eq!(takes(&pace, at(65), LIMITS, 4, 1).expect_err("full"), NotYet::Until(after(10)));
+    }
+
+    #[test]
+    fn a_turn_that_was_not_used_takes_nothing_from_another_for_the_same_attempt() {
+        let pace = Arc::new(Pace::default());
+        let mut of_a_lost_lease = takes(&pace, at(0), LIMITS, 1, 1).expect("free");
+        takes(&pace, at(20), LIMITS, 1, 1).expect("free").begins(at(20));
+        of_a_lost_lease.was_not_used();
+        pace.recall(at(20), &[call(2, 20), call(3, 20)], &[]);
+        assert_eq!(takes(&pace, at(65), LIMITS, 4, 1).expect_err("full"), NotYet::Until(after(20)));
     }
 
     #[test]
