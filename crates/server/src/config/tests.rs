@@ -95,7 +95,7 @@ fn an_unknown_key_is_an_error_wherever_it_comes_from() {
     insta::assert_snapshot!(sentence(from_file("[listen]\ngprc = '127.0.0.1:1'")), @"unknown key `listen.gprc`, set by the file: mend or remove it; the keys of listen are allow_plaintext, grpc, http, sandbox");
     insta::assert_snapshot!(sentence(from_file("[vault]\naddress = 'https://vault'")), @"unknown key `vault.address`, set by the file: mend or remove it; the sections are credentials, lease, limits, listen, log, microsoft, pace, retention, storage");
     insta::assert_snapshot!(sentence(from_environment(&[("POSTRIDER_LISTEN__METRICS", "127.0.0.1:1")])), @"unknown key `listen.metrics`, set by the environment as POSTRIDER_LISTEN__METRICS: mend or remove it; the keys of listen are allow_plaintext, grpc, http, sandbox");
-    insta::assert_snapshot!(sentence(from_command_line(&[("pace.concurency", "1")])), @"unknown key `pace.concurency`, set by the command line: mend or remove it; the keys of pace are concurrency, messages_per_minute");
+    insta::assert_snapshot!(sentence(from_command_line(&[("pace.concurency", "1")])), @"unknown key `pace.concurency`, set by the command line: mend or remove it; the keys of pace are concurrency, messages_per_minute, recipients_per_day");
 }
 
 #[test]
