@@ -6,6 +6,7 @@ mod process;
 mod proto;
 mod simulate;
 mod steps;
+mod system;
 mod test;
 mod tidy;
 mod tools;
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
         Command::Proto { check } => proto::run(check),
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),
-        Command::Tools => toolbox.all(),
+        Command::Tools => toolbox.all().and_then(|()| system::ready()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,14 +14,14 @@ use anyhow::{Context as _, bail};
 
 use crate::counts::Counts;
 use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox};
-use crate::{deny, process, tidy, workspace};
+use crate::{deny, process, system, tidy, workspace};
 
 /// How the tests learn where grpcurl is.
 const GRPCURL_VARIABLE: &str = "POSTRIDER_GRPCURL";
 
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
 pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
-    let mut steps = crate::steps::Steps::new(8);
+    let mut steps = crate::steps::Steps::new(9);
     steps.run("format", "every file as rustfmt writes it", || {
         process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
     });
@@ -29,6 +29,7 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
         tidy::run().map(|note| println!("   {note}"))
     });
     steps.run("tools", "buf, grpcurl and cargo-deny, found or installed", || toolbox.all());
+    steps.run("servers", "PostgreSQL and pgbouncer, found or installed", system::ready);
     steps.run("contract", "the API's files: lint, and nothing broken since the first ones", || {
         contract(&toolbox.path(&BUF)?)
     });
