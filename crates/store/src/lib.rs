@@ -6,6 +6,7 @@
 //! | [`SettingsStore`] | the four values of the panel, and whether they work |
 //! | [`AccessStore`] | callers' keys |
 //! | [`SealedStore`] | ciphertext of the sealed credential store |
+//! | [`CredentialChanges`] | changes of credentials that began, and what is to be destroyed after them |
 //!
 //! Guarantees
 //! - A write is answered after its commit. Writes of many callers share a transaction; a lone caller waits for nobody.
@@ -19,6 +20,7 @@
 mod access;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod credential_change;
 mod error;
 mod outbox;
 mod sealed;
@@ -28,6 +30,7 @@ mod sqlite;
 use std::sync::Arc;
 
 pub use access::{AccessKey, AccessStore, KeyHash, KeyId, Scope};
+pub use credential_change::{ChangeId, CredentialChanges};
 pub use error::StoreError;
 pub use outbox::{Accepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, TestMail};
 pub use sealed::{SealedRecord, SealedStore};
@@ -49,7 +52,7 @@ pub enum StoreHealth {
 }
 
 /// Every trait at once: what the server is given.
-pub trait Store: Outbox + SettingsStore + AccessStore + SealedStore {
+pub trait Store: Outbox + SettingsStore + AccessStore + SealedStore + CredentialChanges {
     /// Turns with the outcome of every write and of every try to reopen.
     fn health(&self) -> tokio::sync::watch::Receiver<StoreHealth>;
 }

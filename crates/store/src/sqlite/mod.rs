@@ -5,7 +5,7 @@
 //! | `open` | finds or makes the file, checks it, brings its schema up to date, tidies up after the process before |
 //! | `writer` | group commit, and what happens when a COMMIT fails |
 //! | `accept`, `read`, `lease`, `record` | the verbs of [`Outbox`](crate::Outbox) |
-//! | `settings`, `access`, `sealed` | the other traits |
+//! | `settings`, `access`, `sealed`, `credential_change` | the other traits |
 //! | `seen` | how a message reads with its lane |
 //! | `cells` | columns to domain values |
 //! | `passed_over` | lanes that cannot be read |
@@ -25,6 +25,7 @@ macro_rules! sql {
 mod accept;
 mod access;
 mod cells;
+mod credential_change;
 mod lease;
 mod open;
 mod outbox;

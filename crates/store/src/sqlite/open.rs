@@ -37,8 +37,10 @@ const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 const RECOVER: &str = sql!("open/recover");
 
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
+    (2, "credential changes", include_str!("../../migrations/sqlite/0002_credential_changes.sql")),
+];
 
 /// The connections of an open file.
 pub(super) struct Opened {

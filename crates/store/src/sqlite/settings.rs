@@ -15,7 +15,7 @@ use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::cells::{Cells, FindingCells, json};
 use super::writer::Write;
-use super::{SqliteStore, failed, record};
+use super::{SqliteStore, credential_change, failed, record};
 use crate::{Deleted, NewSettings, Put, SettingsFilter, SettingsPage, SettingsStore, StoreError};
 
 const GET: &str = sql!("settings/get");
@@ -167,6 +167,11 @@ impl Write for PutSettings {
         let new = &self.new;
         let (saved, last) = revisions(&new.reseller, db).await?;
         if new.expected.is_some() && new.expected != saved.map(etag) {
+            return Ok(Put::EtagMismatch);
+        }
+        if let Some(change) = new.change
+            && !credential_change::commit(&new.reseller, change, new.now, db).await?
+        {
             return Ok(Put::EtagMismatch);
         }
         self.replace(last + 1, db).await?;

@@ -9,5 +9,8 @@ SET state = CASE WHEN in_doubt THEN 'outcome_unknown' ELSE 'cancelled' END,
 WHERE reseller = $1 AND state IN ('accepted', 'scheduled', 'deferred');
 DELETE FROM contents WHERE reseller = $1;
 DELETE FROM sealed_credentials WHERE reseller = $1;
+-- Puts under way fail; what lies in another store is still to be destroyed.
+DELETE FROM credential_changes WHERE reseller = $1;
+INSERT INTO credential_changes (reseller, change_id, change_time) VALUES ($1, '', $2);
 DELETE FROM lanes WHERE reseller = $1;
 DELETE FROM settings WHERE reseller = $1
