@@ -28,7 +28,9 @@ pub trait CredentialChanges: Send + Sync {
         before: Timestamp,
         limit: u32,
     ) -> Result<Vec<(ResellerId, Timestamp)>, StoreError>;
-    /// All that began before this is destroyed.
+    /// What began before this can no longer be committed: whoever destroys it looks at the settings after this.
+    async fn close_changes(&self, reseller: &ResellerId, before: Timestamp) -> Result<(), StoreError>;
+    /// What was closed and began before this is destroyed.
     async fn end_changes(&self, reseller: &ResellerId, before: Timestamp) -> Result<(), StoreError>;
     /// The settings name another version of their credential, unless they were changed since they named `until_now`. A
     /// hold that broken settings caused is lifted, and the lane is due. `false`: they were.

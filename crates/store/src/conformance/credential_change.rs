@@ -24,7 +24,22 @@ pub async fn a_change_that_began_is_due_until_it_is_ended(world: &World) {
     assert_eq!(due(world, at(5)).await, []);
     assert_eq!(due(world, at(8)).await, [("beta".to_owned(), at(5)), ("acme".to_owned(), at(6))]);
     world.store.end_changes(&acme, at(7)).await.expect("ended");
+    assert_eq!(due(world, at(8)).await.len(), 2, "what is not closed does not end");
+    world.store.close_changes(&acme, at(7)).await.expect("closed");
+    assert_eq!(due(world, at(8)).await, [("beta".to_owned(), at(5)), ("acme".to_owned(), at(6))]);
+    world.store.end_changes(&acme, at(7)).await.expect("ended");
     assert_eq!(due(world, at(8)).await, [("beta".to_owned(), at(5)), ("acme".to_owned(), at(7))]);
+}
+
+pub async fn a_closed_change_is_not_committed(world: &World) {
+    let acme = World::slug("acme");
+    for n in [1, 2] {
+        world.store.begin_change(&acme, change(n), at(0)).await.expect("begun");
+    }
+    world.put(NewSettings { change: Some(change(1)), ..world.new_settings(&acme) }).await;
+    world.store.close_changes(&acme, at(1)).await.expect("closed");
+    let late = NewSettings { change: Some(change(2)), ..world.new_settings(&acme) };
+    assert_eq!(world.store.put_settings(late).await.expect("an answer"), Put::EtagMismatch);
 }
 
 pub async fn settings_are_put_only_while_their_change_is_there(world: &World) {

@@ -145,6 +145,7 @@ macro_rules! conformance {
             }
             credential_change {
                 a_change_that_began_is_due_until_it_is_ended
+                a_closed_change_is_not_committed
                 settings_are_put_only_while_their_change_is_there
                 a_deletion_ends_changes_and_leaves_one_of_its_own
                 another_version_is_adopted_unless_the_settings_changed

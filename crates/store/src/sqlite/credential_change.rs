@@ -13,6 +13,7 @@ use crate::{ChangeId, CredentialChanges, StoreError};
 const BEGIN: &str = sql!("change/begin");
 const COMMIT: &str = sql!("change/commit");
 const DUE: &str = sql!("change/due");
+const CLOSE: &str = sql!("change/close");
 const END: &str = sql!("change/end");
 const ADOPT: &str = sql!("change/adopt");
 const ADOPTED: &str = sql!("change/adopted");
@@ -47,8 +48,12 @@ impl CredentialChanges for SqliteStore {
         due.collect()
     }
 
+    async fn close_changes(&self, reseller: &ResellerId, before: Timestamp) -> Result<(), StoreError> {
+        self.write(Of { sql: CLOSE, reseller: reseller.clone(), before }).await
+    }
+
     async fn end_changes(&self, reseller: &ResellerId, before: Timestamp) -> Result<(), StoreError> {
-        self.write(End { reseller: reseller.clone(), before }).await
+        self.write(Of { sql: END, reseller: reseller.clone(), before }).await
     }
 
     async fn adopt_credential(
@@ -101,16 +106,18 @@ impl Write for Begin {
     }
 }
 
-struct End {
+/// A statement about what of a reseller's began before a moment.
+struct Of {
+    sql: &'static str,
     reseller: ResellerId,
     before: Timestamp,
 }
 
-impl Write for End {
+impl Write for Of {
     type Answer = ();
 
     async fn run(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
-        let query = sqlx::query(END).bind(self.reseller.as_str()).bind(self.before.as_microsecond());
+        let query = sqlx::query(self.sql).bind(self.reseller.as_str()).bind(self.before.as_microsecond());
         query.execute(db).await.map_err(failed)?;
         Ok(())
     }
