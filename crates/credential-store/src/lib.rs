@@ -35,7 +35,7 @@ mod vault;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postrider_domain::{Credential, CredentialInfo, CredentialVersion, ResellerId};
+use postrider_domain::{Credential, CredentialInfo, CredentialVersion, Fingerprint, ResellerId};
 use uuid::Uuid;
 
 pub use error::{Cause, CredentialStoreError};
@@ -50,6 +50,11 @@ pub use vault::{
     Vault, VaultAuth, VaultCredentialStore, VaultError, VaultFault, VaultSettings, VaultSetupError,
     VaultTransit,
 };
+
+/// Tells whether two credentials are the same, wherever they lie.
+pub fn fingerprint(credential: &Credential, key: &LocalKey) -> Fingerprint {
+    parts::Parts::of(credential).fingerprint(&KeyedHash::new(key, KeyPurpose::CredentialFingerprint))
+}
 
 /// Who puts a credential, and under which id.
 #[derive(Debug, Clone)]

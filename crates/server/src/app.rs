@@ -12,12 +12,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
+use crate::credentials::{Facts, Rotation};
 use crate::wait::Waits;
 
 pub(crate) struct App {
     pub store: DynStore,
     pub credentials: Arc<dyn CredentialStore>,
     pub tokens: TokenCache,
+    /// What another hand put into Vault.
+    pub rotation: Rotation,
+    /// Read by whoever counts.
+    pub facts: Arc<Facts>,
     pub microsoft: Microsoft,
     pub access: Arc<Access>,
     /// Under which two requests are the same content; keyed, since it outlives the content.
@@ -30,8 +35,6 @@ pub(crate) struct App {
     pub call_timeout: std::time::Duration,
     /// Bytes of a serialized `Email`.
     pub message_bytes_max: usize,
-    /// One put of settings at a time: the second must not prune the credential that the first just put.
-    pub puts: tokio::sync::Mutex<()>,
     pub shutdown: CancellationToken,
     /// Handlers at work, also those whose caller went away: closed and awaited before the store is.
     pub tasks: TaskTracker,

@@ -5,16 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_credential_store::{
-    CredentialStore, KeyPurpose, KeyedHash, LocalKey, LocalKeyError, SealedCredentialStore,
-};
+use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault};
 use postrider_dispatch::{Dispatcher, Policy, Ports, Wakeup};
 use postrider_domain::{Clock, SystemClock};
 use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
 use postrider_proto::v1::access_service_server::AccessServiceServer;
 use postrider_proto::v1::mail_service_server::MailServiceServer;
 use postrider_proto::v1::settings_service_server::SettingsServiceServer;
-use postrider_store::{DynStore, SealedStore as _, SqliteStore, StoreError, StoreKind};
+use postrider_store::{DynStore, SqliteStore, StoreError, StoreKind};
 use postrider_token_cache::TokenCache;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -25,10 +23,13 @@ use tonic::service::Routes;
 use crate::access::{Access, AccessLayer, AdminKeyError, make_admin_key};
 use crate::app::App;
 use crate::config::Config;
+use crate::credentials::{
+    CredentialsError, FoundKey, Janitor, Notices, Rotation, TokensPort, Watch, open_vault,
+};
 use crate::data_dir::{DataDir, DataDirError, Endpoints};
 use crate::door::DoorLayer;
 use crate::health::Health;
-use crate::ports::{MicrosoftPort, OutboxPort, SealedPort, TokensPort};
+use crate::ports::{MicrosoftPort, OutboxPort};
 use crate::reflection::add_reflection;
 use crate::rpc::{AccessRpcs, Mail, SettingsRpcs};
 use crate::wait::Waits;
@@ -47,20 +48,8 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 pub enum ServeError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    #[error(transparent)]
-    LocalKey(#[from] LocalKeyError),
-    #[error(
-        "{database} is there but its key file {key} is not: put the key file back, without it the stored credentials \
-         cannot be read",
-        database = database.display(), key = key.display()
-    )]
-    KeyFileGone { database: PathBuf, key: PathBuf },
-    #[error(
-        "{key} is not the key file that belongs to {database}: put that one back, without it the stored credentials \
-         cannot be read",
-        database = database.display(), key = key.display()
-    )]
-    OtherKeyFile { database: PathBuf, key: PathBuf },
+    #[error("{}", crate::status::with_sources(.0))]
+    Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -102,17 +91,17 @@ pub async fn serve(
     let data_dir = DataDir::open(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let database = config.storage.sqlite_path(&data_dir.database());
-    let key = local_key(&data_dir, &database)?;
+    let vault = open_vault(&config).await?;
+    let found = FoundKey::find(&config, data_dir.path(), &database, vault.as_ref()).await?;
     let kind = if config.sandbox { StoreKind::Sandbox } else { StoreKind::Real };
     let grpc = listen("listen.grpc", config.listen.grpc).await?;
     let web = listen("listen.http", config.listen.http).await?;
-    let store = SqliteStore::open(&database, kind, Arc::clone(&clock)).await?;
-    if !store.bind_key(&key.id()).await? {
-        return Err(ServeError::OtherKeyFile { database, key: data_dir.local_key() });
-    }
-    let store = Arc::new(store);
-    let app = Arc::new(build(&config, Arc::clone(&store) as DynStore, &key, clock, shutdown.clone())?);
-    let pepper = KeyedHash::new(&key, KeyPurpose::AccessKeys);
+    let store = Arc::new(SqliteStore::open(&database, kind, Arc::clone(&clock)).await?);
+    let shared = Arc::clone(&store) as DynStore;
+    let keys = found.keys(&config.vault, &shared, &database).await?;
+    let credentials = Arc::new(keys.stores(&config, &shared, vault.as_ref()));
+    let app = Arc::new(build(&config, shared, credentials, &keys.key, clock, shutdown.clone())?);
+    let pepper = KeyedHash::new(&keys.key, KeyPurpose::AccessKeys);
     let admin_key_file = data_dir.admin_key();
     let admin_key_made = make_admin_key(store.as_ref(), &pepper, app.clock.as_ref(), &admin_key_file).await?;
     for listener in [&grpc, &web].into_iter().filter_map(|listener| listener.local_addr().ok()) {
@@ -123,22 +112,9 @@ pub async fn serve(
     let endpoints = Endpoints { grpc: grpc.local_addr().ok(), http: web.local_addr().ok(), sandbox };
     data_dir.write_endpoints(&endpoints)?;
     ready(&Started { endpoints, admin_key_file, admin_key_made });
-    run(&config, app, grpc, web).await?;
+    run(&config, app, vault, grpc, web).await?;
     store.close().await;
     Ok(())
-}
-
-fn local_key(data_dir: &DataDir, database: &std::path::Path) -> Result<LocalKey, ServeError> {
-    let path = data_dir.local_key();
-    if !database.exists() {
-        return Ok(LocalKey::load_or_create(&path)?.0);
-    }
-    LocalKey::load(&path).map_err(|error| match error {
-        missing if missing.is_missing() => {
-            ServeError::KeyFileGone { database: database.to_owned(), key: path }
-        }
-        other => other.into(),
-    })
 }
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -148,6 +124,7 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, S
 fn build(
     config: &Config,
     store: DynStore,
+    credentials: Arc<dyn CredentialStore>,
     key: &LocalKey,
     clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
@@ -160,36 +137,56 @@ fn build(
         }
         None => None,
     };
-    let credentials: Arc<dyn CredentialStore> =
-        Arc::new(SealedCredentialStore::new(Arc::new(SealedPort(Arc::clone(&store))), key));
     let pepper = KeyedHash::new(key, KeyPurpose::AccessKeys);
+    let microsoft = Microsoft::new(hosts, ca.as_deref(), Arc::clone(&clock))?;
+    let tokens = TokenCache::new(TOKEN_CACHE_BYTES, Arc::clone(&clock));
+    let (wakeup, waits) = (Wakeup::default(), Waits::default());
+    let rotation = Rotation {
+        store: Arc::clone(&store),
+        credentials: Arc::clone(&credentials),
+        microsoft: microsoft.clone(),
+        tokens: tokens.clone(),
+        wakeup: wakeup.clone(),
+        waits: waits.clone(),
+        clock: Arc::clone(&clock),
+        refused: Default::default(),
+    };
     Ok(App {
         access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock))),
         store,
         credentials,
-        tokens: TokenCache::new(TOKEN_CACHE_BYTES, Arc::clone(&clock)),
-        microsoft: Microsoft::new(hosts, ca.as_deref(), Arc::clone(&clock))?,
+        tokens,
+        rotation,
+        facts: Arc::default(),
+        microsoft,
         content_hash: KeyedHash::new(key, KeyPurpose::ContentHash),
-        wakeup: Wakeup::default(),
-        waits: Waits::default(),
+        wakeup,
+        waits,
         clock,
         pace: config.pace.limits(),
         call_timeout: config.microsoft.call_timeout,
         message_bytes_max: config.limits.message_bytes,
-        puts: tokio::sync::Mutex::new(()),
         shutdown,
         tasks: TaskTracker::new(),
     })
 }
 
 /// Runs all parts until shutdown, then lets them end in order: calls first, attempts after.
-async fn run(config: &Config, app: Arc<App>, grpc: TcpListener, web: TcpListener) -> Result<(), ServeError> {
+async fn run(
+    config: &Config,
+    app: Arc<App>,
+    vault: Option<Vault>,
+    grpc: TcpListener,
+    web: TcpListener,
+) -> Result<(), ServeError> {
     let shutdown = app.shutdown.clone();
     let dispatching = tokio::spawn(dispatcher(config, &app).run(shutdown.clone()));
-    let health = Health::new(*app.store.health().borrow()).await;
+    let is_vault_there = vault.as_ref().filter(|_| config.credentials.need_vault()).map(Vault::is_there);
+    let upkeep = tokio::spawn(upkeep(config, &app, vault));
+    let health = Health::new(app.store.health(), is_vault_there).await;
     let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
     let pages = tokio::spawn(door::serve_http(web, http::pages(health.readiness()), shutdown.clone()));
-    let following = tokio::spawn(health.follow(app.store.health(), shutdown.clone()));
+    let following = tokio::spawn(health.follow(shutdown.clone()));
     let (door, access) =
         (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
     let serving = async {
@@ -210,7 +207,26 @@ async fn run(config: &Config, app: Arc<App>, grpc: TcpListener, web: TcpListener
     drop(tokio::time::timeout(LAST_GRACE, app.tasks.wait()).await);
     drop(tokio::time::timeout(LAST_GRACE, pages).await);
     following.abort();
+    upkeep.abort();
     served.map_err(|error| ServeError::Serve(error.to_string()))
+}
+
+/// What keeps credentials in order while the service runs. Never returns; may be dropped anywhere.
+fn upkeep(config: &Config, app: &Arc<App>, vault: Option<Vault>) -> impl Future<Output = ()> + use<> {
+    let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
+    let keep = config.credentials.keep_replaced;
+    let janitor =
+        Janitor { store: store.clone(), credentials: app.credentials.clone(), clock: clock.clone(), keep };
+    let notices = Notices { store: store.clone(), clock, facts: app.facts.clone() };
+    let watch = Watch { store, rotation: app.rotation.clone(), interval: config.vault.watch_interval };
+    async move {
+        let of_vault = async {
+            if let Some(vault) = vault {
+                tokio::join!(vault.keep(), watch.run());
+            }
+        };
+        tokio::join!(janitor.run(), notices.run(), of_vault);
+    }
 }
 
 fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, ServeError> {
@@ -233,6 +249,8 @@ fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
             credentials: Arc::clone(&app.credentials),
             cache: app.tokens.clone(),
             microsoft: app.microsoft.clone(),
+            rotation: app.rotation.clone(),
+            facts: app.facts.clone(),
         }),
         microsoft: Arc::new(MicrosoftPort(app.microsoft.clone())),
         observer: Arc::new(app.waits.clone()),

@@ -32,13 +32,14 @@ pub trait CredentialChanges: Send + Sync {
     async fn close_changes(&self, reseller: &ResellerId, before: Timestamp) -> Result<(), StoreError>;
     /// What was closed and began before this is destroyed.
     async fn end_changes(&self, reseller: &ResellerId, before: Timestamp) -> Result<(), StoreError>;
-    /// The settings name another version of their credential, unless they were changed since they named `until_now`. A
-    /// hold that broken settings caused is lifted, and the lane is due. `false`: they were.
+    /// The settings name another version of their credential, unless they were changed since they named `until_now`:
+    /// `false`. One that was seen to work lifts a hold that broken settings caused, and the lane is due.
     async fn adopt_credential(
         &self,
         reseller: &ResellerId,
         until_now: &CredentialVersion,
         credential: &CredentialInfo,
+        works: bool,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 }

@@ -64,6 +64,11 @@ impl VaultCredentialStore {
         Self { vault, mount: mount.to_owned(), prefix: prefix.to_owned(), fingerprints }
     }
 
+    /// Whether a version of this name lies in Vault.
+    pub fn names(version: &CredentialVersion) -> bool {
+        Named::parse(version).is_some()
+    }
+
     fn path(&self, reseller: &ResellerId) -> String {
         format!("{}/{reseller}", self.prefix)
     }

@@ -1,19 +1,26 @@
 //! `PutSettings`: settings and credential change together or not at all.
 //!
-//! The credential is put first, under a version of its own; the settings' row then names that version. A process that
-//! dies between the two leaves an orphan that nothing names, and the next put prunes it.
+//! That a change begins is written down, the credential is put under a version of its own, and the settings' row then
+//! names that version. A process that dies in between leaves an orphan that nothing names; the janitor finds it by what
+//! was written down, and destroys it.
 
 use std::sync::Arc;
 
-use postrider_domain::{Etag, Finding, FindingCode, ResellerId, SettingsValues, Violations};
+use postrider_credential_store::{Change, CredentialStoreError};
+use postrider_domain::{
+    Credential, CredentialInfo, Etag, Finding, FindingCode, ResellerId, SettingsValues, Violations,
+};
 use postrider_proto::v1;
-use postrider_store::{NewSettings, Put, Scope};
+use postrider_store::{ChangeId, NewSettings, Put, Scope};
 
 use crate::access::Caller;
 use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::{CredentialInput, settings_draft, to_proto};
 use crate::status::Refusal;
+
+/// Tries of a put that another put of the same reseller's gets in the way of.
+const TRIES: u32 = 3;
 
 pub(super) async fn put_settings(
     app: Arc<App>,
@@ -28,7 +35,6 @@ pub(super) async fn put_settings(
     let expected = Some(request.etag.clone()).filter(|etag| !etag.is_empty()).map(Etag::of_store);
     let (draft, credential) = settings_draft(request, "settings", &mut violations);
     let values = violations.take(SettingsValues::parse(draft, "settings", app.pace));
-    let _one_at_a_time = app.puts.lock().await;
     let saved = match &reseller {
         Some(reseller) => app.store.get_settings(reseller).await?,
         None => None,
@@ -43,19 +49,22 @@ pub(super) async fn put_settings(
     if expected.is_some() && saved.as_ref().map(|saved| &saved.etag) != expected.as_ref() {
         return Err(Refusal::EtagMismatch);
     }
-    let now = app.clock.now();
-    let (credential, finding) = match (credential, saved) {
+    let (credential, change, finding) = match (credential, saved) {
         (CredentialInput::Given(given), _) => {
             let finding = given.is_secret_id().then(|| Finding::new(FindingCode::SecretIsId));
-            (app.credentials.put(&reseller, &given, now).await?, finding)
+            // Who named an etag learns of another's put; who did not wants theirs to hold.
+            let tries = if expected.is_some() { 1 } else { TRIES };
+            let (info, change) = put_credential(&app, &reseller, &given, &call.caller, tries).await?;
+            (info, Some(change), finding)
         }
         (CredentialInput::Saved, Some(saved)) => {
             let is_id = |finding: &Finding| finding.code == FindingCode::SecretIsId;
-            (saved.credential, saved.status.finding.filter(is_id))
+            (saved.credential, None, saved.status.finding.filter(is_id))
         }
         (CredentialInput::Saved, None) => return Err(Refusal::SettingsMissing(reseller)),
     };
-    let new = NewSettings { reseller, values, credential, finding, expected, now };
+    let now = app.clock.now();
+    let new = NewSettings { reseller, values, credential, change, finding, expected, now };
     save(&app, new).await.map(|settings| v1::PutSettingsResponse { settings: Some(settings) })
 }
 
@@ -68,20 +77,37 @@ pub(super) fn check_federated(caller: &Caller, settings: Option<&v1::Settings>) 
     if federated && !caller.has(Scope::Admin) { Err(Refusal::AccessDenied) } else { Ok(()) }
 }
 
+async fn put_credential(
+    app: &App,
+    reseller: &ResellerId,
+    credential: &Credential,
+    caller: &Caller,
+    tries: u32,
+) -> Result<(CredentialInfo, ChangeId), Refusal> {
+    let mut left = tries;
+    loop {
+        let (id, time) = (uuid::Uuid::new_v4(), app.clock.now());
+        app.store.begin_change(reseller, ChangeId(id), time).await?;
+        left -= 1;
+        let change = Change { id, by: caller.key_id().to_string(), time };
+        match app.credentials.put(reseller, credential, &change).await {
+            Err(CredentialStoreError::Conflict { .. }) if left > 0 => {}
+            put => return Ok((put?, ChangeId(id))),
+        }
+    }
+}
+
 async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
-    let (reseller, version) = (new.reseller.clone(), new.credential.version.clone());
+    let reseller = new.reseller.clone();
     let settings = match app.store.put_settings(new).await? {
         Put::Saved(settings) => settings,
-        // The credential that was just put is an orphan, which the next put prunes.
+        // The credential that was just put is an orphan, which the janitor destroys.
         Put::EtagMismatch => return Err(Refusal::EtagMismatch),
     };
-    if let Err(error) = app.credentials.prune(&reseller, Some(&version)).await {
-        tracing::warn!(%reseller, %error, "older credentials are left for the next put to prune");
-    }
     app.tokens.forget_reseller(&reseller);
     app.wakeup.settings_changed(&reseller);
     app.waits.lane_changed(&reseller);
     let now = app.clock.now();
     let usage = app.store.usage(&reseller, now).await?;
-    Ok(to_proto::settings(*settings, usage, now))
+    Ok(to_proto::settings(*settings, None, usage, now))
 }

@@ -74,16 +74,27 @@ pub async fn another_version_is_adopted_unless_the_settings_changed(world: &Worl
         expire_time: None,
         ..before.credential.clone()
     };
-    let adopt = |until_now: &'static str| {
+    let adopt = |until_now: &'static str, works| {
         let (acme, other) = (acme.clone(), other.clone());
         async move {
             let until_now = CredentialVersion::of_store(until_now);
-            world.store.adopt_credential(&acme, &until_now, &other, world.now()).await.expect("an answer")
+            world
+                .store
+                .adopt_credential(&acme, &until_now, &other, works, world.now())
+                .await
+                .expect("an answer")
         }
     };
-    assert!(!adopt("v0").await);
+    assert!(!adopt("v0", true).await);
     assert_eq!(world.settings(&acme).await, before);
-    assert!(adopt("v1").await);
+    assert!(adopt("v1", false).await);
+    let moved = world.settings(&acme).await;
+    assert_eq!(
+        (&moved.credential, &moved.status),
+        (&other, &before.status),
+        "only seen to work it frees the lane"
+    );
+    assert!(adopt("v9", true).await);
     let after = world.settings(&acme).await;
     assert_eq!((&after.credential, &after.values), (&other, &before.values));
     assert_ne!(after.status.state, SettingsState::Paused);

@@ -61,10 +61,11 @@ impl CredentialChanges for SqliteStore {
         reseller: &ResellerId,
         until_now: &CredentialVersion,
         credential: &CredentialInfo,
+        works: bool,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let (reseller, until_now, credential) = (reseller.clone(), until_now.clone(), credential.clone());
-        self.write(Adopt { reseller, until_now, credential, now }).await
+        self.write(Adopt { reseller, until_now, credential, works, now }).await
     }
 }
 
@@ -127,6 +128,7 @@ struct Adopt {
     reseller: ResellerId,
     until_now: CredentialVersion,
     credential: CredentialInfo,
+    works: bool,
     now: Timestamp,
 }
 
@@ -134,7 +136,7 @@ impl Write for Adopt {
     type Answer = bool;
 
     async fn run(&self, db: &mut SqliteConnection) -> Result<bool, StoreError> {
-        let Self { reseller, until_now, credential, now } = self;
+        let Self { reseller, until_now, credential, works, now } = self;
         let revision: Option<i64> = sqlx::query_scalar(ADOPT)
             .bind(reseller.as_str())
             .bind(until_now.as_str())
@@ -144,11 +146,12 @@ impl Write for Adopt {
             .bind(credential.create_time.as_microsecond())
             .bind(credential.expire_time.map(Timestamp::as_microsecond))
             .bind(now.as_microsecond())
+            .bind(*works)
             .fetch_optional(&mut *db)
             .await
             .map_err(failed)?;
         let Some(revision) = revision else { return Ok(false) };
-        let query = sqlx::query(ADOPTED).bind(reseller.as_str()).bind(revision);
+        let query = sqlx::query(ADOPTED).bind(reseller.as_str()).bind(revision).bind(*works);
         query.execute(db).await.map_err(failed)?;
         Ok(true)
     }

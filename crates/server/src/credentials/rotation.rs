@@ -1,0 +1,138 @@
+//! What another hand put into Vault: a new secret stands beside the one in use, is tried, and only then taken.
+//!
+//! One that Entra refuses leaves the old one in use; why is logged, and told with the settings. The orphan of a put of ours
+//! that died is never looked at: the store tells it by its mark.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use postrider_credential_store::CredentialStore;
+use postrider_dispatch::Wakeup;
+use postrider_domain::{AccessToken, Clock, CredentialVersion, Finding, FindingClass, ResellerId, Settings};
+use postrider_microsoft::Microsoft;
+use postrider_store::{ChangeId, DynStore};
+use postrider_token_cache::TokenCache;
+
+use crate::wait::Waits;
+
+/// Refused secrets remembered; past that, all are forgotten and told anew.
+const REFUSED_MAX: usize = 10_000;
+
+#[derive(Clone)]
+pub(crate) struct Rotation {
+    pub store: DynStore,
+    pub credentials: Arc<dyn CredentialStore>,
+    pub microsoft: Microsoft,
+    pub tokens: TokenCache,
+    pub wakeup: Wakeup,
+    pub waits: Waits,
+    pub clock: Arc<dyn Clock>,
+    pub refused: Refused,
+}
+
+/// Secrets of another hand that Entra does not take, by reseller.
+#[derive(Clone, Default)]
+pub(crate) struct Refused(Arc<Mutex<HashMap<ResellerId, (CredentialVersion, Finding)>>>);
+
+impl Refused {
+    /// Why a newer secret than the one in use is not taken.
+    pub(crate) fn of(&self, reseller: &ResellerId) -> Option<Finding> {
+        self.lock().get(reseller).map(|(_, finding)| finding.clone())
+    }
+
+    fn knows(&self, reseller: &ResellerId, version: &CredentialVersion) -> bool {
+        self.lock().get(reseller).is_some_and(|(known, _)| known == version)
+    }
+
+    fn note(&self, reseller: &ResellerId, version: &CredentialVersion, finding: Finding) {
+        let mut refused = self.lock();
+        if refused.len() >= REFUSED_MAX {
+            refused.clear();
+        }
+        refused.insert(reseller.clone(), (version.clone(), finding));
+    }
+
+    fn forget(&self, reseller: &ResellerId) {
+        self.lock().remove(reseller);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ResellerId, (CredentialVersion, Finding)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rotation {
+    /// Takes what another hand put in the place of these settings' credential, if there is such a thing and it works:
+    /// with the token that showed it. Troubles of ours are logged, and leave all as it is.
+    pub(crate) async fn catch_up(&self, settings: &Settings) -> Option<AccessToken> {
+        let reseller = &settings.reseller;
+        let found = match self.credentials.put_by_another_hand(reseller, &settings.credential).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                self.refused.forget(reseller);
+                return None;
+            }
+            Err(error) => {
+                let error = crate::status::with_sources(&error);
+                tracing::warn!(%reseller, error, "it cannot be told whether another hand changed the credential");
+                return None;
+            }
+        };
+        if self.refused.knows(reseller, &found.version) {
+            return None;
+        }
+        let credential = match self.credentials.get(reseller, &found.version).await {
+            Ok(credential) => credential,
+            Err(error) => {
+                let error = crate::status::with_sources(&error);
+                tracing::warn!(%reseller, error, "what another hand put cannot be read");
+                return None;
+            }
+        };
+        let values = &settings.values;
+        let tried = self.microsoft.token(values.cloud, &values.directory, &values.client, &credential).await;
+        match tried {
+            Ok(token) => self.adopt(settings, &found).await.then_some(token),
+            Err(refusal) => {
+                let finding = refusal
+                    .finding
+                    .with("reason", "a newer secret in Vault does not work; the old one stays in use");
+                tracing::warn!(
+                    event = "credential_refused", %reseller, version = found.version.as_str(),
+                    finding = %finding.code, "a newer secret in Vault does not work; the old one stays in use"
+                );
+                // An outage says nothing of the secret.
+                if finding.class == FindingClass::Settings {
+                    self.refused.note(reseller, &found.version, finding);
+                }
+                None
+            }
+        }
+    }
+
+    async fn adopt(&self, settings: &Settings, found: &postrider_domain::CredentialInfo) -> bool {
+        let (reseller, now) = (&settings.reseller, self.clock.now());
+        let adopting = async {
+            // What is replaced by it is to be destroyed some time.
+            self.store.begin_change(reseller, ChangeId(uuid::Uuid::new_v4()), now).await?;
+            self.store.adopt_credential(reseller, &settings.credential.version, found, true, now).await
+        };
+        match adopting.await {
+            Ok(true) => {}
+            Ok(false) => return false,
+            Err(error) => {
+                tracing::error!(%reseller, %error, "a newer secret works, and could not be taken");
+                return false;
+            }
+        }
+        tracing::info!(
+            event = "credential_adopted", %reseller, version = found.version.as_str(),
+            "a secret that another hand put into Vault works and is used from now on"
+        );
+        self.refused.forget(reseller);
+        self.tokens.forget_reseller(reseller);
+        self.wakeup.settings_changed(reseller);
+        self.waits.lane_changed(reseller);
+        true
+    }
+}
