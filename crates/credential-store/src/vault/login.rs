@@ -7,7 +7,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::time::Instant;
 use vaultrs::api::AuthInfo;
-use vaultrs::client::VaultClient;
 use vaultrs::error::ClientError;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -76,7 +75,7 @@ impl VaultAuth {
             Self::AppRole { mount, role_id, secret_id_file, wrapped } => {
                 let mut secret_id = read(secret_id_file)?;
                 if *wrapped {
-                    secret_id = unwrapped.unwrap(&anonymous, secret_id).await?;
+                    secret_id = unwrapped.unwrap(endpoint, http, secret_id).await?;
                 }
                 let secret_id = secret_id.expose_secret();
                 (http.clone(), vaultrs::auth::approle::login(&anonymous, mount, role_id, secret_id).await)
@@ -127,7 +126,8 @@ async fn token(
 impl Unwrapped {
     async fn unwrap(
         &mut self,
-        anonymous: &VaultClient,
+        endpoint: &Endpoint,
+        http: &reqwest::Client,
         wrapping: SecretString,
     ) -> Result<SecretString, VaultError> {
         #[derive(Deserialize)]
@@ -141,8 +141,9 @@ impl Unwrapped {
         {
             return Ok(secret_id.clone());
         }
-        let given: Result<SecretId, ClientError> =
-            vaultrs::sys::wrapping::unwrap(anonymous, Some(wrapping.expose_secret())).await;
+        // The wrapping token is the one right there is to unwrap itself.
+        let client = endpoint.client(http.clone(), Some(&wrapping));
+        let given: Result<SecretId, ClientError> = vaultrs::sys::wrapping::unwrap(&client, None).await;
         let given = given.map_err(|error| match Met::of(error) {
             Met::Bad(said) | Met::Forbidden(said) => {
                 let said =

@@ -105,16 +105,11 @@ impl Vault {
         };
         let missing =
             [("vault.address", self.address.is_some())].iter().chain(needed).find(|(_, is)| !is).copied();
-        match missing {
-            Some((key, _)) => Err(Fault {
-                key,
-                problem: format!(
-                    "must be set: credentials are to lie in Vault, with auth {}",
-                    self.auth.as_str()
-                ),
-            }),
-            None => Ok(()),
-        }
+        let Some((key, _)) = missing else { return Ok(()) };
+        let auth = self.auth.as_str();
+        let problem =
+            format!("must be set, since credentials.store or credentials.key needs Vault (auth {auth})");
+        Err(Fault { key, problem })
     }
 
     pub fn auth_mount(&self) -> &str {
