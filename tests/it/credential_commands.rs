@@ -142,7 +142,10 @@ async fn a_record_that_was_swapped_is_named_and_never_a_wrong_secret() {
     let waiting = service.admin().sends(mail("reseller-0")).await;
     let deferred = service.admin().reaches(&waiting, MessageState::Deferred).await;
     let finding = deferred.attempts[0].finding.as_ref().unwrap();
-    assert!(finding.evidence["reason"].contains("reseller-0") && finding.evidence["reason"].contains("damaged"), "{finding:#?}");
+    assert!(
+        finding.evidence["reason"].contains("reseller-0") && finding.evidence["reason"].contains("damaged"),
+        "{finding:#?}"
+    );
     assert!(microsoft.received_about("An offer").await.is_empty());
 }
 
@@ -209,14 +212,28 @@ async fn credentials_move_into_vault_and_back_with_a_dry_run_and_after_a_kill() 
     let versions = "SELECT credential_version FROM settings ORDER BY reseller";
 
     let tried = runs(&service, &dry, &more).await;
-    assert_eq!(moved(&tried), format!("{RESELLERS} credentials would be moved from the sealed store to Vault, 0 were there already, 0 stay where they are"));
-    assert!(query(&service, versions).await.iter().all(|version| !version.contains('-')), "nothing was written");
+    assert_eq!(
+        moved(&tried),
+        format!(
+            "{RESELLERS} credentials would be moved from the sealed store to Vault, 0 were there already, 0 stay where they are"
+        )
+    );
+    assert!(
+        query(&service, versions).await.iter().all(|version| !version.contains('-')),
+        "nothing was written"
+    );
 
     is_killed_at_work(&service, &to_vault, &more).await;
     let there = query(&service, versions).await.iter().filter(|version| version.contains('-')).count();
     let rest = runs(&service, &to_vault, &more).await;
     assert_eq!(rest.code, 0, "{rest:#?}");
-    assert_eq!(moved(&rest), format!("{} credentials moved from the sealed store to Vault, {there} were there already, 0 stay where they are", RESELLERS - there));
+    assert_eq!(
+        moved(&rest),
+        format!(
+            "{} credentials moved from the sealed store to Vault, {there} were there already, 0 stay where they are",
+            RESELLERS - there
+        )
+    );
     assert!(rest.stderr.contains(&format!("{RESELLERS} of {RESELLERS} resellers looked at")), "{rest:#?}");
 
     let mut service = in_vault.starts().await;
@@ -232,7 +249,10 @@ async fn credentials_move_into_vault_and_back_with_a_dry_run_and_after_a_kill() 
 
     let back = ["credentials", "migrate", "--from", "vault", "--to", "sealed"];
     let back = runs(&service, &back, &more).await;
-    assert!(moved(&back).starts_with(&format!("{RESELLERS} credentials moved from Vault to the sealed store")), "{back:#?}");
+    assert!(
+        moved(&back).starts_with(&format!("{RESELLERS} credentials moved from Vault to the sealed store")),
+        "{back:#?}"
+    );
     let service = sealed.starts().await;
     all_send(&service).await;
     vault.comes_to_have(&name(0), &[]).await;
@@ -251,7 +271,10 @@ async fn half_way_through_a_migration_the_service_reads_from_both_stores() {
     let to_vault = ["credentials", "migrate", "--from", "sealed", "--to", "vault"];
     let most = runs(&service, &to_vault, in_vault.overrides()).await;
     assert_eq!(most.code, 1, "{most:#?}");
-    assert!(most.stdout.contains("1 stay where they are") && most.stdout.contains("reseller-7: "), "{most:#?}");
+    assert!(
+        most.stdout.contains("1 stay where they are") && most.stdout.contains("reseller-7: "),
+        "{most:#?}"
+    );
     let service = in_vault.starts().await;
     all_send(&service).await;
     let new = service.admin().puts(settings(7)).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postrider_proto::v1::MessageState;
-use postrider_testkit::{Proxy, acme_settings, mail, in_time};
+use postrider_testkit::{Proxy, acme_settings, in_time, mail};
 
 use crate::support::{given, mortal, together};
 

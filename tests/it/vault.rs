@@ -22,7 +22,8 @@ const CANARY: &str = "cAn8Q~ry.planted-by-a_test~0123456789abcd";
 
 /// The ready-made directory, with more secrets of the app that works and tokens that live so long.
 fn directory(secrets: &[&str], token_lifetime_seconds: i64) -> Value {
-    let secrets: Vec<_> = secrets.iter().map(|value| json!({"id": seed::SECRET_ID, "value": value})).collect();
+    let secrets: Vec<_> =
+        secrets.iter().map(|value| json!({"id": seed::SECRET_ID, "value": value})).collect();
     json!({
         "apps": [{
             "client_id": seed::CLIENT_ID, "secrets": secrets, "token_lifetime_seconds": token_lifetime_seconds,
@@ -45,10 +46,12 @@ fn globex() -> Settings {
     }
 }
 
-/// Callers that send one mail after the other until they are told to stop.
+/// Callers that send one mail after the other until they are told to stop, and perhaps one who puts the settings again and
+/// again: the next send after each put needs the credential.
 struct Load {
     stop: Arc<AtomicBool>,
     callers: Vec<tokio::task::JoinHandle<Vec<Message>>>,
+    putting: Option<tokio::task::JoinHandle<usize>>,
 }
 
 impl Load {
@@ -64,16 +67,37 @@ impl Load {
                 sent
             })
         };
-        Self { callers: (0..3).map(caller).collect(), stop }
+        Self { callers: (0..3).map(caller).collect(), stop, putting: None }
+    }
+
+    fn and_puts(mut self, client: &Client) -> Self {
+        let (client, stop) = (client.on_another_connection(), Arc::clone(&self.stop));
+        self.putting = Some(tokio::spawn(async move {
+            let mut count = 0;
+            while !stop.load(Ordering::Relaxed) {
+                client.puts(acme_settings()).await;
+                count += 1;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            count
+        }));
+        self
     }
 
     /// All that was sent, of which nothing failed or was tried twice.
     async fn ends_without_a_failed_send(self) -> usize {
         self.stop.store(true, Ordering::Relaxed);
+        if let Some(putting) = self.putting {
+            assert!(putting.await.unwrap() > 3, "there were puts");
+        }
         let mut count = 0;
         for caller in self.callers {
             for message in caller.await.unwrap() {
-                assert_eq!((message.state(), message.attempts.len()), (MessageState::Sent, 1), "{message:#?}");
+                assert_eq!(
+                    (message.state(), message.attempts.len()),
+                    (MessageState::Sent, 1),
+                    "{message:#?}"
+                );
                 count += 1;
             }
         }
@@ -108,20 +132,27 @@ async fn a_credential_lies_in_vault_with_what_postrider_notes_of_it_and_nowhere_
     service.is_asked_to_end().await;
     let (stdout, stderr) = (service.stdout(), service.stderr());
     for value in [CANARY, &secret_id, "hvs."] {
-        assert_eq!(canary::files_with(value, service.data_dir()), Vec::<std::path::PathBuf>::new(), "{value}");
-        assert!(!canary::is_in(value, stdout.as_bytes()) && !canary::is_in(value, stderr.as_bytes()), "{value}");
+        assert_eq!(
+            canary::files_with(value, service.data_dir()),
+            Vec::<std::path::PathBuf>::new(),
+            "{value}"
+        );
+        assert!(
+            !canary::is_in(value, stdout.as_bytes()) && !canary::is_in(value, stderr.as_bytes()),
+            "{value}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_token_of_five_seconds_lasts_through_thirty_seconds_of_load() {
     let world = given();
-    let microsoft = microsoft_with_tokens_of(&world, 1).await;
+    let microsoft = microsoft_with_tokens_of(&world, 10).await;
     let (vault, service) = with_vault(&world, &microsoft).await;
     vault.gives_tokens_for(&json!({"token_ttl": "5s", "token_max_ttl": "8s"})).await;
     let service = service.starts().await;
     service.admin().puts(acme_settings()).await;
-    let load = Load::on(service.admin(), "acme");
+    let load = Load::on(service.admin(), "acme").and_puts(service.admin());
     tokio::time::sleep(Duration::from_secs(30)).await;
     let sent = load.ends_without_a_failed_send().await;
     assert!(sent > 100, "there was a load: {sent}");
@@ -131,12 +162,12 @@ async fn a_token_of_five_seconds_lasts_through_thirty_seconds_of_load() {
 #[tokio::test]
 async fn a_token_that_is_revoked_in_mid_load_fails_no_send() {
     let world = given();
-    let microsoft = microsoft_with_tokens_of(&world, 1).await;
+    let microsoft = microsoft_with_tokens_of(&world, 10).await;
     let (vault, service) = with_vault(&world, &microsoft).await;
     let service = service.starts().await;
     service.admin().puts(acme_settings()).await;
-    let load = Load::on(service.admin(), "acme");
-    for login in 2..5 {
+    let load = Load::on(service.admin(), "acme").and_puts(service.admin());
+    for login in 2..8 {
         vault.revokes_all_logins().await;
         let again = async {
             while service.stderr().matches("vault_logged_in").count() < login {
@@ -170,9 +201,16 @@ async fn a_vault_sealed_in_mid_load_stops_only_what_needs_it_and_all_goes_on_whe
     let refused = admin.tries_to_put(Settings { credential: Some(secret(SECOND)), ..acme_settings() }).await;
     let refused = Refusal::of(&refused.unwrap_err());
     assert_eq!(refused.kind(), (Code::Unavailable, "CREDENTIAL_STORE_UNAVAILABLE"));
-    assert!(refused.further.contains(&"RetryInfo".to_owned()) && refused.message.contains("sealed"), "{refused:#?}");
+    assert!(
+        refused.further.contains(&"RetryInfo".to_owned()) && refused.message.contains("sealed"),
+        "{refused:#?}"
+    );
     let still = admin.saved_settings("acme").await;
-    assert_eq!((still.etag, still.credential_info), (saved.etag, saved.credential_info), "nothing was changed");
+    assert_eq!(
+        (still.etag, still.credential_info),
+        (saved.etag, saved.credential_info),
+        "nothing was changed"
+    );
     service.is_ready(503).await;
 
     vault.is_unsealed().await;
@@ -228,7 +266,8 @@ async fn of_two_processes_that_write_the_same_reseller_one_is_aborted() {
     let etag = slow.admin().puts(acme_settings()).await.etag;
 
     proxy.turns_for(Method::POST, "/data/", Weather::HoldsRequests);
-    let held = slow.admin().tries_to_put(Settings { etag, credential: Some(secret(SECOND)), ..acme_settings() });
+    let held =
+        slow.admin().tries_to_put(Settings { etag, credential: Some(secret(SECOND)), ..acme_settings() });
     let (held, ()) = tokio::join!(held, async {
         proxy.holds_one().await;
         fast.admin().puts(acme_settings()).await;
@@ -245,7 +284,7 @@ async fn of_two_processes_that_write_the_same_reseller_one_is_aborted() {
 
 /// A service whose every way to Vault goes through the proxy, with `acme` saved and one mail sent.
 async fn before_a_kill(world: &World) -> (Vault, Proxy, Service) {
-    let microsoft = microsoft_with_tokens_of(world, 1).await;
+    let microsoft = microsoft_with_tokens_of(world, 3_600).await;
     let (vault, service) = with_vault(world, &microsoft).await;
     let proxy = Proxy::before(vault.address()).await;
     let service = service
@@ -290,7 +329,8 @@ async fn a_put_killed_at_any_step_changes_all_or_nothing_and_leaves_no_orphan() 
         assert_eq!(after.sender_mailbox, seed::MAILBOX);
         let sent = service.admin().sends(mail("acme").waiting_for_sent()).await;
         assert_eq!((sent.state(), sent.attempts.len()), (MessageState::Sent, 1));
-        let again = service.admin().puts(Settings { credential: Some(secret(SECOND)), ..acme_settings() }).await;
+        let again =
+            service.admin().puts(Settings { credential: Some(secret(SECOND)), ..acme_settings() }).await;
         let number = if written { "3-" } else { "2-" };
         let version = again.credential_info.unwrap().version;
         assert!(version.starts_with(number), "{version} after {weather:?}");
@@ -327,7 +367,8 @@ async fn a_delete_that_died_before_vault_heard_of_it_is_made_good() {
     proxy.turns_for(Method::DELETE, "/metadata/", Weather::HoldsRequests);
     let client = service.admin().clone();
     let deleting = tokio::spawn(async move {
-        let request = DeleteSettingsRequest { reseller: "acme".to_owned(), ..DeleteSettingsRequest::default() };
+        let request =
+            DeleteSettingsRequest { reseller: "acme".to_owned(), ..DeleteSettingsRequest::default() };
         client.settings().delete_settings(request).await
     });
     proxy.holds_one().await;

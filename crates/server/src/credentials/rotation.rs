@@ -92,7 +92,11 @@ impl Rotation {
         let values = &settings.values;
         let tried = self.microsoft.token(values.cloud, &values.directory, &values.client, &credential).await;
         match tried {
-            Ok(token) => self.adopt(settings, &found).await.then_some(token),
+            Ok(token) => {
+                // It works for these settings, also where somebody was faster to take it.
+                self.adopt(settings, &found).await;
+                Some(token)
+            }
             Err(refusal) => {
                 let finding = refusal
                     .finding
@@ -110,7 +114,7 @@ impl Rotation {
         }
     }
 
-    async fn adopt(&self, settings: &Settings, found: &postrider_domain::CredentialInfo) -> bool {
+    async fn adopt(&self, settings: &Settings, found: &CredentialInfo) {
         let (reseller, now) = (&settings.reseller, self.clock.now());
         let adopting = async {
             // What is replaced by it is to be destroyed some time.
@@ -118,21 +122,18 @@ impl Rotation {
             self.store.adopt_credential(reseller, &settings.credential.version, found, true, now).await
         };
         match adopting.await {
-            Ok(true) => {}
-            Ok(false) => return false,
+            Ok(true) => tracing::info!(
+                event = "credential_adopted", %reseller, version = found.version.as_str(),
+                "a secret that another hand put into Vault works and is used from now on"
+            ),
+            Ok(false) => return,
             Err(error) => {
-                tracing::error!(%reseller, %error, "a newer secret works, and could not be taken");
-                return false;
+                return tracing::error!(%reseller, %error, "a newer secret works, and could not be taken");
             }
         }
-        tracing::info!(
-            event = "credential_adopted", %reseller, version = found.version.as_str(),
-            "a secret that another hand put into Vault works and is used from now on"
-        );
         self.refused.forget(reseller);
         self.tokens.forget_reseller(reseller);
         self.wakeup.settings_changed(reseller);
         self.waits.lane_changed(reseller);
-        true
     }
 }
