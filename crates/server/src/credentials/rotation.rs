@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use postrider_credential_store::CredentialStore;
 use postrider_dispatch::Wakeup;
-use postrider_domain::{AccessToken, Clock, CredentialVersion, Finding, FindingClass, ResellerId, Settings};
+use postrider_domain::{
+    AccessToken, Clock, CredentialInfo, CredentialVersion, Finding, FindingClass, ResellerId, Settings,
+};
 use postrider_microsoft::Microsoft;
 use postrider_store::{ChangeId, DynStore};
 use postrider_token_cache::TokenCache;
