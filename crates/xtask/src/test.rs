@@ -13,11 +13,12 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, bail};
 
 use crate::counts::Counts;
-use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox};
+use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox, VAULT};
 use crate::{deny, process, tidy, workspace};
 
-/// How the tests learn where grpcurl is.
+/// How the tests learn where grpcurl and Vault are.
 const GRPCURL_VARIABLE: &str = "POSTRIDER_GRPCURL";
+const VAULT_VARIABLE: &str = "POSTRIDER_VAULT";
 
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
 pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
@@ -28,7 +29,7 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
     steps.run("tidy", "dependency edges, words, headers, budgets", || {
         tidy::run().map(|note| println!("   {note}"))
     });
-    steps.run("tools", "buf, grpcurl and cargo-deny, found or installed", || toolbox.all());
+    steps.run("tools", "buf, grpcurl, cargo-deny and vault, found or built", || toolbox.all());
     steps.run("contract", "the API's files: lint, and nothing broken since the first ones", || {
         contract(&toolbox.path(&BUF)?)
     });
@@ -41,7 +42,7 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
     });
     let mut counts = Counts::default();
     steps.run("tests", "units, the built binary from outside, examples in the documentation", || {
-        tests(&toolbox.path(&GRPCURL)?, &mut counts)
+        tests(&toolbox.path(&GRPCURL)?, &toolbox.path(&VAULT)?, &mut counts)
     });
     print!("{}", steps.summary());
     println!("{counts}");
@@ -71,10 +72,12 @@ fn contract(buf: &Path) -> anyhow::Result<()> {
 }
 
 /// `cargo test --workspace`, passed through line by line while its closing lines are summed.
-fn tests(grpcurl: &Path, counts: &mut Counts) -> anyhow::Result<()> {
+fn tests(grpcurl: &Path, vault: &Path, counts: &mut Counts) -> anyhow::Result<()> {
     let mut command = process::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
-    command.env(GRPCURL_VARIABLE, grpcurl).stdin(Stdio::null()).stdout(Stdio::piped());
-    println!("   $ {GRPCURL_VARIABLE}={} {}", grpcurl.display(), process::spelled(&command));
+    command.env(GRPCURL_VARIABLE, grpcurl).env(VAULT_VARIABLE, vault);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let tools = format!("{GRPCURL_VARIABLE}={} {VAULT_VARIABLE}={}", grpcurl.display(), vault.display());
+    println!("   $ {tools} {}", process::spelled(&command));
     let mut child = command.spawn().context("cannot start cargo")?;
     let mut lines = BufReader::new(child.stdout.take().context("cargo test has no output")?);
     let mut line = Vec::new();
