@@ -13,6 +13,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 struct Given {
     vault: Vault,
@@ -294,7 +295,7 @@ async fn a_token_file_is_read_anew_when_its_token_is_gone() {
     let again = async {
         // The next login waits a second after one that was refused.
         while store.put(&acme(), &secret("2"), &change()).await.is_err() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     };
     postrider_testkit::in_time("the new token is taken", again).await;

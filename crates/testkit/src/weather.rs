@@ -89,7 +89,7 @@ impl Proxy {
         self.shared.door.notify_waiters();
     }
 
-    /// Method and path of the requests so far that hold this.
+    /// Method, path and Vault's namespace of the requests so far that hold this.
     pub fn seen(&self, text: &str) -> Vec<String> {
         self.shared.seen.lock().unwrap().iter().filter(|line| line.contains(text)).cloned().collect()
     }
@@ -98,7 +98,9 @@ impl Proxy {
 async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    shared.seen.lock().unwrap().push(format!("{} {path}", parts.method));
+    let namespace =
+        parts.headers.get("x-vault-namespace").and_then(|name| name.to_str().ok()).unwrap_or_default();
+    shared.seen.lock().unwrap().push(format!("{} {path} {namespace}", parts.method));
     let (weather, method, part) = shared.weather.lock().unwrap().clone();
     let fits = method.is_none_or(|method| method == parts.method) && path.contains(&part);
     let weather = if fits { weather } else { Weather::Fair };
