@@ -183,9 +183,9 @@ async fn a_candidate_is_tested_beside_the_cache_and_changes_nothing() {
     sends(service.admin()).await;
 }
 
-fn ending_in(days: u64) -> Option<Credential> {
+fn ending_in(days: u64) -> Credential {
     let expire_time = Some(from_now(Duration::from_hours(24 * days)));
-    Some(Credential::ClientSecret(ClientSecret { value: seed::SECRET.to_owned(), expire_time }))
+    Credential::ClientSecret(ClientSecret { value: seed::SECRET.to_owned(), expire_time })
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn an_end_that_is_known_is_told_in_settings_lists_and_the_log() {
     let admin = service.admin().clone();
     for (reseller, days) in [("soon", 10), ("later", 100)] {
         let settings =
-            Settings { reseller: reseller.to_owned(), credential: ending_in(days), ..acme_settings() };
+            Settings { reseller: reseller.to_owned(), credential: Some(ending_in(days)), ..acme_settings() };
         let put = admin.puts(settings).await;
         let expected = if days < 30 { "SECRET_EXPIRES_SOON" } else { "" };
         assert_eq!(status_code(put.status.as_ref()), expected);

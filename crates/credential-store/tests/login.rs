@@ -1,5 +1,7 @@
 //! The ways to log in that need more than a token: a workload's identity, and a certificate over TLS.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::path::PathBuf;
 use std::time::Duration;
 

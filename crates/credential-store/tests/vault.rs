@@ -1,5 +1,7 @@
 //! Vault keeps every promise of a store, under exactly the policy that is handed out.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use std::time::Duration;
 
 use jiff::Timestamp;

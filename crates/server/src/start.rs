@@ -24,7 +24,7 @@ use crate::access::{Access, AccessLayer, AdminKeyError, make_admin_key};
 use crate::app::App;
 use crate::config::Config;
 use crate::credentials::{
-    CredentialsError, FoundKey, Janitor, Notices, Rotation, TokensPort, Watch, open_vault,
+    CredentialsError, FoundKey, Janitor, Notices, Refused, Rotation, TokensPort, Watch, open_vault,
 };
 use crate::data_dir::{DataDir, DataDirError, Endpoints};
 use crate::door::DoorLayer;
@@ -149,7 +149,7 @@ fn build(
         wakeup: wakeup.clone(),
         waits: waits.clone(),
         clock: Arc::clone(&clock),
-        refused: Default::default(),
+        refused: Refused::default(),
     };
     Ok(App {
         access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock))),

@@ -17,10 +17,13 @@ use crate::{
 const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 const SECRET: &str = "canary-8Q~planted.Secret_Value";
 
-#[derive(Default)]
-struct Shelf(Mutex<BTreeMap<(String, String), (Vec<u8>, Timestamp)>>);
+/// Reseller and version.
+type Spot = (String, String);
 
-fn place(reseller: &ResellerId, version: &CredentialVersion) -> (String, String) {
+#[derive(Default)]
+struct Shelf(Mutex<BTreeMap<Spot, (Vec<u8>, Timestamp)>>);
+
+fn place(reseller: &ResellerId, version: &CredentialVersion) -> Spot {
     (reseller.as_str().to_owned(), version.as_str().to_owned())
 }
 
@@ -52,7 +55,7 @@ impl SealedRecords for Shelf {
         keep: Option<&CredentialVersion>,
         put_before: Timestamp,
     ) -> Result<(), Cause> {
-        let kept = |(of, version): &(String, String)| {
+        let kept = |(of, version): &Spot| {
             of != reseller.as_str() || keep.is_some_and(|keep| keep.as_str() == version)
         };
         self.0.lock().unwrap().retain(|place, (_, time)| kept(place) || *time >= put_before);
@@ -63,12 +66,11 @@ impl SealedRecords for Shelf {
         let after = after.map(|record| place(&record.reseller, &record.version));
         let records = self.0.lock().unwrap();
         let later = records.iter().filter(|(place, _)| after.as_ref().is_none_or(|after| *place > after));
-        let record =
-            |((reseller, version), (sealed, _)): (&(String, String), &(Vec<u8>, Timestamp))| PlacedRecord {
-                reseller: ResellerId::parse(reseller).unwrap(),
-                version: CredentialVersion::of_store(version.clone()),
-                sealed: sealed.clone(),
-            };
+        let record = |((reseller, version), (sealed, _)): (&Spot, &(Vec<u8>, Timestamp))| PlacedRecord {
+            reseller: ResellerId::parse(reseller).unwrap(),
+            version: CredentialVersion::of_store(version.clone()),
+            sealed: sealed.clone(),
+        };
         Ok(later.take(2).map(record).collect())
     }
 

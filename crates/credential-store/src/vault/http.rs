@@ -10,7 +10,7 @@ use vaultrs::client::{VaultClient, VaultClientSettings};
 use zeroize::Zeroizing;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Why no client can be made.
 #[derive(Debug, thiserror::Error)]

@@ -162,12 +162,13 @@ impl Unwrapped {
 
 fn refused(error: ClientError) -> VaultError {
     match Met::of(error) {
-        Met::Bad(said) | Met::Forbidden(said) => VaultError::new(VaultFault::LoginRefused, DOING, said),
+        Met::Bad(said) | Met::Forbidden(said) | Met::Fault(VaultFault::NoEngine, said) => {
+            VaultError::new(VaultFault::LoginRefused, DOING, said)
+        }
         Met::NotFound(_) => {
             VaultError::new(VaultFault::LoginRefused, DOING, "the auth method is not enabled there")
         }
-        Met::Fault(VaultFault::NoEngine, said) => VaultError::new(VaultFault::LoginRefused, DOING, said),
-        other => other.into_error(DOING),
+        met @ Met::Fault(..) => met.into_error(DOING),
     }
 }
 

@@ -229,13 +229,13 @@ impl Session {
     }
 
     fn tell(&self, is_there: bool, error: Option<&VaultError>) {
-        if self.is_there.send_if_modified(|now| std::mem::replace(now, is_there) != is_there) {
-            match error.filter(|_| !is_there) {
-                Some(error) => {
-                    tracing::error!(event = "vault_away", error = %Chain(error), "Vault does not serve")
-                }
-                None => tracing::info!(event = "vault_back", "Vault serves again"),
+        let changed = self.is_there.send_if_modified(|now| std::mem::replace(now, is_there) != is_there);
+        match error {
+            Some(error) if changed && !is_there => {
+                tracing::error!(event = "vault_away", error = %Chain(error), "Vault does not serve");
             }
+            _ if changed => tracing::info!(event = "vault_back", "Vault serves again"),
+            _ => {}
         }
     }
 
