@@ -392,7 +392,7 @@ mod tests {
         Unavailable COMMIT_UNKNOWN message_id=00000000-0000-0000-0000-000000000000 retry 1s
         Unavailable COMMIT_UNKNOWN retry 1s
         Unavailable STORE_UNAVAILABLE retry 1s
-        Unavailable CREDENTIAL_STORE_UNAVAILABLE retry 1s
+        Unavailable CREDENTIAL_STORE_UNAVAILABLE retry 5s
         ResourceExhausted STORAGE_FULL retry 60s
         InvalidArgument REQUEST_TOO_LARGE limit_bytes=36700160
         InvalidArgument INVALID_REQUEST [email: makes a request of 5000000 bytes to Microsoft, which takes 4000000: leave out or shrink attachments]
