@@ -218,10 +218,11 @@ fn upkeep(config: &Config, app: &Arc<App>, vault: Option<Vault>) -> impl Future<
     let janitor =
         Janitor { store: store.clone(), credentials: app.credentials.clone(), clock: clock.clone(), keep };
     let notices = Notices { store: store.clone(), clock, facts: app.facts.clone() };
-    let watch = Watch { store, rotation: app.rotation.clone(), interval: config.vault.watch_interval };
+    let (rotation, interval) = (app.rotation.clone(), config.vault.watch_interval);
     async move {
         let of_vault = async {
             if let Some(vault) = vault {
+                let watch = Watch { store, rotation, interval, is_vault_there: vault.is_there() };
                 tokio::join!(vault.keep(), watch.run());
             }
         };

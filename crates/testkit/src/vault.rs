@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
@@ -49,8 +50,14 @@ pub fn vault_program() -> PathBuf {
     )
 }
 
+/// Vault cannot be asked which port it was given. These are not among those that the system gives to whoever asks for any,
+/// so that nobody takes one before Vault does.
 fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let next = || Some(first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000);
+    std::iter::from_fn(next).take(2_000).find(free).expect("a port is free")
 }
 
 impl Vault {

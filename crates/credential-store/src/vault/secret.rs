@@ -3,7 +3,9 @@
 //! ```json
 //! {
 //!   "kind": "client_secret", "client_secret": "…", "expire_time": "2027-01-15T00:00:00Z",
-//!   "postrider": {"format": 1, "put_id": "…", "fingerprint": "…", "put_time": "…", "changed_by": "…"}
+//!   "postrider": {
+//!     "format": 1, "put_id": "…", "fingerprint": "…", "expire_time": "…", "put_time": "…", "changed_by": "…"
+//!   }
 //! }
 //! ```
 //! An operator may write it by hand, with the fields alone: `vault kv patch … client_secret=…`. The note then fits no
@@ -29,6 +31,7 @@ struct Note {
     format: u32,
     put_id: String,
     fingerprint: String,
+    expire_time: Option<Timestamp>,
     put_time: Timestamp,
     changed_by: String,
 }
@@ -52,6 +55,7 @@ pub(super) fn write(parts: &Parts, fingerprint: &Fingerprint, change: &Change) -
         format: FORMAT,
         put_id: change.id.simple().to_string(),
         fingerprint: fingerprint.to_string(),
+        expire_time: parts.expire_time,
         put_time: change.time,
         changed_by: change.by.clone(),
     };
@@ -76,7 +80,8 @@ pub(super) fn read(data: Value, hash: &KeyedHash) -> Option<Secret> {
     let fields = names.into_iter().map(|name| take(&mut data, &name).map(|value| (name, value)));
     let parts = Parts { kind, expire_time, fields: fields.collect::<Option<_>>()? };
     let fingerprint = parts.fingerprint(hash);
-    let is_ours = note.is_some_and(|note| note.fingerprint == fingerprint.as_str());
+    let fits = |note: Note| note.fingerprint == fingerprint.as_str() && note.expire_time == parts.expire_time;
+    let is_ours = note.is_some_and(fits);
     Some(Secret { parts, fingerprint, is_ours })
 }
 
@@ -127,7 +132,8 @@ mod tests {
         assert!(!bare.is_ours && bare.fingerprint == secret.fingerprint);
         let mut extended = written();
         extended["expire_time"] = "2030-01-01T00:00:00Z".into();
-        assert!(read(extended, &hash()).unwrap().is_ours, "the same secret, of which more is known");
+        let extended = read(extended, &hash()).unwrap();
+        assert!(!extended.is_ours, "the same secret, of which more is known");
     }
 
     #[test]

@@ -174,12 +174,14 @@ impl Session {
                 drop(self.log_in().await);
                 continue;
             };
-            tokio::time::sleep_until(held.lease.granted + until_renewal(held.lease.life)).await;
-            let is_same = self.state().as_ref().is_some_and(|now| now.number == held.number);
-            if held.life.is_zero() || !is_same {
+            if held.life.is_zero() {
+                // It does not end; another may come in its place.
+                tokio::time::sleep(LOOK).await;
                 continue;
             }
-            if !self.renew(&held).await {
+            tokio::time::sleep_until(held.lease.granted + until_renewal(held.lease.life)).await;
+            let is_same = self.state().as_ref().is_some_and(|now| now.number == held.number);
+            if is_same && !self.renew(&held).await {
                 self.replace(&held).await;
             }
         }
@@ -206,10 +208,13 @@ impl Session {
     async fn replace(&self, held: &Held) {
         if let Err(error) = self.log_in_after(held.number).await {
             let left = (held.lease.granted + held.lease.life).saturating_duration_since(Instant::now());
-            tracing::warn!(
-                event = "vault_token_ends", left_seconds = left.as_secs(), error = %Chain(&error),
-                "Vault's token ends and no other is to be had"
-            );
+            // Of a Vault that is away it is told once, as that.
+            if *self.is_there.borrow() {
+                tracing::warn!(
+                    event = "vault_token_ends", left_seconds = left.as_secs(), error = %Chain(&error),
+                    "Vault's token ends and no other is to be had"
+                );
+            }
             tokio::time::sleep(LOGIN_AGAIN.max(left / 5).min(LOOK)).await;
         } else if !self.auth.gives_fresh_tokens() {
             // The same token again: it ends when it ends, and the file may bring another before.
@@ -253,9 +258,6 @@ fn judged(met: Met, doing: &str) -> Result<Met, VaultError> {
 }
 
 fn until_renewal(life: Duration) -> Duration {
-    if life.is_zero() {
-        return LOOK;
-    }
     (life * 2 / 3).mul_f64(chance()).clamp(RENEW_MIN, RENEW_MAX)
 }
 

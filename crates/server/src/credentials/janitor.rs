@@ -42,21 +42,25 @@ impl Janitor {
 
     async fn look(&self, before: Timestamp) -> Result<(), StoreError> {
         for (reseller, _) in self.store.due_changes(before, AT_ONCE).await? {
-            self.destroy(&reseller, before).await?;
+            if !self.destroy(&reseller, before).await? {
+                break;
+            }
         }
         Ok(())
     }
 
-    async fn destroy(&self, reseller: &ResellerId, before: Timestamp) -> Result<(), StoreError> {
+    /// Whether the credential store serves.
+    async fn destroy(&self, reseller: &ResellerId, before: Timestamp) -> Result<bool, StoreError> {
         self.store.close_changes(reseller, before).await?;
         let settings = self.store.get_settings(reseller).await?;
         let keep = settings.as_ref().map(|settings| &settings.credential.version);
         if let Err(error) = self.credentials.prune(reseller, keep, before).await {
-            let error = with_sources(&error);
+            let (serves, error) = (!error.is_outage(), with_sources(&error));
             tracing::warn!(%reseller, error, "replaced credentials are left for the next look");
-            return Ok(());
+            return Ok(serves);
         }
         tracing::debug!(event = "credentials_pruned", %reseller);
-        self.store.end_changes(reseller, before).await
+        self.store.end_changes(reseller, before).await?;
+        Ok(true)
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::{SignedDuration, Timestamp};
 use postrider_credential_store::CredentialStore;
 use postrider_dispatch::Wakeup;
 use postrider_domain::{
@@ -19,6 +20,10 @@ use crate::wait::Waits;
 
 /// Refused secrets remembered; past that, all are forgotten and told anew.
 const REFUSED_MAX: usize = 10_000;
+/// As long as Entra's refusals are remembered.
+const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+const STAYS: &str = "a newer secret in Vault does not work; the old one stays in use";
 
 #[derive(Clone)]
 pub(crate) struct Rotation {
@@ -34,31 +39,41 @@ pub(crate) struct Rotation {
 
 /// Secrets of another hand that Entra does not take, by reseller.
 #[derive(Clone, Default)]
-pub(crate) struct Refused(Arc<Mutex<HashMap<ResellerId, (CredentialVersion, Finding)>>>);
+pub(crate) struct Refused(Arc<Mutex<HashMap<ResellerId, RefusedSecret>>>);
+
+struct RefusedSecret {
+    version: CredentialVersion,
+    finding: Finding,
+    tried: Timestamp,
+}
 
 impl Refused {
     /// Why a newer secret than the one in use is not taken.
     pub(crate) fn of(&self, reseller: &ResellerId) -> Option<Finding> {
-        self.lock().get(reseller).map(|(_, finding)| finding.clone())
+        self.lock().get(reseller).map(|refused| refused.finding.clone())
     }
 
-    fn knows(&self, reseller: &ResellerId, version: &CredentialVersion) -> bool {
-        self.lock().get(reseller).is_some_and(|(known, _)| known == version)
+    /// A new secret takes a while until all of Entra knows it: after a minute it is tried again.
+    fn was_just_tried(&self, reseller: &ResellerId, version: &CredentialVersion, now: Timestamp) -> bool {
+        self.lock().get(reseller).is_some_and(|refused| {
+            refused.version == *version && now.duration_since(refused.tried) < TRIED_AGAIN
+        })
     }
 
-    fn note(&self, reseller: &ResellerId, version: &CredentialVersion, finding: Finding) {
-        let mut refused = self.lock();
-        if refused.len() >= REFUSED_MAX {
-            refused.clear();
+    fn note(&self, reseller: &ResellerId, refused: RefusedSecret) {
+        let mut all = self.lock();
+        if all.len() >= REFUSED_MAX {
+            all.clear();
         }
-        refused.insert(reseller.clone(), (version.clone(), finding));
+        all.insert(reseller.clone(), refused);
     }
 
-    fn forget(&self, reseller: &ResellerId) {
+    /// The settings were put or deleted.
+    pub(crate) fn forget(&self, reseller: &ResellerId) {
         self.lock().remove(reseller);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ResellerId, (CredentialVersion, Finding)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ResellerId, RefusedSecret>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -74,13 +89,16 @@ impl Rotation {
                 self.refused.forget(reseller);
                 return None;
             }
+            // Of an outage it is told elsewhere, once.
+            Err(error) if error.is_outage() => return None,
             Err(error) => {
                 let error = crate::status::with_sources(&error);
                 tracing::warn!(%reseller, error, "it cannot be told whether another hand changed the credential");
                 return None;
             }
         };
-        if self.refused.knows(reseller, &found.version) {
+        let now = self.clock.now();
+        if self.refused.was_just_tried(reseller, &found.version, now) {
             return None;
         }
         let credential = match self.credentials.get(reseller, &found.version).await {
@@ -99,18 +117,15 @@ impl Rotation {
                 self.adopt(settings, &found).await;
                 Some(token)
             }
+            // An outage says nothing of the secret.
+            Err(refusal) if refusal.finding.class != FindingClass::Settings => None,
             Err(refusal) => {
-                let finding = refusal
-                    .finding
-                    .with("reason", "a newer secret in Vault does not work; the old one stays in use");
+                let (version, tried, finding) = (found.version, now, refusal.finding.with("reason", STAYS));
                 tracing::warn!(
-                    event = "credential_refused", %reseller, version = found.version.as_str(),
-                    finding = %finding.code, "a newer secret in Vault does not work; the old one stays in use"
+                    event = "credential_refused", %reseller, version = version.as_str(),
+                    finding = %finding.code, "{STAYS}"
                 );
-                // An outage says nothing of the secret.
-                if finding.class == FindingClass::Settings {
-                    self.refused.note(reseller, &found.version, finding);
-                }
+                self.refused.note(reseller, RefusedSecret { version, finding, tried });
                 None
             }
         }

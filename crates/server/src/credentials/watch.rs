@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use postrider_domain::{ResellerId, Settings};
 use postrider_store::{DynStore, SettingsFilter, StoreError};
+use tokio::sync::watch;
 
 use super::rotation::Rotation;
 use crate::config::CredentialStoreKind;
@@ -17,6 +18,7 @@ pub(crate) struct Watch {
     pub rotation: Rotation,
     /// Between two looks at one secret, unless there are too many for it.
     pub interval: Duration,
+    pub is_vault_there: watch::Receiver<bool>,
 }
 
 impl Watch {
@@ -47,7 +49,9 @@ impl Watch {
     }
 
     async fn look_at(&self, settings: &Settings) {
-        if CredentialStoreKind::of(&settings.credential.version) == CredentialStoreKind::Vault {
+        let lies_in_vault =
+            CredentialStoreKind::of(&settings.credential.version) == CredentialStoreKind::Vault;
+        if lies_in_vault && *self.is_vault_there.borrow() {
             self.rotation.catch_up(settings).await;
             tokio::time::sleep(Duration::from_secs(1) / LOOKS_A_SECOND).await;
         }

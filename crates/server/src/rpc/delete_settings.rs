@@ -28,6 +28,7 @@ pub(super) async fn delete_settings(
         Deleted::Unfinished(_) => return Err(Refusal::MessagesUnfinished),
         Deleted::InFlight(count) => return Err(Refusal::MessagesInFlight(count)),
     }
+    app.rotation.refused.forget(&reseller);
     app.tokens.forget_reseller(&reseller);
     app.wakeup.settings_changed(&reseller);
     app.waits.lane_changed(&reseller);

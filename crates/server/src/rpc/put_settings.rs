@@ -104,6 +104,7 @@ async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
         // The credential that was just put is an orphan, which the janitor destroys.
         Put::EtagMismatch => return Err(Refusal::EtagMismatch),
     };
+    app.rotation.refused.forget(&reseller);
     app.tokens.forget_reseller(&reseller);
     app.wakeup.settings_changed(&reseller);
     app.waits.lane_changed(&reseller);
