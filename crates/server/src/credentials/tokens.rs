@@ -67,11 +67,14 @@ impl TokensPort {
         let version = &settings.credential.version;
         let credential = self.credentials.get(&settings.reseller, version).await.map_err(|error| {
             let (reseller, cause) = (&settings.reseller, with_sources(&error));
+            // Of a store that is away it is told once, where that is noticed.
+            if error.is_outage() {
+                tracing::debug!(event = "credential_unavailable", %reseller, error = cause);
+                return unavailable(&error.to_string());
+            }
             tracing::error!(event = "credential_unavailable", %reseller, error = cause, "the credential could not be read");
             let mut refusal = unavailable(&error.to_string());
-            if !error.is_outage() {
-                refusal.finding.evidence.insert(GONE.to_owned(), is_gone(&error).to_owned());
-            }
+            refusal.finding.evidence.insert(GONE.to_owned(), is_gone(&error).to_owned());
             refusal
         })?;
         let values = &settings.values;

@@ -6,10 +6,8 @@
 
 use std::sync::Arc;
 
-use postrider_credential_store::{Change, CredentialStoreError};
-use postrider_domain::{
-    Credential, CredentialInfo, Etag, Finding, FindingCode, ResellerId, SettingsValues, Violations,
-};
+use postrider_credential_store::Change;
+use postrider_domain::{Etag, Finding, FindingCode, ResellerId, Settings, SettingsValues, Violations};
 use postrider_proto::v1;
 use postrider_store::{ChangeId, NewSettings, Put, Scope};
 
@@ -35,7 +33,7 @@ pub(super) async fn put_settings(
     let expected = Some(request.etag.clone()).filter(|etag| !etag.is_empty()).map(Etag::of_store);
     let (draft, credential) = settings_draft(request, "settings", &mut violations);
     let values = violations.take(SettingsValues::parse(draft, "settings", app.pace));
-    let saved = match &reseller {
+    let mut saved = match &reseller {
         Some(reseller) => app.store.get_settings(reseller).await?,
         None => None,
     };
@@ -49,23 +47,19 @@ pub(super) async fn put_settings(
     if expected.is_some() && saved.as_ref().map(|saved| &saved.etag) != expected.as_ref() {
         return Err(Refusal::EtagMismatch);
     }
-    let (credential, change, finding) = match (credential, saved) {
-        (CredentialInput::Given(given), _) => {
-            let finding = given.is_secret_id().then(|| Finding::new(FindingCode::SecretIsId));
-            // Who named an etag learns of another's put; who did not wants theirs to hold.
-            let tries = if expected.is_some() { 1 } else { TRIES };
-            let (info, change) = put_credential(&app, &reseller, &given, &call.caller, tries).await?;
-            (info, Some(change), finding)
+    // Who named an etag learns of another's put; who did not wants theirs to hold.
+    let mut tries = if expected.is_some() { 1 } else { TRIES };
+    let by = call.caller.key_id().to_string();
+    let wanted = Wanted { reseller, values, credential, expected, by };
+    loop {
+        tries -= 1;
+        match wanted.put(&app, saved).await {
+            Err(Refusal::EtagMismatch) if tries > 0 => {
+                saved = app.store.get_settings(&wanted.reseller).await?;
+            }
+            put => return put.map(|settings| v1::PutSettingsResponse { settings: Some(settings) }),
         }
-        (CredentialInput::Saved, Some(saved)) => {
-            let is_id = |finding: &Finding| finding.code == FindingCode::SecretIsId;
-            (saved.credential, None, saved.status.finding.filter(is_id))
-        }
-        (CredentialInput::Saved, None) => return Err(Refusal::SettingsMissing(reseller)),
-    };
-    let now = app.clock.now();
-    let new = NewSettings { reseller, values, credential, change, finding, expected, now };
-    save(&app, new).await.map(|settings| v1::PutSettingsResponse { settings: Some(settings) })
+    }
 }
 
 /// A federated source is one identity for all: naming one is the operator's.
@@ -77,22 +71,44 @@ pub(super) fn check_federated(caller: &Caller, settings: Option<&v1::Settings>) 
     if federated && !caller.has(Scope::Admin) { Err(Refusal::AccessDenied) } else { Ok(()) }
 }
 
-async fn put_credential(
-    app: &App,
-    reseller: &ResellerId,
-    credential: &Credential,
-    caller: &Caller,
-    tries: u32,
-) -> Result<(CredentialInfo, ChangeId), Refusal> {
-    let mut left = tries;
-    loop {
-        let (id, time) = (uuid::Uuid::new_v4(), app.clock.now());
-        app.store.begin_change(reseller, ChangeId(id), time).await?;
-        left -= 1;
-        let change = Change { id, by: caller.key_id().to_string(), time };
-        match app.credentials.put(reseller, credential, &change).await {
-            Err(CredentialStoreError::Conflict { .. }) if left > 0 => {}
-            put => return Ok((put?, ChangeId(id))),
+/// Settings that were found to be well formed.
+struct Wanted {
+    reseller: ResellerId,
+    values: SettingsValues,
+    credential: CredentialInput,
+    expected: Option<Etag>,
+    /// The caller's key.
+    by: String,
+}
+
+impl Wanted {
+    /// Once. `saved` is what is saved now; a credential that stays is that of just these.
+    async fn put(&self, app: &App, saved: Option<Settings>) -> Result<v1::Settings, Refusal> {
+        let Self { reseller, values, expected, .. } = self;
+        let now = app.clock.now();
+        let new = |credential, change, finding, expected| NewSettings {
+            reseller: reseller.clone(),
+            values: values.clone(),
+            credential,
+            change,
+            finding,
+            expected,
+            now,
+        };
+        match (&self.credential, saved) {
+            (CredentialInput::Given(given), _) => {
+                let change = Change { id: uuid::Uuid::new_v4(), by: self.by.clone(), time: now };
+                app.store.begin_change(reseller, ChangeId(change.id), now).await?;
+                let credential = app.credentials.put(reseller, given, &change).await?;
+                let finding = given.is_secret_id().then(|| Finding::new(FindingCode::SecretIsId));
+                save(app, new(credential, Some(ChangeId(change.id)), finding, expected.clone())).await
+            }
+            (CredentialInput::Saved, Some(saved)) => {
+                let is_id = |finding: &Finding| finding.code == FindingCode::SecretIsId;
+                let finding = saved.status.finding.filter(is_id);
+                save(app, new(saved.credential, None, finding, Some(saved.etag))).await
+            }
+            (CredentialInput::Saved, None) => Err(Refusal::SettingsMissing(reseller.clone())),
         }
     }
 }
