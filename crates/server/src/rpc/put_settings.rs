@@ -17,8 +17,8 @@ use crate::call::Authorised;
 use crate::convert::{CredentialInput, settings_draft, to_proto};
 use crate::status::Refusal;
 
-/// Tries of a put that another put of the same reseller's gets in the way of.
-const TRIES: u32 = 3;
+/// Tries of a put without an etag that puts of the same reseller get in the way of: each time one of them went through.
+const TRIES: u32 = 100;
 
 pub(super) async fn put_settings(
     app: Arc<App>,
