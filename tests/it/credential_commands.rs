@@ -192,6 +192,18 @@ async fn a_key_among_systemds_credentials_serves_and_is_never_written() {
     assert!(!service.data_dir().join("postrider.key").exists());
 }
 
+#[tokio::test]
+async fn a_key_file_may_lie_apart_from_the_data() {
+    let world = given();
+    let microsoft = microsoft(&world).await;
+    let key = world.path().join("apart.key");
+    let built = mortal(&world, &microsoft).with("credentials.key_file", &key.display().to_string());
+    let mut service = used(built).await;
+    assert!(key.exists() && !service.data_dir().join("postrider.key").exists());
+    service.is_killed_and_returns().await;
+    all_send(&service).await;
+}
+
 fn moved(finished: &Finished) -> &str {
     finished.stdout.lines().next().unwrap_or_default()
 }

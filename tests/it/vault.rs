@@ -221,6 +221,27 @@ async fn a_vault_sealed_in_mid_load_stops_only_what_needs_it_and_all_goes_on_whe
 }
 
 #[tokio::test]
+async fn a_vault_that_hangs_slows_no_acceptance_and_is_asked_once_for_all_who_wait() {
+    let world = given();
+    let microsoft = microsoft_with_tokens_of(&world, 3_600).await;
+    let (vault, service) = with_vault(&world, &microsoft).await;
+    let proxy = Proxy::before(vault.address()).await;
+    let service = service.with("vault.address", proxy.address()).starts().await;
+    service.admin().puts(acme_settings()).await;
+    proxy.turns_for(Method::GET, "/data/", Weather::HoldsRequests);
+    let mut accepted = Vec::new();
+    for _ in 0..50 {
+        accepted.push(service.admin().sends(mail("acme")).await);
+    }
+    proxy.holds_one().await;
+    proxy.lets_go();
+    for message in &accepted {
+        service.admin().reaches(message, MessageState::Sent).await;
+    }
+    assert_eq!(proxy.seen("GET /v1/secret/data/postrider/acme").len(), 1);
+}
+
+#[tokio::test]
 async fn a_service_whose_vault_is_away_at_its_start_takes_mail_and_sends_it_later() {
     let world = given();
     let microsoft = microsoft_with_tokens_of(&world, 3_600).await;

@@ -42,9 +42,7 @@ pub use error::{Cause, CredentialStoreError};
 pub use keeper::{KeyError, KeyFile, KeyKeeper, SystemdCredential, WrappedKey, WrappedKeys, Wrapping};
 pub use keyed_hash::KeyedHash;
 pub use local_key::{Created, KeyPurpose, LocalKey};
-pub use private_file::{
-    PrivateFileError, read_credential_file, read_private_file, replace_private_file, write_private_file,
-};
+pub use private_file::{PrivateFileError, read_private_file, write_private_file};
 pub use sealed::{PlacedRecord, RekeyError, Rekeyed, SealedCredentialStore, SealedRecords, rekey};
 pub use vault::{
     Vault, VaultAuth, VaultCredentialStore, VaultError, VaultFault, VaultSettings, VaultSetupError,

@@ -1,4 +1,4 @@
-//! Files that only their owner may read: the local key, and the first access key.
+//! Files that not everybody may read: the local key, the first access key, and what Postrider logs in to Vault with.
 //!
 //! Written whole under another name and then linked to their own, which fails if that name is taken: after a crash the
 //! file is there whole or not at all (a hidden draft, as private, may be left), and no file is ever replaced. Rights
@@ -47,7 +47,7 @@ pub fn write_private_file(path: &Path, contents: &[u8]) -> Result<(), PrivateFil
 }
 
 /// Puts other contents in a file's place: it is there with all of them, or as it was before.
-pub fn replace_private_file(path: &Path, contents: &[u8]) -> Result<(), PrivateFileError> {
+pub(crate) fn replace_private_file(path: &Path, contents: &[u8]) -> Result<(), PrivateFileError> {
     replace(path, contents).map_err(|cause| PrivateFileError::Unwritable { path: path.to_owned(), cause })
 }
 
@@ -57,7 +57,7 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, PrivateFileEr
 }
 
 /// For a file in a folder that somebody else guards, such as systemd's or Kubernetes': its group may read it too.
-pub fn read_credential_file(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> {
+pub(crate) fn read_credential_file(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> {
     read_file(path, 0o037)
 }
 
@@ -174,6 +174,27 @@ mod tests {
             let path = folder.path().join(name);
             write_private_file(&path, &contents).unwrap();
             assert!(not_text(&path), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_stays_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("postrider.key");
+        write_private_file(&path, b"first").unwrap();
+        replace_private_file(&path, b"second").unwrap();
+        assert_eq!(read_private_file(&path).unwrap().as_str(), "second");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn a_file_in_a_folder_that_others_guard_may_be_its_groups_but_not_everybodys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret-id");
+        write_private_file(&path, b"secret").unwrap();
+        for (mode, is_read) in [(0o400, true), (0o440, true), (0o640, true), (0o644, false), (0o660, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read_credential_file(&path).is_ok(), is_read, "{mode:o}");
         }
     }
 
