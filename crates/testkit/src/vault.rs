@@ -51,12 +51,13 @@ pub fn vault_program() -> PathBuf {
 }
 
 /// Vault cannot be asked which port it was given. These are not among those that the system gives to whoever asks for any,
-/// so that nobody takes one before Vault does.
+/// so that nobody takes one before Vault does; the next one is for its cluster.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;
-    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let next = || Some(first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000);
+    let bound = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let free = |port: &u16| bound(*port) && bound(port + 1);
+    let next = || Some(first + NEXT.fetch_add(2, Ordering::Relaxed) % 2_000);
     std::iter::from_fn(next).take(2_000).find(free).expect("a port is free")
 }
 
