@@ -87,7 +87,7 @@ pub fn backoff(tries: u32) -> Duration {
         .min(BACKOFF_MAX)
 }
 
-/// The gap after so many probes: 30 s, 1 min, 2 min … 2 h.
+/// The gap after so many probes: 1 min, 2 min, 4 min … 2 h.
 pub fn probe_gap(probes: u32) -> Duration {
     2_u32
         .checked_pow(probes)

@@ -117,12 +117,14 @@ pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
 pub const WAIT_DEFAULT: Duration = Duration::from_secs(30);
 
 /// A lane held by its settings is probed after this gap first; scoping changes take up to 2 h to show at Microsoft.
-pub const PROBE_GAP_FIRST: Duration = Duration::from_secs(30);
+pub const PROBE_GAP_FIRST: Duration = Duration::from_mins(1);
 /// How long a refusal of settings answers for Entra, so that a broken reseller cannot get all others throttled.
-pub const TOKEN_REFUSAL_KEPT: Duration = Duration::from_secs(25);
+pub const TOKEN_REFUSAL_KEPT: Duration = Duration::from_mins(1);
 
 /// From so long before its end on, a credential's expiry is told.
 pub const CREDENTIAL_EXPIRES_SOON: Duration = Duration::from_hours(30 * 24);
+/// Days before its end at which a credential's expiry is told anew.
+pub const CREDENTIAL_NOTICE_DAYS: [u16; 5] = [30, 14, 7, 3, 1];
 
 /// Entries of a page of any list: default and maximum.
 pub const PAGE_SIZE_DEFAULT: u32 = 50;
@@ -136,7 +138,8 @@ const _: () = assert!(UNSENT_CONTENT_KEPT.as_secs() <= HISTORY_KEPT.as_secs());
 const _: () = assert!(EVENTS_KEPT.as_secs() <= HISTORY_KEPT.as_secs());
 const _: () = assert!(PAGE_SIZE_DEFAULT <= PAGE_SIZE_MAX);
 // A probe asks Entra, not the memory of the last answer.
-const _: () = assert!(TOKEN_REFUSAL_KEPT.as_secs() < PROBE_GAP_FIRST.as_secs());
+const _: () = assert!(TOKEN_REFUSAL_KEPT.as_secs() <= PROBE_GAP_FIRST.as_secs());
+const _: () = assert!(CREDENTIAL_NOTICE_DAYS[0] as u64 * 24 * 3_600 == CREDENTIAL_EXPIRES_SOON.as_secs());
 const _: () = assert!(MESSAGE_BYTES_MIN < EMAIL_BYTES_MAX && EMAIL_BYTES_MAX <= MESSAGE_BYTES_MAX);
 const _: () = assert!(CALL_TIMEOUT_MIN.as_secs() < CALL_TIMEOUT.as_secs());
 const _: () = assert!(CALL_TIMEOUT.as_secs() < CALL_TIMEOUT_MAX.as_secs());

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
 use crate::config::Limits;
+use crate::credentials::{Facts, Rotation};
 use crate::queue::WholeQueue;
 use crate::wait::Waits;
 
@@ -20,6 +21,10 @@ pub(crate) struct App {
     pub store: DynStore,
     pub credentials: Arc<dyn CredentialStore>,
     pub tokens: TokenCache,
+    /// What another hand put into Vault.
+    pub rotation: Rotation,
+    /// Read by whoever counts.
+    pub facts: Arc<Facts>,
     pub microsoft: Microsoft,
     pub access: Arc<Access>,
     /// Under which two requests are the same content; keyed, since it outlives the content.
@@ -35,8 +40,6 @@ pub(crate) struct App {
     pub queue: WholeQueue,
     /// How often those who wait for a change look by themselves: other replicas' hints may be lost.
     pub look_every: std::time::Duration,
-    /// One put of settings at a time: the second must not prune the credential that the first just put.
-    pub puts: tokio::sync::Mutex<()>,
     pub shutdown: CancellationToken,
     /// Handlers at work, also those whose caller went away: closed and awaited before the store is.
     pub tasks: TaskTracker,

@@ -5,19 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_credential_store::{
-    CredentialStore, KeyPurpose, KeyedHash, LocalKey, LocalKeyError, SealedCredentialStore,
-};
+use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault};
 use postrider_dispatch::{Dispatcher, Policy, Ports, Wakeup};
-use postrider_domain::{Clock, SystemClock, limits};
+use postrider_domain::{Clock, limits};
 use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
 use postrider_proto::v1::access_service_server::AccessServiceServer;
 use postrider_proto::v1::mail_service_server::MailServiceServer;
 use postrider_proto::v1::settings_service_server::SettingsServiceServer;
-use postrider_store::{DynStore, Options, PostgresStore, Retention, SqliteStore, StoreError, StoreKind};
+use postrider_store::StoreError;
 use postrider_token_cache::TokenCache;
-use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::codec::CompressionEncoding::Gzip;
@@ -25,11 +23,15 @@ use tonic::service::Routes;
 
 use crate::access::{Access, AccessLayer, AdminKeyError, make_admin_key};
 use crate::app::App;
-use crate::config::{Config, Database};
+use crate::config::Config;
+use crate::credentials::{
+    CredentialsError, FoundKey, Janitor, Notices, Refused, Rotation, TokensPort, Watch, open_vault,
+};
 use crate::data_dir::{DataDir, DataDirError, Endpoints};
 use crate::door::DoorLayer;
 use crate::health::Health;
-use crate::ports::{MicrosoftPort, OutboxPort, SealedPort, TokensPort};
+use crate::open::Opened;
+use crate::ports::{MicrosoftPort, OutboxPort};
 use crate::queue::WholeQueue;
 use crate::reflection::add_reflection;
 use crate::rpc::{AccessRpcs, Mail, SettingsRpcs};
@@ -43,11 +45,6 @@ const DISPATCH_GRACE: Duration = Duration::from_secs(10);
 
 /// Calls to Graph in flight, of all lanes together: each has a connection of its own.
 const CALLS_MAX: usize = 512;
-/// How often a process that has its database alone looks by itself: it hears of every change.
-const LOOK_ALONE: Duration = Duration::from_mins(1);
-/// The same of one that shares it.
-const LOOK_SHARED: Duration = Duration::from_secs(1);
-
 /// How long handlers whose caller went away, and the probes' pages, are waited for.
 const LAST_GRACE: Duration = Duration::from_secs(1);
 
@@ -56,20 +53,8 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 pub enum ServeError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    #[error(transparent)]
-    LocalKey(#[from] LocalKeyError),
-    #[error(
-        "{database} is there but its key file {key} is not: put the key file back, without it the stored credentials \
-         cannot be read",
-        key = key.display()
-    )]
-    KeyFileGone { database: String, key: PathBuf },
-    #[error(
-        "{key} is not the key file that belongs to {database}: put that one there (replicas have copies of one), for \
-         without it the stored credentials cannot be read",
-        key = key.display()
-    )]
-    OtherKeyFile { database: String, key: PathBuf },
+    #[error("{}", crate::status::with_sources(.0))]
+    Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -110,17 +95,18 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let data_dir = DataDir::open(&config.data_dir)?;
     let database = config.storage.database(&data_dir.database());
-    let key = local_key(&data_dir, &database)?;
+    let vault = open_vault(&config).await?;
+    let found = FoundKey::find(&config, data_dir.path(), &database, vault.as_ref()).await?;
     let grpc = listen("listen.grpc", config.listen.grpc).await?;
     let web = listen("listen.http", config.listen.http).await?;
-    let Opened { store, clock, look_every } = open_store(&config, &database).await?;
-    if !store.bind_key(&key.id()).await? {
-        return Err(ServeError::OtherKeyFile { database: named(&database), key: data_dir.local_key() });
-    }
+    let opened = Opened::open(&config, &database).await?;
+    let store = Arc::clone(&opened.store);
+    let keys = found.keys(&config.vault, &store, &database).await?;
+    let credentials = Arc::new(keys.stores(&config, &store, vault.as_ref()));
     let queue = WholeQueue::new(config.limits.of_all(), store.queue().await?);
-    let parts = Parts { store: Arc::clone(&store), clock, look_every, queue };
-    let app = Arc::new(build(&config, parts, &key, shutdown.clone())?);
-    let pepper = KeyedHash::new(&key, KeyPurpose::AccessKeys);
+    let parts = Parts { opened, credentials, queue };
+    let app = Arc::new(build(&config, parts, &keys.key, shutdown.clone())?);
+    let pepper = KeyedHash::new(&keys.key, KeyPurpose::AccessKeys);
     let admin_key_file = data_dir.admin_key();
     let admin_key_made = make_admin_key(store.as_ref(), &pepper, app.clock.as_ref(), &admin_key_file).await?;
     for listener in [&grpc, &web].into_iter().filter_map(|listener| listener.local_addr().ok()) {
@@ -131,57 +117,9 @@ pub async fn serve(
     let endpoints = Endpoints { grpc: grpc.local_addr().ok(), http: web.local_addr().ok(), sandbox };
     data_dir.write_endpoints(&endpoints)?;
     ready(&Started { endpoints, admin_key_file, admin_key_made });
-    run(&config, app, grpc, web).await?;
+    run(&config, app, vault, grpc, web).await?;
     store.close().await;
     Ok(())
-}
-
-/// A database whose key file is gone must not be given another. Whether PostgreSQL is new is not known here: what it
-/// was bound to is looked at once it is open.
-fn local_key(data_dir: &DataDir, database: &Database) -> Result<LocalKey, ServeError> {
-    let path = data_dir.local_key();
-    if !matches!(database, Database::Sqlite(file) if file.exists()) {
-        return Ok(LocalKey::load_or_create(&path)?.0);
-    }
-    LocalKey::load(&path).map_err(|error| match error {
-        missing if missing.is_missing() => ServeError::KeyFileGone { database: named(database), key: path },
-        other => other.into(),
-    })
-}
-
-/// Without a password.
-fn named(database: &Database) -> String {
-    match database {
-        Database::Sqlite(file) => file.display().to_string(),
-        Database::Postgres(_) => "the database of storage.url".to_owned(),
-    }
-}
-
-/// An open database, the clock that all who share it go by, and how often to look what the others did.
-struct Opened {
-    store: DynStore,
-    clock: Arc<dyn Clock>,
-    look_every: Duration,
-}
-
-async fn open_store(config: &Config, database: &Database) -> Result<Opened, ServeError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let options = Options {
-        kind: if config.sandbox { StoreKind::Sandbox } else { StoreKind::Real },
-        retention: Retention { content: config.retention.content, history: config.retention.history },
-        free_bytes_min: config.storage.free_bytes_min,
-    };
-    Ok(match database {
-        Database::Sqlite(file) => {
-            let store = SqliteStore::open(file, Arc::clone(&clock), options).await?;
-            Opened { store: Arc::new(store), clock, look_every: LOOK_ALONE }
-        }
-        Database::Postgres(url) => {
-            let store = PostgresStore::open(url.expose_secret(), clock, None, options).await?;
-            let clock = store.clock();
-            Opened { store: Arc::new(store), clock, look_every: LOOK_SHARED }
-        }
-    })
 }
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -190,9 +128,8 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, S
 
 /// What an app is built from, beside its configuration.
 struct Parts {
-    store: DynStore,
-    clock: Arc<dyn Clock>,
-    look_every: Duration,
+    opened: Opened,
+    credentials: Arc<dyn CredentialStore>,
     queue: WholeQueue,
 }
 
@@ -202,7 +139,43 @@ fn build(
     key: &LocalKey,
     shutdown: CancellationToken,
 ) -> Result<App, ServeError> {
-    let Parts { store, clock, look_every, queue } = parts;
+    let Parts { opened: Opened { store, clock, look_every }, credentials, queue } = parts;
+    let pepper = KeyedHash::new(key, KeyPurpose::AccessKeys);
+    let microsoft = microsoft(config, &clock)?;
+    let tokens = TokenCache::new(TOKEN_CACHE_BYTES, Arc::clone(&clock));
+    let wakeup = Wakeup::default();
+    let rotation = Rotation {
+        store: Arc::clone(&store),
+        credentials: Arc::clone(&credentials),
+        microsoft: microsoft.clone(),
+        tokens: tokens.clone(),
+        wakeup: wakeup.clone(),
+        clock: Arc::clone(&clock),
+        refused: Refused::default(),
+    };
+    Ok(App {
+        access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock))),
+        store,
+        credentials,
+        tokens,
+        rotation,
+        facts: Arc::default(),
+        microsoft,
+        content_hash: KeyedHash::new(key, KeyPurpose::ContentHash),
+        wakeup,
+        waits: Waits::default(),
+        clock,
+        pace: config.pace.limits(),
+        call_timeout: config.microsoft.call_timeout,
+        limits: config.limits,
+        queue,
+        look_every,
+        shutdown,
+        tasks: TaskTracker::new(),
+    })
+}
+
+fn microsoft(config: &Config, clock: &Arc<dyn Clock>) -> Result<Microsoft, ServeError> {
     let hosts =
         Hosts::replaced(config.microsoft.login_url.as_deref(), config.microsoft.graph_url.as_deref())?;
     let ca = match &config.microsoft.ca_file {
@@ -211,44 +184,25 @@ fn build(
         }
         None => None,
     };
-    let credentials: Arc<dyn CredentialStore> =
-        Arc::new(SealedCredentialStore::new(Arc::new(SealedPort(Arc::clone(&store))), key));
-    let pepper = KeyedHash::new(key, KeyPurpose::AccessKeys);
-    Ok(App {
-        access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock))),
-        store,
-        credentials,
-        tokens: TokenCache::new(TOKEN_CACHE_BYTES, Arc::clone(&clock)),
-        microsoft: Microsoft::new(hosts, ca.as_deref(), Arc::clone(&clock))?,
-        content_hash: KeyedHash::new(key, KeyPurpose::ContentHash),
-        wakeup: Wakeup::default(),
-        waits: Waits::default(),
-        clock,
-        pace: config.pace.limits(),
-        call_timeout: config.microsoft.call_timeout,
-        limits: config.limits,
-        queue,
-        look_every,
-        puts: tokio::sync::Mutex::new(()),
-        shutdown,
-        tasks: TaskTracker::new(),
-    })
+    Ok(Microsoft::new(hosts, ca.as_deref(), Arc::clone(clock))?)
 }
 
 /// Runs all parts until shutdown, then lets them end in order: calls first, attempts after.
-async fn run(config: &Config, app: Arc<App>, grpc: TcpListener, web: TcpListener) -> Result<(), ServeError> {
+async fn run(
+    config: &Config,
+    app: Arc<App>,
+    vault: Option<Vault>,
+    grpc: TcpListener,
+    web: TcpListener,
+) -> Result<(), ServeError> {
     let shutdown = app.shutdown.clone();
     let dispatching = tokio::spawn(dispatcher(config, &app).run(shutdown.clone()));
-    let health = Health::new(*app.store.health().borrow()).await;
+    let is_vault_there = vault.as_ref().filter(|_| config.credentials.need_vault()).map(Vault::is_there);
+    let upkeep = upkeep(config, &app, vault);
+    let health = Health::new(app.store.health(), is_vault_there).await;
     let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
     let pages = tokio::spawn(door::serve_http(web, http::pages(health.readiness()), shutdown.clone()));
-    let following = tokio::spawn(health.follow(app.store.health(), shutdown.clone()));
-    let waking = tokio::spawn(app.waits.clone().follow(app.store.changes(), shutdown.clone()));
-    let purging = tokio::spawn(purge::run(Arc::clone(&app.store), shutdown.clone()));
-    let counting = tokio::spawn({
-        let (app, shutdown) = (Arc::clone(&app), shutdown.clone());
-        async move { app.queue.follow(Arc::clone(&app.store), shutdown).await }
-    });
+    let following = tokio::spawn(health.follow(shutdown.clone()));
     let (door, access) =
         (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
     let serving = async {
@@ -268,10 +222,38 @@ async fn run(config: &Config, app: Arc<App>, grpc: TcpListener, web: TcpListener
     app.tasks.close();
     drop(tokio::time::timeout(LAST_GRACE, app.tasks.wait()).await);
     drop(tokio::time::timeout(LAST_GRACE, pages).await);
-    for task in [following, waking, purging, counting] {
-        task.abort();
-    }
+    following.abort();
+    drop(upkeep);
     served.map_err(|error| ServeError::Serve(error.to_string()))
+}
+
+/// What keeps the database and the credentials in order while the service runs. Ends when dropped, anywhere.
+fn upkeep(config: &Config, app: &Arc<App>, vault: Option<Vault>) -> JoinSet<()> {
+    let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
+    let keep = config.credentials.keep_replaced;
+    let janitor = Janitor {
+        store: Arc::clone(&store),
+        credentials: Arc::clone(&app.credentials),
+        clock: Arc::clone(&clock),
+        keep,
+    };
+    let notices = Notices { store: Arc::clone(&store), clock, facts: Arc::clone(&app.facts) };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(app.waits.clone().follow(store.changes(), app.shutdown.clone()));
+    tasks.spawn(purge::run(Arc::clone(&store), app.shutdown.clone()));
+    let counted = Arc::clone(app);
+    tasks.spawn(
+        async move { counted.queue.follow(Arc::clone(&counted.store), counted.shutdown.clone()).await },
+    );
+    tasks.spawn(janitor.run());
+    tasks.spawn(notices.run());
+    if let Some(vault) = vault {
+        let (rotation, interval) = (app.rotation.clone(), config.vault.watch_interval);
+        let watch = Watch { store, rotation, interval, is_vault_there: vault.is_there() };
+        tasks.spawn(async move { vault.keep().await });
+        tasks.spawn(watch.run());
+    }
+    tasks
 }
 
 fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, ServeError> {
@@ -295,6 +277,8 @@ fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
             credentials: Arc::clone(&app.credentials),
             cache: app.tokens.clone(),
             microsoft: app.microsoft.clone(),
+            rotation: app.rotation.clone(),
+            facts: Arc::clone(&app.facts),
         }),
         microsoft: Arc::new(MicrosoftPort(app.microsoft.clone())),
         clock: Arc::clone(&app.clock),

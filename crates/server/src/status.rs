@@ -85,7 +85,9 @@ pub enum Refusal {
     StoreUnavailable {
         cause: String,
     },
+    /// `why` may be told to whoever looks after the settings.
     CredentialStoreUnavailable {
+        why: String,
         cause: String,
     },
     StorageFull {
@@ -121,6 +123,7 @@ struct Answer {
 
 /// How long to wait before the next try, by what has to happen first.
 const RETRY_STORE: Duration = Duration::from_secs(1);
+const RETRY_CREDENTIAL_STORE: Duration = Duration::from_secs(5);
 const RETRY_SHUTDOWN: Duration = Duration::from_secs(1);
 const RETRY_OVERLOADED: Duration = Duration::from_secs(1);
 const RETRY_QUEUE: Duration = Duration::from_secs(10);
@@ -187,7 +190,7 @@ impl Refusal {
         match self {
             Self::CommitUnknown { cause, .. }
             | Self::StoreUnavailable { cause }
-            | Self::CredentialStoreUnavailable { cause }
+            | Self::CredentialStoreUnavailable { cause, .. }
             | Self::StorageFull { cause }
             | Self::Undecodable { cause }
             | Self::Internal { cause } => Some(cause),
@@ -236,8 +239,9 @@ impl Refusal {
             Self::StoreUnavailable { .. } => {
                 retried(C::Unavailable, "STORE_UNAVAILABLE", RETRY_STORE, STORE_AWAY)
             }
-            Self::CredentialStoreUnavailable { .. } => {
-                retried(C::Unavailable, "CREDENTIAL_STORE_UNAVAILABLE", RETRY_STORE, CREDENTIAL_STORE_AWAY)
+            Self::CredentialStoreUnavailable { why, .. } => {
+                let message = format!("{CREDENTIAL_STORE_AWAY}: {why}");
+                retried(C::Unavailable, "CREDENTIAL_STORE_UNAVAILABLE", RETRY_CREDENTIAL_STORE, &message)
             }
             Self::StorageFull { .. } => {
                 retried(C::ResourceExhausted, "STORAGE_FULL", RETRY_FULL, STORAGE_FULL)
@@ -279,7 +283,8 @@ const READER_TOO_SLOW: &str = "the stream was not read for 30 s: read faster, an
 const MESSAGES_UNFINISHED: &str =
     "the reseller has unfinished messages: wait for them, or set cancel_unfinished to cancel them";
 const STORE_AWAY: &str = "the database is away and nothing was changed: try again";
-const CREDENTIAL_STORE_AWAY: &str = "the credential store is away: try again";
+const CREDENTIAL_STORE_AWAY: &str =
+    "the credential store does not serve this and nothing was changed, try again later";
 const STORAGE_FULL: &str =
     "the storage is full and nothing was changed: try again when the operator has made room";
 const UNDECODABLE: &str =
@@ -309,10 +314,8 @@ impl From<StoreError> for Refusal {
 impl From<CredentialStoreError> for Refusal {
     fn from(error: CredentialStoreError) -> Self {
         match error {
-            CredentialStoreError::Unavailable { .. } => {
-                Self::CredentialStoreUnavailable { cause: with_sources(&error) }
-            }
-            other => Self::internal(with_sources(&other)),
+            CredentialStoreError::Conflict { .. } => Self::EtagMismatch,
+            _ => Self::CredentialStoreUnavailable { why: error.to_string(), cause: with_sources(&error) },
         }
     }
 }
@@ -441,7 +444,7 @@ mod tests {
             Refusal::CommitUnknown { message_id, cause: cause() },
             Refusal::CommitUnknown { message_id: None, cause: cause() },
             Refusal::StoreUnavailable { cause: cause() },
-            Refusal::CredentialStoreUnavailable { cause: cause() },
+            Refusal::CredentialStoreUnavailable { why: "Vault is sealed".to_owned(), cause: cause() },
             Refusal::StorageFull { cause: cause() },
             Refusal::RequestTooLarge { limit_bytes: 36_700_160 },
             Refusal::MailTooLarge { request_bytes: 5_000_000 },
@@ -497,7 +500,7 @@ mod tests {
         Unavailable COMMIT_UNKNOWN message_id=00000000-0000-0000-0000-000000000000 retry 1s
         Unavailable COMMIT_UNKNOWN retry 1s
         Unavailable STORE_UNAVAILABLE retry 1s
-        Unavailable CREDENTIAL_STORE_UNAVAILABLE retry 1s
+        Unavailable CREDENTIAL_STORE_UNAVAILABLE retry 5s
         ResourceExhausted STORAGE_FULL retry 60s
         InvalidArgument REQUEST_TOO_LARGE limit_bytes=36700160
         InvalidArgument INVALID_REQUEST [email: makes a request of 5000000 bytes to Microsoft, which takes 4000000: leave out or shrink attachments]

@@ -149,6 +149,7 @@ impl World {
                 create_time: self.now(),
                 expire_time: None,
             },
+            change: None,
             finding: None,
             expected: None,
             now: self.now(),

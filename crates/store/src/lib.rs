@@ -7,6 +7,7 @@
 //! | [`SettingsStore`] | the four values of the panel, and whether they work |
 //! | [`AccessStore`] | callers' keys |
 //! | [`SealedStore`] | ciphertext of the sealed credential store |
+//! | [`CredentialChanges`] | changes of credentials that began, and what is to be destroyed after them |
 //!
 //! | folder | does |
 //! | --- | --- |
@@ -31,6 +32,7 @@ mod backend;
 mod book;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod credential_change;
 mod error;
 #[cfg(any(test, feature = "conformance"))]
 pub mod memory;
@@ -50,6 +52,7 @@ use std::sync::Arc;
 
 pub use access::{AccessKey, AccessStore, KeyHash, KeyId, Scope};
 pub use book::Retention;
+pub use credential_change::{ChangeId, CredentialChanges};
 pub use error::StoreError;
 pub use outbox::{
     Accepted, AllAccepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, Queue, QueueBounds,
@@ -96,7 +99,7 @@ pub enum StoreHealth {
 
 /// Every trait at once: what the server is given.
 #[async_trait::async_trait]
-pub trait Store: Outbox + Events + SettingsStore + AccessStore + SealedStore {
+pub trait Store: Outbox + Events + SettingsStore + AccessStore + SealedStore + CredentialChanges {
     /// Turns with the outcome of every write and of every try to reopen.
     fn health(&self) -> tokio::sync::watch::Receiver<StoreHealth>;
     /// Lets the writes that wait be done; every later call is refused.

@@ -53,6 +53,10 @@ pub(crate) trait Reads: Send + Sync {
     async fn access_keys(&self) -> Read<Vec<AccessKey>>;
     async fn any_access_key(&self) -> Read<bool>;
     async fn sealed(&self, reseller: &ResellerId, version: &str) -> Read<Option<SealedRecord>>;
+    /// After this place, in order of reseller and version.
+    async fn sealed_page(&self, after: (&str, &str), limit: u32) -> Read<Vec<(ResellerId, SealedRecord)>>;
+    async fn key_ring(&self) -> Read<Option<String>>;
+    async fn due_changes(&self, before: Timestamp, limit: u32) -> Read<Vec<(ResellerId, Timestamp)>>;
 
     async fn events(&self, reseller: &ResellerId, after: i64, limit: u32) -> Read<Vec<Event>>;
     async fn all_events(&self, after: &Position, limit: u32) -> Read<Vec<Event>>;

@@ -13,11 +13,12 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, bail};
 
 use crate::counts::Counts;
-use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox};
+use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox, VAULT};
 use crate::{deny, process, system, tidy, workspace};
 
-/// How the tests learn where grpcurl is.
+/// How the tests learn where grpcurl and Vault are.
 const GRPCURL_VARIABLE: &str = "POSTRIDER_GRPCURL";
+const VAULT_VARIABLE: &str = "POSTRIDER_VAULT";
 
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
 pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
@@ -28,7 +29,7 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
     steps.run("tidy", "dependency edges, words, headers, budgets", || {
         tidy::run().map(|note| println!("   {note}"))
     });
-    steps.run("tools", "buf, grpcurl and cargo-deny, found or installed", || toolbox.all());
+    steps.run("tools", "buf, grpcurl, cargo-deny and vault, found or built", || toolbox.all());
     steps.run("servers", "PostgreSQL and pgbouncer, found or installed", system::ready);
     steps.run("contract", "the API's files: lint, and nothing broken since the first ones", || {
         contract(&toolbox.path(&BUF)?)
@@ -42,7 +43,7 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
     });
     let mut counts = Counts::default();
     steps.run("tests", "units, the built binary from outside, examples in the documentation", || {
-        tests(&toolbox.path(&GRPCURL)?, &mut counts)
+        tests(&toolbox.path(&GRPCURL)?, &toolbox.path(&VAULT)?, &mut counts)
     });
     steps.run("planted bugs", "the simulation finds each of them", || planted(&mut counts));
     print!("{}", steps.summary());
@@ -72,10 +73,11 @@ fn contract(buf: &Path) -> anyhow::Result<()> {
     process::run(Command::new(buf).args(["breaking", "proto", "--against", &against]).current_dir(&root))
 }
 
-fn tests(grpcurl: &Path, counts: &mut Counts) -> anyhow::Result<()> {
+fn tests(grpcurl: &Path, vault: &Path, counts: &mut Counts) -> anyhow::Result<()> {
     let mut command = process::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
-    command.env(GRPCURL_VARIABLE, grpcurl);
-    println!("   $ {GRPCURL_VARIABLE}={} {}", grpcurl.display(), process::spelled(&command));
+    command.env(GRPCURL_VARIABLE, grpcurl).env(VAULT_VARIABLE, vault);
+    let tools = format!("{GRPCURL_VARIABLE}={} {VAULT_VARIABLE}={}", grpcurl.display(), vault.display());
+    println!("   $ {tools} {}", process::spelled(&command));
     counted(command, counts)
 }
 

@@ -4,7 +4,8 @@
 //! - The command line goes over the environment, that over the file, that over the defaults.
 //! - A key that `config.default.toml` does not hold is an error, wherever it comes from. A value for something that a
 //!   later version brings is refused, never ignored.
-//! - Of the environment only `POSTRIDER_…` names with `__` are configuration, beside [`DATA_DIR_VARIABLE`].
+//! - Of the environment only `POSTRIDER_…` names with `__` are configuration, beside [`DATA_DIR_VARIABLE`] and the
+//!   folder that systemd names.
 //! - Unset never means a stand-in: without a word from the operator, mail goes to Microsoft.
 //! - An error is one sentence with the key, where it was set, and what to do.
 //!
@@ -22,12 +23,14 @@ mod pace;
 mod retention;
 mod span;
 mod storage;
+mod value;
+mod vault;
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-pub use credentials::{CredentialStoreKind, Credentials};
+pub use credentials::{CredentialStoreKind, Credentials, KeySource};
 pub use error::ConfigError;
 pub use lease::Lease;
 pub use limits::Limits;
@@ -37,12 +40,16 @@ pub use microsoft::Microsoft;
 pub use pace::Pace;
 pub use retention::Retention;
 pub use storage::{Database, Storage};
+pub use vault::{AuthMethod, Vault};
 
 /// The commented defaults, for whoever wants to print them.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
 
 /// The environment's name for `--data-dir`.
 pub const DATA_DIR_VARIABLE: &str = "POSTRIDER_DATA_DIR";
+
+/// systemd's name for the folder with the credentials of a unit.
+const SYSTEMD_CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 const DATA_DIR: &str = "./postrider-data";
 const DATA_DIR_SANDBOX: &str = "./postrider-sandbox";
@@ -69,6 +76,9 @@ pub struct Config {
     pub listen: Listen,
     pub storage: Storage,
     pub credentials: Credentials,
+    pub vault: Vault,
+    /// Where systemd puts the credentials of its unit.
+    pub systemd_credentials: Option<PathBuf>,
     pub microsoft: Microsoft,
     pub pace: Pace,
     pub lease: Lease,
@@ -84,6 +94,7 @@ struct Sections {
     listen: Listen,
     storage: Storage,
     credentials: Credentials,
+    vault: Vault,
     microsoft: Microsoft,
     pace: Pace,
     lease: Lease,
@@ -104,15 +115,18 @@ impl Config {
         let layers = layers::Layers::read(file.as_deref(), &environment, &overrides)?;
         let sections: Sections = layers.deserialize()?;
         sections.check().map_err(|fault| layers.blame(fault.key, fault.problem))?;
-        let Sections { listen, storage, credentials, microsoft, pace, lease, limits, retention, log } =
+        let Sections { listen, storage, credentials, vault, microsoft, pace, lease, limits, retention, log } =
             sections;
         let data_dir = data_dir.unwrap_or_else(|| default_data_dir(&environment, sandbox));
+        let systemd_credentials = named(&environment, SYSTEMD_CREDENTIALS).map(PathBuf::from);
         Ok(Self {
             data_dir,
             sandbox,
             listen,
             storage,
             credentials,
+            vault,
+            systemd_credentials,
             microsoft,
             pace,
             lease,
@@ -126,6 +140,11 @@ impl Config {
 impl Sections {
     fn check(&self) -> Result<(), Fault> {
         self.listen.check()?;
+        self.credentials.check()?;
+        self.vault.check()?;
+        if self.credentials.need_vault() {
+            self.vault.check_complete()?;
+        }
         self.microsoft.check()?;
         self.pace.check()?;
         self.lease.check()?;
@@ -135,9 +154,14 @@ impl Sections {
 }
 
 fn default_data_dir(environment: &[(String, String)], sandbox: bool) -> PathBuf {
-    let named = environment.iter().find(|(name, path)| name == DATA_DIR_VARIABLE && !path.is_empty());
     let default = if sandbox { DATA_DIR_SANDBOX } else { DATA_DIR };
-    PathBuf::from(named.map_or(default, |(_, path)| path))
+    PathBuf::from(named(environment, DATA_DIR_VARIABLE).unwrap_or(default))
+}
+
+/// An empty variable counts as none.
+fn named<'a>(environment: &'a [(String, String)], variable: &str) -> Option<&'a str> {
+    let found = environment.iter().find(|(name, value)| name == variable && !value.is_empty());
+    found.map(|(_, value)| value.as_str())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Where the database is.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -27,6 +28,23 @@ enum Url {
 pub enum Database {
     Sqlite(PathBuf),
     Postgres(SecretString),
+}
+
+impl Database {
+    /// Whether it is known to be there. Of a server that is told only once it is asked.
+    pub fn exists(&self) -> bool {
+        matches!(self, Self::Sqlite(file) if file.exists())
+    }
+}
+
+/// Without a password.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(file) => write!(f, "{}", file.display()),
+            Self::Postgres(_) => f.write_str("the database of storage.url"),
+        }
+    }
 }
 
 impl Storage {

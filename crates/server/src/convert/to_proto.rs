@@ -96,9 +96,16 @@ pub(crate) fn finding(finding: &Finding) -> v1::Finding {
     }
 }
 
-/// A credential that ends soon is told as long as nothing worse is known.
-pub(crate) fn settings(settings: Settings, usage: Usage, now: Timestamp) -> v1::Settings {
-    let known = settings.status.finding.or_else(|| expiry_finding(settings.credential.expire_time, now));
+/// `refused`: of a newer credential that is not taken. It is told where nothing worse is known, and of one that ends soon
+/// last.
+pub(crate) fn settings(
+    settings: Settings,
+    refused: Option<Finding>,
+    usage: Usage,
+    now: Timestamp,
+) -> v1::Settings {
+    let known =
+        settings.status.finding.or(refused).or_else(|| expiry_finding(settings.credential.expire_time, now));
     let status = SettingsStatus { state: settings.status.state, finding: known };
     let values = settings.values;
     v1::Settings {

@@ -47,7 +47,7 @@ async fn changed(app: &App, is_there: bool, reseller: ResellerId) -> Result<v1::
     app.wakeup.lane_changed(&reseller);
     let settings = app.store.get_settings(&reseller).await?.filter(|_| is_there);
     let settings = settings.ok_or_else(|| Refusal::SettingsMissing(reseller.clone()))?;
-    let now = app.clock.now();
+    let (now, refused) = (app.clock.now(), app.rotation.refused.of(&reseller));
     let usage = app.store.usage(&reseller, now).await?;
-    Ok(to_proto::settings(settings, usage, now))
+    Ok(to_proto::settings(settings, refused, usage, now))
 }

@@ -1,19 +1,24 @@
 //! `PutSettings`: settings and credential change together or not at all.
 //!
-//! The credential is put first, under a version of its own; the settings' row then names that version. A process that
-//! dies between the two leaves an orphan that nothing names, and the next put prunes it.
+//! That a change begins is written down, the credential is put under a version of its own, and the settings' row then
+//! names that version. A process that dies in between leaves an orphan that nothing names; the janitor finds it by what
+//! was written down, and destroys it.
 
 use std::sync::Arc;
 
-use postrider_domain::{Etag, Finding, FindingCode, ResellerId, SettingsValues, Violations};
+use postrider_credential_store::Change;
+use postrider_domain::{Etag, Finding, FindingCode, ResellerId, Settings, SettingsValues, Violations};
 use postrider_proto::v1;
-use postrider_store::{NewSettings, Put, Scope};
+use postrider_store::{ChangeId, NewSettings, Put, Scope};
 
 use crate::access::Caller;
 use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::{CredentialInput, settings_draft, to_proto};
 use crate::status::Refusal;
+
+/// Tries of a put without an etag that puts of the same reseller get in the way of: each time one of them went through.
+const TRIES: u32 = 100;
 
 pub(super) async fn put_settings(
     app: Arc<App>,
@@ -28,8 +33,7 @@ pub(super) async fn put_settings(
     let expected = Some(request.etag.clone()).filter(|etag| !etag.is_empty()).map(Etag::of_store);
     let (draft, credential) = settings_draft(request, "settings", &mut violations);
     let values = violations.take(SettingsValues::parse(draft, "settings", app.pace));
-    let _one_at_a_time = app.puts.lock().await;
-    let saved = match &reseller {
+    let mut saved = match &reseller {
         Some(reseller) => app.store.get_settings(reseller).await?,
         None => None,
     };
@@ -43,20 +47,19 @@ pub(super) async fn put_settings(
     if expected.is_some() && saved.as_ref().map(|saved| &saved.etag) != expected.as_ref() {
         return Err(Refusal::EtagMismatch);
     }
-    let now = app.clock.now();
-    let (credential, finding) = match (credential, saved) {
-        (CredentialInput::Given(given), _) => {
-            let finding = given.is_secret_id().then(|| Finding::new(FindingCode::SecretIsId));
-            (app.credentials.put(&reseller, &given, now).await?, finding)
+    // Who named an etag learns of another's put; who did not wants theirs to hold.
+    let mut tries = if expected.is_some() { 1 } else { TRIES };
+    let by = call.caller.key_id().to_string();
+    let wanted = Wanted { reseller, values, credential, expected, by };
+    loop {
+        tries -= 1;
+        match wanted.put(&app, saved).await {
+            Err(Refusal::EtagMismatch) if tries > 0 => {
+                saved = app.store.get_settings(&wanted.reseller).await?;
+            }
+            put => return put.map(|settings| v1::PutSettingsResponse { settings: Some(settings) }),
         }
-        (CredentialInput::Saved, Some(saved)) => {
-            let is_id = |finding: &Finding| finding.code == FindingCode::SecretIsId;
-            (saved.credential, saved.status.finding.filter(is_id))
-        }
-        (CredentialInput::Saved, None) => return Err(Refusal::SettingsMissing(reseller)),
-    };
-    let new = NewSettings { reseller, values, credential, finding, expected, now };
-    save(&app, new).await.map(|settings| v1::PutSettingsResponse { settings: Some(settings) })
+    }
 }
 
 /// A federated source is one identity for all: naming one is the operator's.
@@ -68,19 +71,59 @@ pub(super) fn check_federated(caller: &Caller, settings: Option<&v1::Settings>) 
     if federated && !caller.has(Scope::Admin) { Err(Refusal::AccessDenied) } else { Ok(()) }
 }
 
+/// Settings that were found to be well formed.
+struct Wanted {
+    reseller: ResellerId,
+    values: SettingsValues,
+    credential: CredentialInput,
+    expected: Option<Etag>,
+    /// The caller's key.
+    by: String,
+}
+
+impl Wanted {
+    /// Once. `saved` is what is saved now; a credential that stays is that of just these.
+    async fn put(&self, app: &App, saved: Option<Settings>) -> Result<v1::Settings, Refusal> {
+        let Self { reseller, values, expected, .. } = self;
+        let now = app.clock.now();
+        let new = |credential, change, finding, expected| NewSettings {
+            reseller: reseller.clone(),
+            values: values.clone(),
+            credential,
+            change,
+            finding,
+            expected,
+            now,
+        };
+        match (&self.credential, saved) {
+            (CredentialInput::Given(given), _) => {
+                let change = Change { id: uuid::Uuid::new_v4(), by: self.by.clone(), time: now };
+                app.store.begin_change(reseller, ChangeId(change.id), now).await?;
+                let credential = app.credentials.put(reseller, given, &change).await?;
+                let finding = given.is_secret_id().then(|| Finding::new(FindingCode::SecretIsId));
+                save(app, new(credential, Some(ChangeId(change.id)), finding, expected.clone())).await
+            }
+            (CredentialInput::Saved, Some(saved)) => {
+                let is_id = |finding: &Finding| finding.code == FindingCode::SecretIsId;
+                let finding = saved.status.finding.filter(is_id);
+                save(app, new(saved.credential, None, finding, Some(saved.etag))).await
+            }
+            (CredentialInput::Saved, None) => Err(Refusal::SettingsMissing(reseller.clone())),
+        }
+    }
+}
+
 async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
-    let (reseller, version) = (new.reseller.clone(), new.credential.version.clone());
+    let reseller = new.reseller.clone();
     let settings = match app.store.put_settings(new).await? {
         Put::Saved(settings) => settings,
-        // The credential that was just put is an orphan, which the next put prunes.
+        // The credential that was just put is an orphan, which the janitor destroys.
         Put::EtagMismatch => return Err(Refusal::EtagMismatch),
     };
-    if let Err(error) = app.credentials.prune(&reseller, Some(&version)).await {
-        tracing::warn!(%reseller, %error, "older credentials are left for the next put to prune");
-    }
+    app.rotation.refused.forget(&reseller);
     app.tokens.forget_reseller(&reseller);
     app.wakeup.lane_changed(&reseller);
     let now = app.clock.now();
     let usage = app.store.usage(&reseller, now).await?;
-    Ok(to_proto::settings(*settings, usage, now))
+    Ok(to_proto::settings(*settings, None, usage, now))
 }

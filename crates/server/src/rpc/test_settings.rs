@@ -81,6 +81,11 @@ async fn tested(app: &App, reseller: &ResellerId, candidate: Option<Candidate>) 
     let saved = app.store.get_settings(reseller).await?;
     let Some(Candidate { sender_mailbox, values, credential, wrong }) = candidate else {
         let saved = saved.ok_or_else(|| Refusal::SettingsMissing(reseller.clone()))?;
+        // What is tested is what the next mail would be sent with.
+        let saved = match app.rotation.catch_up(&saved).await {
+            Some(_) => app.store.get_settings(reseller).await?.unwrap_or(saved),
+            None => saved,
+        };
         let credential = Some(saved_credential(app, &saved).await?);
         let sender_mailbox = saved.values.mailbox.to_string();
         let (values, etag) = (Some(saved.values), Some(saved.etag));

@@ -83,6 +83,18 @@ CREATE TABLE sealed_credentials (
     PRIMARY KEY (reseller, version)
 );
 
+-- Changes of credentials that began: settings and credential lie in two places that no transaction spans. A row is
+-- written before the credential is put, and stays until what the settings do not name is destroyed.
+CREATE TABLE credential_changes (
+    reseller TEXT COLLATE "C" NOT NULL,
+    -- The put's id, which is part of the version's name; empty: a deletion.
+    change_id TEXT NOT NULL,
+    change_time BIGINT NOT NULL,
+    PRIMARY KEY (reseller, change_id)
+);
+
+CREATE INDEX credential_changes_due ON credential_changes (change_time);
+
 CREATE TABLE messages (
     reseller TEXT COLLATE "C" NOT NULL,
     message_id BYTEA NOT NULL CHECK (length(message_id) = 16),

@@ -18,7 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postrider_domain::{Bug, EmailAddress, LeaseToken, MessageId, RequestId, ResellerId, planted};
+use postrider_domain::{
+    Bug, CredentialInfo, CredentialVersion, EmailAddress, LeaseToken, MessageId, RequestId, ResellerId,
+    planted,
+};
 
 pub(crate) use self::moves::Change;
 pub use self::moves::Retention;
@@ -31,6 +34,8 @@ use crate::{AccessKey, Changed, KeyId, NewMessage, NewSettings, SealedRecord, St
 pub(crate) type MessageKey = (ResellerId, MessageId);
 pub(crate) type AttemptKey = (ResellerId, MessageId, u32);
 pub(crate) type RequestKey = (ResellerId, RequestId);
+/// Reseller and version.
+pub(crate) type SealedKey = (ResellerId, String);
 /// Reseller, mailbox, and hours since 1970.
 pub(crate) type HourKey = (ResellerId, EmailAddress, i64);
 
@@ -91,6 +96,14 @@ impl<K: Ord, V> Rows<K, V> {
     }
 }
 
+/// Another version of a credential that settings name.
+#[derive(Debug, Clone)]
+pub(crate) struct Adopted {
+    pub(crate) credential: CredentialInfo,
+    pub(crate) revision: i64,
+    pub(crate) time: Timestamp,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Book {
@@ -100,6 +113,11 @@ pub(crate) struct Book {
     pub(crate) messages: Rows<MessageKey, MessageRow>,
     pub(crate) attempts: Rows<AttemptKey, AttemptRow>,
     pub(crate) request_keys: Rows<RequestKey, RequestKeyRow>,
+    /// Changes of credentials that began, by their id: all of a reseller's.
+    pub(crate) changes: BTreeMap<ResellerId, BTreeMap<String, Timestamp>>,
+    /// Versions that settings name.
+    pub(crate) credentials: BTreeMap<ResellerId, CredentialVersion>,
+    pub(crate) sealed: BTreeMap<SealedKey, SealedRecord>,
     pub(crate) access_keys: Rows<KeyId, AccessKey>,
     pub(crate) meta: Rows<&'static str, String>,
     /// Of whom all hours are loaded, and what of them there is.
@@ -123,9 +141,15 @@ pub(crate) struct Written {
     pub(crate) settings: BTreeMap<ResellerId, (Arc<NewSettings>, i64)>,
     /// Whose settings, credential and content all go, before anything else is written.
     pub(crate) deleted: BTreeSet<ResellerId>,
-    pub(crate) sealed: BTreeMap<(ResellerId, String), SealedRecord>,
-    /// All versions of a credential but the one to keep.
-    pub(crate) pruned: Vec<(ResellerId, Option<String>)>,
+    /// Credentials that settings name from now on.
+    pub(crate) adopted: BTreeMap<ResellerId, Adopted>,
+    /// Whose changes of credentials are to be written, all of them.
+    pub(crate) changes: BTreeSet<ResellerId>,
+    pub(crate) sealed: BTreeMap<SealedKey, SealedRecord>,
+    /// Ciphertext that takes another's place.
+    pub(crate) resealed: BTreeMap<SealedKey, Vec<u8>>,
+    /// All versions of a credential that were put before a moment, but the one to keep.
+    pub(crate) pruned: Vec<(ResellerId, Option<String>, Timestamp)>,
     pub(crate) ended_history: BTreeSet<MessageKey>,
     /// With their expiry, as it was read.
     pub(crate) expired_keys: BTreeSet<(RequestKey, Timestamp)>,
@@ -146,6 +170,9 @@ impl Book {
             messages: Rows::default(),
             attempts: Rows::default(),
             request_keys: Rows::default(),
+            changes: BTreeMap::new(),
+            credentials: BTreeMap::new(),
+            sealed: BTreeMap::new(),
             access_keys: Rows::default(),
             meta: Rows::default(),
             hours: BTreeMap::new(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postrider_domain::{AttemptNumber, MessageId, RequestId, ResellerId};
 
-use super::{AttemptKey, MessageKey, RequestKey};
+use super::{AttemptKey, MessageKey, RequestKey, SealedKey};
 use crate::KeyId;
 
 #[derive(Debug, Default)]
@@ -27,6 +27,11 @@ pub(crate) struct Needs {
     pub(crate) expiring: BTreeMap<ResellerId, u32>,
     /// So many waiting messages.
     pub(crate) waiting: BTreeMap<ResellerId, u32>,
+    /// Changes of credentials: all of a reseller's.
+    pub(crate) changes: BTreeSet<ResellerId>,
+    /// Which version of its credential the settings name.
+    pub(crate) credentials: BTreeSet<ResellerId>,
+    pub(crate) sealed: BTreeSet<SealedKey>,
     pub(crate) access_keys: BTreeSet<KeyId>,
     pub(crate) meta: BTreeSet<&'static str>,
 }

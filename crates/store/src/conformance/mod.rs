@@ -11,6 +11,7 @@
 
 pub mod accept;
 pub mod access;
+pub mod credential_change;
 pub mod events;
 pub mod lease;
 pub mod purge;
@@ -176,7 +177,17 @@ macro_rules! conformance {
             sealed {
                 a_database_belongs_to_the_first_key_that_seals_in_it
                 ciphertext_is_found_by_reseller_and_version_only
-                all_versions_but_one_are_pruned
+                versions_put_before_are_pruned_but_one
+                records_are_listed_by_reseller_and_version
+                a_record_is_replaced_only_while_it_is_as_it_was
+                a_key_ring_is_swapped_only_while_it_is_as_it_was
+            }
+            credential_change {
+                a_change_that_began_is_due_until_it_is_ended
+                a_closed_change_is_not_committed
+                settings_are_put_only_while_their_change_is_there
+                a_deletion_ends_changes_and_leaves_one_of_its_own
+                another_version_is_adopted_unless_the_settings_changed
             }
         }
     };

@@ -121,6 +121,7 @@ impl World {
                 create_time: self.now(),
                 expire_time: Some(at(1_000_000)),
             },
+            change: None,
             finding: None,
             expected: None,
             now: self.now(),

@@ -1,5 +1,6 @@
 //! Reads of the rows in memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -272,6 +273,34 @@ impl Reads for MemoryReads {
 
     async fn sealed(&self, reseller: &ResellerId, version: &str) -> Read<Option<SealedRecord>> {
         self.read(|tables| tables.sealed.get(&(reseller.clone(), version.to_owned())).cloned()).await
+    }
+
+    async fn sealed_page(&self, after: (&str, &str), limit: u32) -> Read<Vec<(ResellerId, SealedRecord)>> {
+        self.read(|tables| {
+            let all = tables.sealed.iter().map(|((reseller, _), record)| (reseller.clone(), record.clone()));
+            first(
+                limit,
+                all.filter(|(reseller, record)| (reseller.as_str(), record.version.as_str()) > after),
+            )
+        })
+        .await
+    }
+
+    async fn key_ring(&self) -> Read<Option<String>> {
+        self.read(|tables| tables.meta.get("key_ring").cloned()).await
+    }
+
+    async fn due_changes(&self, before: Timestamp, limit: u32) -> Read<Vec<(ResellerId, Timestamp)>> {
+        self.read(|tables| {
+            let first_of = |(reseller, changes): (&ResellerId, &BTreeMap<String, Timestamp>)| {
+                let time = changes.values().copied().filter(|time| *time < before).min()?;
+                Some((reseller.clone(), time))
+            };
+            let mut due: Vec<_> = tables.changes.iter().filter_map(first_of).collect();
+            due.sort_by_key(|(_, time)| *time);
+            first(limit, due.into_iter())
+        })
+        .await
     }
 
     async fn events(&self, reseller: &ResellerId, after: i64, limit: u32) -> Read<Vec<Event>> {

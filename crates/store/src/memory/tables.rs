@@ -32,6 +32,7 @@ pub(super) struct Tables {
     pub last_position: i64,
     pub events_purged: i64,
     pub access_keys: BTreeMap<KeyId, AccessKey>,
+    pub changes: BTreeMap<ResellerId, BTreeMap<String, Timestamp>>,
     pub sealed: BTreeMap<(ResellerId, String), SealedRecord>,
     pub meta: BTreeMap<&'static str, String>,
 }
@@ -65,6 +66,21 @@ impl Tables {
         for (key, recipients) in &self.hours {
             if needs.hours.contains(&key.0) {
                 book.hours.insert(key.clone(), *recipients);
+            }
+        }
+        for reseller in &needs.changes {
+            if let Some(changes) = self.changes.get(reseller) {
+                book.changes.insert(reseller.clone(), changes.clone());
+            }
+        }
+        for reseller in &needs.credentials {
+            if let Some((new, _)) = self.settings.get(reseller) {
+                book.credentials.insert(reseller.clone(), new.credential.version.clone());
+            }
+        }
+        for key in &needs.sealed {
+            if let Some(record) = self.sealed.get(key) {
+                book.sealed.insert(key.clone(), record.clone());
             }
         }
         for id in &needs.access_keys {
@@ -160,10 +176,7 @@ impl Tables {
         put(&mut self.access_keys, book.access_keys.added().chain(book.access_keys.changed()));
         put(&mut self.meta, book.meta.added().chain(book.meta.changed()));
         self.settings.extend(written.settings.clone());
-        self.sealed.extend(written.sealed.clone());
-        for (reseller, keep) in &written.pruned {
-            self.sealed.retain(|(owner, version), _| owner != reseller || Some(version) == keep.as_ref());
-        }
+        self.save_credentials(book);
         self.save_keys_and_hours(book);
         self.save_events(book);
         for key in &written.purged {
@@ -179,6 +192,33 @@ impl Tables {
             let due = self.work(reseller).map(|due| Some(due).max(*not_before)).unwrap_or_default();
             if let Some(lane) = self.resellers.get_mut(reseller).and_then(|row| row.lane.as_mut()) {
                 lane.due_time = due;
+            }
+        }
+    }
+
+    fn save_credentials(&mut self, book: &Book) {
+        let written = &book.written;
+        for (reseller, adopted) in &written.adopted {
+            if let Some((new, revision)) = self.settings.get_mut(reseller) {
+                let (credential, now) = (adopted.credential.clone(), adopted.time);
+                *new = Arc::new(NewSettings { credential, now, ..(**new).clone() });
+                *revision = adopted.revision;
+            }
+        }
+        for reseller in &written.changes {
+            self.changes.remove(reseller);
+            self.changes
+                .extend(book.changes.get(reseller).map(|changes| (reseller.clone(), changes.clone())));
+        }
+        self.sealed.extend(written.sealed.clone());
+        for (reseller, keep, put_before) in &written.pruned {
+            self.sealed.retain(|(owner, version), record| {
+                owner != reseller || Some(version) == keep.as_ref() || record.create_time >= *put_before
+            });
+        }
+        for (key, ciphertext) in &written.resealed {
+            if let Some(record) = self.sealed.get_mut(key) {
+                record.ciphertext.clone_from(ciphertext);
             }
         }
     }

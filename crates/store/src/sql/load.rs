@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use postrider_domain::{EmailAddress, ResellerId, limits};
+use postrider_domain::{CredentialVersion, EmailAddress, ResellerId, limits};
 
 use super::{Cells, Db, Statement, Value, execute_each, fetch_each, rows, values};
 use crate::StoreError;
@@ -20,7 +20,10 @@ static REQUEST_KEYS: Statement = statement!("load/request_keys");
 static EXPIRING: Statement = statement!("load/expiring");
 static WAITING: Statement = statement!(each dialect "load/waiting");
 static ACCESS_KEYS: Statement = statement!("load/access_keys");
-static META: Statement = statement!("load/meta");
+static CHANGES: Statement = statement!("load/changes");
+static CREDENTIALS: Statement = statement!("load/credentials");
+static SEALED: Statement = statement!(each dialect "load/sealed");
+static META: Statement = statement!(each dialect "load/meta");
 
 pub(crate) async fn load(db: &mut impl Db, needs: &Needs, book: &mut Book) -> Result<(), StoreError> {
     execute_each(db, &MAKE_RESELLERS, each(&needs.made, |reseller| values![reseller])).await?;
@@ -43,6 +46,7 @@ pub(crate) async fn load(db: &mut impl Db, needs: &Needs, book: &mut Book) -> Re
     load_attempts(db, &ATTEMPTS, wanted, book).await?;
     load_messages(db, needs, book).await?;
     load_hours(db, needs, book).await?;
+    load_credentials(db, needs, book).await?;
     for row in fetch_each(db, &ACCESS_KEYS, each(&needs.access_keys, |id| values![id.as_str()])).await? {
         let key = rows::access_key(&row)?;
         book.access_keys.load(key.id.clone(), key);
@@ -53,6 +57,26 @@ pub(crate) async fn load(db: &mut impl Db, needs: &Needs, book: &mut Book) -> Re
         if let Some(name) = needs.meta.iter().find(|wanted| **wanted == name) {
             book.meta.load(name, cells.get("value")?);
         }
+    }
+    Ok(())
+}
+
+async fn load_credentials(db: &mut impl Db, needs: &Needs, book: &mut Book) -> Result<(), StoreError> {
+    for row in fetch_each(db, &CHANGES, each(&needs.changes, |reseller| values![reseller])).await? {
+        let reseller = rows::owner(&row, "credential_changes")?;
+        let cells = Cells::new(&row, "credential_changes", reseller.as_str());
+        let (id, time) = (cells.get("change_id")?, cells.time("change_time")?);
+        book.changes.entry(reseller).or_default().insert(id, time);
+    }
+    for row in fetch_each(db, &CREDENTIALS, each(&needs.credentials, |reseller| values![reseller])).await? {
+        let reseller = rows::owner(&row, "settings")?;
+        let version: String = Cells::new(&row, "settings", reseller.as_str()).get("credential_version")?;
+        book.credentials.insert(reseller, CredentialVersion::of_store(version));
+    }
+    let sealed = each(&needs.sealed, |(reseller, version)| values![reseller, version.as_str()]);
+    for row in fetch_each(db, &SEALED, sealed).await? {
+        let (reseller, record) = rows::sealed(&row)?;
+        book.sealed.insert((reseller, record.version.clone()), record);
     }
     Ok(())
 }

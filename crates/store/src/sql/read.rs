@@ -30,6 +30,9 @@ static ACCESS_KEY: Statement = statement!("read/access_key");
 static ACCESS_KEYS: Statement = statement!("read/access_keys");
 static ANY_ACCESS_KEY: Statement = statement!("read/any_access_key");
 static SEALED: Statement = statement!("read/sealed");
+static SEALED_PAGE: Statement = statement!("read/sealed_page");
+static KEY_RING: Statement = statement!("read/key_ring");
+static DUE_CHANGES: Statement = statement!("read/due_changes");
 static QUEUED: Statement = statement!("read/queued");
 static OVER_CONTENTS: Statement = statement!("read/over_contents");
 static OVER_HISTORY: Statement = statement!("read/over_history");
@@ -140,13 +143,27 @@ impl<R: Reader> Reads for R {
 
     async fn sealed(&self, reseller: &ResellerId, version: &str) -> Read<Option<SealedRecord>> {
         let found = self.read(&SEALED, values![reseller, version]).await?;
-        let Some(row) = found.first() else { return Ok(None) };
-        let cells = Cells::new(row, "sealed_credentials", reseller.as_str());
-        Ok(Some(SealedRecord {
-            version: cells.get("version")?,
-            ciphertext: cells.get("ciphertext")?,
-            create_time: cells.time("create_time")?,
-        }))
+        found.first().map(|row| rows::sealed(row).map(|(_, record)| record)).transpose()
+    }
+
+    async fn sealed_page(&self, after: (&str, &str), limit: u32) -> Read<Vec<(ResellerId, SealedRecord)>> {
+        let found = self.read(&SEALED_PAGE, values![after.0, after.1, limit]).await?;
+        found.iter().map(rows::sealed).collect()
+    }
+
+    async fn key_ring(&self) -> Read<Option<String>> {
+        let found = self.read(&KEY_RING, values![]).await?;
+        found.first().map(|row| Cells::new(row, "meta", "key_ring").get("value")).transpose()
+    }
+
+    async fn due_changes(&self, before: Timestamp, limit: u32) -> Read<Vec<(ResellerId, Timestamp)>> {
+        let found = self.read(&DUE_CHANGES, values![before, limit]).await?;
+        let due = |row| {
+            let reseller = rows::owner(row, "credential_changes")?;
+            let time = Cells::new(row, "credential_changes", reseller.as_str()).time("change_time")?;
+            Ok((reseller, time))
+        };
+        found.iter().map(due).collect()
     }
 
     async fn events(&self, reseller: &ResellerId, after: i64, limit: u32) -> Read<Vec<Event>> {

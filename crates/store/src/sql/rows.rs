@@ -7,7 +7,7 @@ use postrider_domain::{
 
 use super::{Cells, Row};
 use crate::book::{AttemptRow, EndRow, LaneRow, LateRow, LeaseRow, MessageRow, RequestKeyRow, ResellerRow};
-use crate::{AccessKey, ContentHash, KeyHash, KeyId, Scope, StoreError};
+use crate::{AccessKey, ContentHash, KeyHash, KeyId, Scope, SealedRecord, StoreError};
 
 pub(super) fn owner(row: &Row, table: &'static str) -> Result<ResellerId, StoreError> {
     Cells::new(row, table, "a row").parsed("reseller", |text| ResellerId::parse(text).ok())
@@ -127,6 +127,17 @@ fn late(cells: Cells<'_>) -> Result<Option<LateRow>, StoreError> {
         outcome: cells.parsed("late_outcome", Outcome::parse)?,
         graph_request_id: cells.get("late_graph_request_id")?,
     }))
+}
+
+pub(super) fn sealed(row: &Row) -> Result<(ResellerId, SealedRecord), StoreError> {
+    let reseller = owner(row, "sealed_credentials")?;
+    let cells = Cells::new(row, "sealed_credentials", reseller.as_str());
+    let record = SealedRecord {
+        version: cells.get("version")?,
+        ciphertext: cells.get("ciphertext")?,
+        create_time: cells.time("create_time")?,
+    };
+    Ok((reseller, record))
 }
 
 pub(super) fn request_key(row: &Row) -> Result<((ResellerId, RequestId), RequestKeyRow), StoreError> {

@@ -3,7 +3,7 @@
 use postrider_domain::{EmailAddress, Finding, MessageId, ResellerId};
 
 use super::{Db, FindingCells, Statement, Value, execute_each, json, values};
-use crate::book::{AttemptRow, Book, EventRow, LaneRow, MessageRow, ResellerRow};
+use crate::book::{Adopted, AttemptRow, Book, EventRow, LaneRow, MessageRow, ResellerRow};
 use crate::{AccessKey, NewMessage, NewSettings, StoreError};
 
 static NEW_MESSAGES: Statement = statement!("save/new_messages");
@@ -30,6 +30,10 @@ static ENDED_ATTEMPTS: Statement = statement!("save/ended_attempts");
 static EXPIRED_KEYS: Statement = statement!("save/expired_keys");
 static OLD_EVENTS: Statement = statement!("save/old_events");
 static EVENTS_PURGED: Statement = statement!("save/events_purged");
+static ADOPTED: Statement = statement!("save/adopted");
+static GONE_CHANGES: Statement = statement!("save/gone_changes");
+static CHANGES: Statement = statement!("save/changes");
+static RESEALED: Statement = statement!("save/resealed");
 static SEALED: Statement = statement!("save/sealed");
 static PRUNED: Statement = statement!("save/pruned");
 static NEW_ACCESS_KEYS: Statement = statement!("save/new_access_keys");
@@ -65,6 +69,7 @@ pub(crate) async fn save(db: &mut impl Db, book: &Book) -> Result<(), StoreError
     execute_each(db, &RECIPIENTS, recipients).await?;
     execute_each(db, &STALE_HOURS, each(&written.stale_hours, hour)).await?;
     save_gone(db, book).await?;
+    save_credentials(db, book).await?;
     save_keys(db, book).await?;
     execute_each(db, &DUE, each(&written.due, |(reseller, not_before)| values![reseller, *not_before])).await
 }
@@ -104,16 +109,35 @@ async fn save_gone(db: &mut impl Db, book: &Book) -> Result<(), StoreError> {
     execute_each(db, &EVENTS_PURGED, each(written.events_purged, |position| values![position])).await
 }
 
-/// Callers' keys, sealed credentials, and what the database is.
-async fn save_keys(db: &mut impl Db, book: &Book) -> Result<(), StoreError> {
+async fn save_credentials(db: &mut impl Db, book: &Book) -> Result<(), StoreError> {
     let written = &book.written;
+    execute_each(
+        db,
+        &ADOPTED,
+        each(&written.adopted, |(reseller, adopted)| adopted_values(reseller, adopted)),
+    )
+    .await?;
+    execute_each(db, &GONE_CHANGES, each(&written.changes, |reseller| values![reseller])).await?;
+    let changes = written.changes.iter().filter_map(|reseller| Some((reseller, book.changes.get(reseller)?)));
+    let changes = changes.flat_map(|(reseller, changes)| {
+        changes.iter().map(move |(id, time)| values![reseller, id.as_str(), *time])
+    });
+    execute_each(db, &CHANGES, changes.collect()).await?;
     let sealed = each(&written.sealed, |((reseller, version), record)| {
         values![reseller, version.as_str(), record.ciphertext.as_slice(), record.create_time]
     });
     execute_each(db, &SEALED, sealed).await?;
-    for (reseller, keep) in &written.pruned {
-        db.execute(&PRUNED, 1, values![reseller, keep.clone()]).await?;
+    for (reseller, keep, put_before) in &written.pruned {
+        db.execute(&PRUNED, 1, values![reseller, keep.clone(), *put_before]).await?;
     }
+    let resealed = each(&written.resealed, |((reseller, version), ciphertext)| {
+        values![reseller, version.as_str(), ciphertext.as_slice()]
+    });
+    execute_each(db, &RESEALED, resealed).await
+}
+
+/// Callers' keys, and what the database is.
+async fn save_keys(db: &mut impl Db, book: &Book) -> Result<(), StoreError> {
     execute_each(db, &NEW_ACCESS_KEYS, each(book.access_keys.added(), |(_, key)| access_key(key))).await?;
     let used = each(book.access_keys.changed(), |(id, key)| {
         values![id.as_str(), key.last_use_time, key.revoke_time]
@@ -281,6 +305,20 @@ fn settings(new: &NewSettings, revision: i64) -> Vec<Value> {
         credential.expire_time,
         *now,
         *now,
+    ]
+}
+
+fn adopted_values(reseller: &ResellerId, adopted: &Adopted) -> Vec<Value> {
+    let Adopted { credential, revision, time } = adopted;
+    values![
+        reseller,
+        *revision,
+        credential.kind.as_str(),
+        credential.fingerprint.as_str(),
+        credential.version.as_str(),
+        credential.create_time,
+        credential.expire_time,
+        *time,
     ]
 }
 

@@ -40,6 +40,7 @@ const RECOVER: &str = include_str!("../../sql/sqlite/open/recover.sql");
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "one row a reseller", include_str!("../../migrations/sqlite/0002_one_row_a_reseller.sql")),
+    (3, "credential changes", include_str!("../../migrations/sqlite/0003_credential_changes.sql")),
 ];
 
 /// The connections of an open file.

@@ -7,13 +7,14 @@
 //! | `record` | the start of an attempt before its call, its end after it |
 //! | `steer` | cancel and retry messages, pause and resume a lane |
 //! | `settings` | put, delete, and learn that they work |
-//! | `access`, `sealed` | callers' keys, sealed credentials |
+//! | `access`, `sealed`, `credential_change` | callers' keys, sealed credentials, changes of credentials |
 //! | `purge` | what has been kept long enough |
 //!
 //! Does not know: SQL, or which database.
 
 mod accept;
 mod access;
+mod credential_change;
 mod lease;
 mod purge;
 mod record;
@@ -23,10 +24,11 @@ mod steer;
 
 pub(crate) use self::accept::{Accept, AcceptAll, AcceptTest, Admitted};
 pub(crate) use self::access::{CreateKey, RevokeKey, TouchKey};
+pub(crate) use self::credential_change::{AdoptCredential, BeginChange, CloseChanges, EndChanges};
 pub(crate) use self::lease::{Expire, Release, Renew, Reread, Take};
 pub(crate) use self::purge::{Over, Purge};
 pub(crate) use self::record::{End, Refuse, Start};
-pub(crate) use self::sealed::{BindKey, PruneSealed, PutSealed};
+pub(crate) use self::sealed::{BindKey, PruneSealed, PutSealed, ReplaceSealed, SwapKeyRing};
 pub(crate) use self::settings::{CancelWaiting, DeleteSettings, PutSettings, SettingsWork};
 pub(crate) use self::steer::{Cancel, Pause, Resume, RetryMessage};
 

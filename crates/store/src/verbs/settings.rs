@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use postrider_domain::{Bug, Etag, Finding, FindingCode, MessageState, ResellerId, planted};
 
-use super::{Write, record};
+use super::{Write, credential_change, record};
 use crate::book::{Book, Change, LaneRow, Needs};
 use crate::{Deleted, NewSettings, StoreError, etag};
 
@@ -31,12 +31,16 @@ impl Write for PutSettings {
 
     fn needs(&self, needs: &mut Needs) {
         needs.reseller_made(&self.new.reseller).mended.insert(self.new.reseller.clone());
+        needs.changes.insert(self.new.reseller.clone());
     }
 
     fn run(&self, book: &mut Book) -> Result<bool, StoreError> {
         let new = &self.new;
         let saved = book.lane(&new.reseller).map(|lane| etag(lane.revision));
         if new.expected.is_some() && new.expected != saved {
+            return Ok(false);
+        }
+        if new.change.is_some_and(|change| !credential_change::commit(book, &new.reseller, change, new.now)) {
             return Ok(false);
         }
         let Some(row) = book.resellers.change(&new.reseller) else { return Ok(false) };
@@ -47,6 +51,8 @@ impl Write for PutSettings {
         row.lane = Some(lane(new, revision, before.as_ref()));
         let is_held = row.lane.as_ref().is_some_and(|lane| lane.stop().is_some());
         book.written.settings.insert(new.reseller.clone(), (Arc::clone(new), revision));
+        book.written.adopted.remove(&new.reseller);
+        book.credentials.insert(new.reseller.clone(), new.credential.version.clone());
         book.signal(&new.reseller);
         book.due_anew(&new.reseller, None);
         if was_held && !is_held {
@@ -153,6 +159,7 @@ impl Write for DeleteSettings {
     fn needs(&self, needs: &mut Needs) {
         needs.reseller(&self.reseller).waiting.insert(self.reseller.clone(), CANCELLED_AT_ONCE);
         needs.open.insert(self.reseller.clone());
+        needs.changes.insert(self.reseller.clone());
     }
 
     fn run(&self, book: &mut Book) -> Result<Deleted, StoreError> {
@@ -170,6 +177,9 @@ impl Write for DeleteSettings {
         row.signal.0 += 1;
         book.written.due.remove(&self.reseller);
         book.written.settings.remove(&self.reseller);
+        book.written.adopted.remove(&self.reseller);
+        book.credentials.remove(&self.reseller);
+        credential_change::delete(book, &self.reseller, self.now);
         book.written.deleted.insert(self.reseller.clone());
         let ids: Vec<_> = book.messages_of(&self.reseller).map(|(id, _)| id).collect();
         for id in ids {

@@ -35,10 +35,11 @@ const SIBLINGS: [(&str, &[&str]); 10] = [
 const DEVELOPMENT: [&str; 3] = ["postrider-testkit", "postrider-simulation", "xtask"];
 
 /// Libraries, by name or by the beginning of a family's names, and the only crates that may depend on each.
-const OWNERS: [(&str, &[&str]); 5] = [
-    ("reqwest", &["postrider-microsoft", "postrider-server"]),
+const OWNERS: [(&str, &[&str]); 6] = [
+    ("reqwest", &["postrider-microsoft", "postrider-server", "postrider-credential-store"]),
     ("sqlx", &["postrider-store"]),
     ("vaultrs", &["postrider-credential-store"]),
+    ("rustify", &["postrider-credential-store"]),
     ("moka", &["postrider-token-cache"]),
     ("tonic", &["postrider-server", "postrider-proto", "postrider"]),
 ];
