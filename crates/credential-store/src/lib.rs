@@ -22,6 +22,7 @@ mod keyed_hash;
 mod local_key;
 mod private_file;
 mod sealed;
+mod stored;
 
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -26,6 +26,7 @@ mod lane;
 pub mod limits;
 mod message;
 mod outcome;
+mod pasted;
 mod reseller;
 mod settings;
 mod token;
@@ -34,7 +35,8 @@ mod violation;
 pub use address::{Address, EmailAddress};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use credential::{
-    Credential, CredentialInfo, CredentialKind, CredentialVersion, Fingerprint, expiry_finding,
+    Certificate, Credential, CredentialInfo, CredentialKind, CredentialVersion, Fingerprint, SourceName,
+    expiry_finding,
 };
 pub use email::{AddressDraft, Attachment, AttachmentDraft, Email, EmailDraft, Importance, PayloadForm};
 pub use finding::{Finding, FindingClass, FindingCode};

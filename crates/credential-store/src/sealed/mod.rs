@@ -6,7 +6,6 @@
 //! Read first: `a_moved_record_is_damaged` in `tests.rs`.
 
 mod envelope;
-mod plaintext;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +18,7 @@ use jiff::Timestamp;
 use postrider_domain::{Credential, CredentialInfo, CredentialVersion, Fingerprint, ResellerId};
 use secrecy::ExposeSecret;
 
-use crate::{Cause, CredentialStore, CredentialStoreError, KeyPurpose, KeyedHash, LocalKey};
+use crate::{Cause, CredentialStore, CredentialStoreError, KeyPurpose, KeyedHash, LocalKey, stored};
 use envelope::{Envelope, Place};
 
 /// Where ciphertext lies. Opaque to its keeper.
@@ -59,6 +58,13 @@ impl SealedCredentialStore {
             Credential::ClientSecret { value, .. } => {
                 self.fingerprints.hash(&[kind, value.expose_secret().as_bytes()])
             }
+            Credential::Certificate(certificate) => {
+                let send_chain = [u8::from(certificate.send_chain)];
+                let chain = certificate.chain.iter().map(Vec::as_slice);
+                self.fingerprints.hash(&[kind, &send_chain].into_iter().chain(chain).collect::<Vec<_>>())
+            }
+            // The same for every reseller: whoever names the same source is the same identity.
+            Credential::Federated { source } => self.fingerprints.hash(&[kind, source.as_str().as_bytes()]),
         };
         Fingerprint::of_store(HEXLOWER.encode(&hash[..8]))
     }
@@ -73,7 +79,7 @@ impl CredentialStore for SealedCredentialStore {
         now: Timestamp,
     ) -> Result<CredentialInfo, CredentialStoreError> {
         let version = CredentialVersion::of_store(uuid::Uuid::new_v4().simple().to_string());
-        let sealed = plaintext::write(credential)
+        let sealed = stored::write(credential)
             .and_then(|plaintext| self.envelope.seal(Place { reseller, version: &version }, plaintext))
             .map_err(unavailable)?;
         self.records.put(reseller, &version, sealed, now).await.map_err(unavailable)?;
@@ -96,7 +102,7 @@ impl CredentialStore for SealedCredentialStore {
         })?;
         self.envelope
             .open(Place { reseller, version }, sealed)
-            .and_then(|plaintext| plaintext::read(&plaintext))
+            .and_then(|plaintext| stored::read(&plaintext))
             .ok_or_else(|| CredentialStoreError::Damaged {
                 reseller: reseller.clone(),
                 version: version.clone(),

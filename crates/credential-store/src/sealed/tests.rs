@@ -266,7 +266,8 @@ async fn a_record_of_the_first_release_still_opens() {
     let (acme, version) = (reseller("acme"), CredentialVersion::of_store("00000000000000000000000000000001"));
     let record = data_encoding::HEXLOWER.decode(FIRST_RELEASE.as_bytes()).unwrap();
     given.lay(&acme, &version, record);
-    let Credential::ClientSecret { value, expire_time } = given.store.get(&acme, &version).await.unwrap();
+    let found = given.store.get(&acme, &version).await.unwrap();
+    let Credential::ClientSecret { value, expire_time } = found else { panic!("a client secret: {found:?}") };
     assert_eq!((value.expose_secret(), expire_time), (SECRET, Some(NOW)));
 }
 
