@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::violation::Violations;
 use crate::{Address, EmailAddress, HeaderName, HeaderText, SettingsValues, limits};
 
@@ -24,7 +26,7 @@ pub struct AddressDraft {
 pub struct AttachmentDraft {
     pub file_name: String,
     pub content_type: String,
-    pub content: Vec<u8>,
+    pub content: Bytes,
     pub content_id: String,
 }
 
@@ -50,7 +52,8 @@ pub struct Attachment {
     pub file_name: HeaderText,
     /// `type/subtype`, perhaps with parameters.
     pub content_type: HeaderText,
-    pub content: Vec<u8>,
+    /// Shared with the request or the stored content that it came in.
+    pub content: Bytes,
     /// Without `< >`; there for an inline image.
     pub content_id: Option<HeaderText>,
 }

@@ -44,9 +44,9 @@ pub const SECRET_BYTES_MAX: usize = 1024;
 pub const CERTIFICATE_BYTES_MAX: usize = 64 * 1024;
 /// Certificates of a chain, the app's own with them. Ours: public authorities have two or three above it.
 pub const CERTIFICATE_CHAIN_MAX: usize = 8;
-/// Rounds of key derivation that opening a certificate may take, over all of its parts. Ours: half a second; what
-/// makes such files takes 2,000 to 600,000.
-pub const KEY_DERIVATION_ROUNDS_MAX: u32 = 1_000_000;
+/// Rounds of key derivation that opening a certificate may take, over all of its parts. Ours: a second; what makes
+/// such files takes 2,000 to 600,000 for each of two parts.
+pub const KEY_DERIVATION_ROUNDS_MAX: u32 = 2_000_000;
 /// Characters of the name of a source of assertions. Ours: one label.
 pub const SOURCE_NAME_CHARS_MAX: usize = 63;
 /// Bytes of an assertion. Ours: those of Kubernetes, GitHub and Entra have 1 to 4 KB.

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use postrider_domain::{
-    AccessToken, Address, AddressDraft, ClientId, Cloud, Credential, DirectoryId, Email, EmailAddress,
-    EmailDraft, PaceOverride, SettingsValues, TestClock, Verdict, limits,
+    AccessToken, Address, AddressDraft, AttachmentDraft, Certificate, ClientId, Cloud, DirectoryId, Email,
+    EmailAddress, EmailDraft, PaceOverride, SettingsValues, TestClock, TokenRefusal, Verdict, limits,
 };
-use postrider_microsoft::{Hosts, Microsoft, Payload, SendMail};
+use postrider_microsoft::{CertificateFile, Hosts, Microsoft, Payload, Proof, SendMail, read_certificate};
+use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
@@ -113,8 +114,37 @@ pub(crate) fn client() -> ClientId {
     ClientId::parse("11111111-2222-3333-4444-555555555555").expect("a GUID")
 }
 
-pub(crate) fn secret(value: &str) -> Credential {
-    Credential::ClientSecret { value: value.to_owned().into(), expire_time: None }
+pub(crate) async fn asks_by(microsoft: &Microsoft, proof: &Proof<'_>) -> Result<AccessToken, TokenRefusal> {
+    microsoft.token(Cloud::Global, &directory(), &client(), proof).await
+}
+
+/// A certificate of the tests, or one that has run out.
+pub(crate) fn certificate(is_expired: bool) -> Certificate {
+    let pem = include_str!("../certificates/chain.pem");
+    let certificate = read_certificate(&CertificateFile::Pem(pem), "", false).expect("a certificate");
+    let expire_time = if is_expired { Timestamp::UNIX_EPOCH } else { certificate.expire_time };
+    Certificate { expire_time, ..certificate }
+}
+
+/// More than one request can carry.
+pub(crate) fn large_email() -> Email {
+    let file = AttachmentDraft {
+        file_name: "plan.bin".to_owned(),
+        content: vec![7; 5_000_000].into(),
+        ..AttachmentDraft::default()
+    };
+    let draft = EmailDraft { attachments: vec![file], ..draft() };
+    Email::parse(draft, "email").expect("an email")
+}
+
+/// Asks for a token by a client secret.
+pub(crate) async fn asks(
+    microsoft: &Microsoft,
+    cloud: Cloud,
+    secret: &str,
+) -> Result<AccessToken, TokenRefusal> {
+    let secret = SecretString::from(secret);
+    microsoft.token(cloud, &directory(), &client(), &Proof::ClientSecret(&secret)).await
 }
 
 pub(crate) fn mailbox() -> EmailAddress {
@@ -133,16 +163,19 @@ pub(crate) fn token(kind: &str) -> AccessToken {
     AccessToken { secret: text.into(), expire_time: Timestamp::MAX }
 }
 
-pub(crate) fn email() -> Email {
+fn draft() -> EmailDraft {
     let to = AddressDraft { address: "ada@example.net".to_owned(), display_name: "Ada".to_owned() };
-    let draft = EmailDraft {
+    EmailDraft {
         to: vec![to],
         subject: "Offer 4711".to_owned(),
         text: "Hello".to_owned(),
         save_to_sent_items: true,
         ..EmailDraft::default()
-    };
-    Email::parse(draft, "email").expect("an email")
+    }
+}
+
+pub(crate) fn email() -> Email {
+    Email::parse(draft(), "email").expect("an email")
 }
 
 pub(crate) fn settings(mailbox: EmailAddress) -> SettingsValues {
