@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
+use crate::proofs::Proofs;
 use crate::wait::Waits;
 
 pub(crate) struct App {
@@ -19,6 +20,7 @@ pub(crate) struct App {
     pub credentials: Arc<dyn CredentialStore>,
     pub tokens: TokenCache,
     pub microsoft: Microsoft,
+    pub proofs: Proofs,
     pub access: Arc<Access>,
     /// Under which two requests are the same content; keyed, since it outlives the content.
     pub content_hash: KeyedHash,

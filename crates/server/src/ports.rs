@@ -15,11 +15,22 @@ use postrider_microsoft::{Microsoft, Payload, SendMail};
 use postrider_store::{DynStore, SealedRecord, StoreError};
 use postrider_token_cache::TokenCache;
 
+use crate::content_budget::ContentBudget;
 use crate::convert::content;
+use crate::proofs::Proofs;
 use crate::wait::Waits;
 
 /// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
-pub(crate) struct OutboxPort(pub DynStore);
+pub(crate) struct OutboxPort {
+    store: DynStore,
+    budget: ContentBudget,
+}
+
+impl OutboxPort {
+    pub(crate) fn new(store: DynStore, message_bytes_max: usize) -> Self {
+        Self { store, budget: ContentBudget::new(message_bytes_max) }
+    }
+}
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn away(error: StoreError) -> PortError {
@@ -30,11 +41,11 @@ fn away(error: StoreError) -> PortError {
 #[async_trait]
 impl ports::Outbox for OutboxPort {
     async fn due_lanes(&self, now: Timestamp, limit: u32) -> Result<Vec<Lane>, PortError> {
-        self.0.due_lanes(now, limit).await.map_err(away)
+        self.store.due_lanes(now, limit).await.map_err(away)
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, PortError> {
-        self.0.next_due().await.map_err(away)
+        self.store.next_due().await.map_err(away)
     }
 
     async fn lease(
@@ -44,7 +55,7 @@ impl ports::Outbox for OutboxPort {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Lease>, PortError> {
-        self.0.lease(reseller, token, now, until).await.map_err(away)
+        self.store.lease(reseller, token, now, until).await.map_err(away)
     }
 
     async fn renew(
@@ -53,7 +64,7 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         until: Timestamp,
     ) -> Result<bool, PortError> {
-        self.0.renew(reseller, token, until).await.map_err(away)
+        self.store.renew(reseller, token, until).await.map_err(away)
     }
 
     async fn reread(
@@ -62,7 +73,7 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         now: Timestamp,
     ) -> Result<Option<Lease>, PortError> {
-        self.0.reread(reseller, token, now).await.map_err(away)
+        self.store.reread(reseller, token, now).await.map_err(away)
     }
 
     async fn release(
@@ -71,7 +82,7 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         pace_until: Option<Timestamp>,
     ) -> Result<(), PortError> {
-        self.0.release(reseller, token, pace_until).await.map_err(away)
+        self.store.release(reseller, token, pace_until).await.map_err(away)
     }
 
     async fn expire(
@@ -80,7 +91,7 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         now: Timestamp,
     ) -> Result<Vec<MessageId>, PortError> {
-        self.0.expire(reseller, token, now).await.map_err(away)
+        self.store.expire(reseller, token, now).await.map_err(away)
     }
 
     async fn next_queued(
@@ -89,7 +100,7 @@ impl ports::Outbox for OutboxPort {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Queued>, PortError> {
-        self.0.next_queued(reseller, now, limit).await.map_err(away)
+        self.store.next_queued(reseller, now, limit).await.map_err(away)
     }
 
     async fn content(
@@ -97,7 +108,7 @@ impl ports::Outbox for OutboxPort {
         reseller: &ResellerId,
         message: &MessageId,
     ) -> Result<Option<Content>, PortError> {
-        self.0.content(reseller, message).await.map_err(away)
+        self.budget.held(|| self.store.content(reseller, message)).await.map_err(away)
     }
 
     async fn start_attempt(
@@ -106,7 +117,7 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         start: AttemptStart,
     ) -> Result<bool, PortError> {
-        self.0.start_attempt(reseller, token, start).await.map_err(away)
+        self.store.start_attempt(reseller, token, start).await.map_err(away)
     }
 
     async fn refuse_attempt(
@@ -116,11 +127,11 @@ impl ports::Outbox for OutboxPort {
         start: AttemptStart,
         end: AttemptEnd,
     ) -> Result<bool, PortError> {
-        self.0.refuse_attempt(reseller, token, start, end).await.map_err(away)
+        self.store.refuse_attempt(reseller, token, start, end).await.map_err(away)
     }
 
     async fn end_attempt(&self, reseller: &ResellerId, end: AttemptEnd) -> Result<(), PortError> {
-        self.0.end_attempt(reseller, end).await.map_err(away)
+        self.store.end_attempt(reseller, end).await.map_err(away)
     }
 }
 
@@ -130,7 +141,7 @@ pub(crate) struct TokensPort {
     pub store: DynStore,
     pub credentials: Arc<dyn CredentialStore>,
     pub cache: TokenCache,
-    pub microsoft: Microsoft,
+    pub proofs: Proofs,
 }
 
 #[async_trait]
@@ -164,8 +175,7 @@ impl TokensPort {
                 _ => "the credential is missing or damaged: save the settings with it again",
             })
         })?;
-        let values = &settings.values;
-        self.microsoft.token(values.cloud, &values.directory, &values.client, &credential).await
+        self.proofs.token(&settings.reseller, &settings.values, &credential).await
     }
 }
 
@@ -175,14 +185,17 @@ fn unavailable(reason: &str) -> TokenRefusal {
 }
 
 /// The content read back, built into a payload, and given to Graph.
-pub(crate) struct MicrosoftPort(pub Microsoft);
+pub(crate) struct MicrosoftPort {
+    pub microsoft: Microsoft,
+    pub cache: TokenCache,
+}
 
 #[async_trait]
 impl ports::Microsoft for MicrosoftPort {
     async fn submit(&self, submission: Submission) -> Verdict {
         let Submission { grant, message, content, client_request_id, timeout } = submission;
         let values = &grant.settings.values;
-        let Some(email) = content::decode(&content.body) else {
+        let Some(email) = content::decode(content.body) else {
             let finding =
                 Finding::new(FindingCode::MessageInvalid).with("reason", "its stored content cannot be read");
             return Verdict::of(Outcome::Rejected, finding);
@@ -191,6 +204,7 @@ impl ports::Microsoft for MicrosoftPort {
             .internet_message_id
             .unwrap_or_else(|| postrider_microsoft::internet_message_id(message, &values.mailbox));
         let payload = Payload::build(&email, values, &id, content.create_time);
+        drop(email);
         let call = SendMail {
             cloud: values.cloud,
             mailbox: &values.mailbox,
@@ -199,7 +213,12 @@ impl ports::Microsoft for MicrosoftPort {
             client_request_id,
             timeout,
         };
-        self.0.send_mail(call).await
+        let verdict = self.microsoft.send_mail(call).await;
+        // What an administrator grants for large mail is in no token issued before.
+        if verdict.finding.as_ref().is_some_and(|f| f.code == FindingCode::AttachmentNeedsReadWrite) {
+            self.cache.forget(&grant.settings.token_key()).await;
+        }
+        verdict
     }
 }
 

@@ -29,6 +29,7 @@ use crate::data_dir::{DataDir, DataDirError, Endpoints};
 use crate::door::DoorLayer;
 use crate::health::Health;
 use crate::ports::{MicrosoftPort, OutboxPort, SealedPort, TokensPort};
+use crate::proofs::Proofs;
 use crate::reflection::add_reflection;
 use crate::rpc::{AccessRpcs, Mail, SettingsRpcs};
 use crate::wait::Waits;
@@ -163,12 +164,14 @@ fn build(
     let credentials: Arc<dyn CredentialStore> =
         Arc::new(SealedCredentialStore::new(Arc::new(SealedPort(Arc::clone(&store))), key));
     let pepper = KeyedHash::new(key, KeyPurpose::AccessKeys);
+    let microsoft = Microsoft::new(hosts, ca.as_deref(), Arc::clone(&clock))?;
     Ok(App {
         access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock))),
         store,
         credentials,
         tokens: TokenCache::new(TOKEN_CACHE_BYTES, Arc::clone(&clock)),
-        microsoft: Microsoft::new(hosts, ca.as_deref(), Arc::clone(&clock))?,
+        proofs: Proofs::new(microsoft.clone(), config.federated.clone(), config.identity.clone()),
+        microsoft,
         content_hash: KeyedHash::new(key, KeyPurpose::ContentHash),
         wakeup: Wakeup::default(),
         waits: Waits::default(),
@@ -227,14 +230,14 @@ fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, Se
 
 fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
     let ports = Ports {
-        outbox: Arc::new(OutboxPort(Arc::clone(&app.store))),
+        outbox: Arc::new(OutboxPort::new(Arc::clone(&app.store), config.limits.message_bytes)),
         tokens: Arc::new(TokensPort {
             store: Arc::clone(&app.store),
             credentials: Arc::clone(&app.credentials),
             cache: app.tokens.clone(),
-            microsoft: app.microsoft.clone(),
+            proofs: app.proofs.clone(),
         }),
-        microsoft: Arc::new(MicrosoftPort(app.microsoft.clone())),
+        microsoft: Arc::new(MicrosoftPort { microsoft: app.microsoft.clone(), cache: app.tokens.clone() }),
         observer: Arc::new(app.waits.clone()),
         clock: Arc::clone(&app.clock),
     };

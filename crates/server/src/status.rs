@@ -54,6 +54,8 @@ pub enum Refusal {
     SettingsMissing(ResellerId),
     RequestIdReused,
     EtagMismatch,
+    /// Another reseller's: whose is not told.
+    SourceTaken,
     MessagesUnfinished,
     /// So many calls are in flight, and cannot be cancelled.
     MessagesInFlight(u32),
@@ -166,6 +168,7 @@ impl Refusal {
             Self::SettingsMissing(reseller) => settings_missing(reseller),
             Self::RequestIdReused => plain(C::AlreadyExists, "REQUEST_ID_REUSED", REQUEST_ID_REUSED),
             Self::EtagMismatch => plain(C::Aborted, "ETAG_MISMATCH", ETAG_MISMATCH),
+            Self::SourceTaken => plain(C::FailedPrecondition, "SOURCE_TAKEN", SOURCE_TAKEN),
             Self::MessagesUnfinished => {
                 plain(C::FailedPrecondition, "MESSAGES_UNFINISHED", MESSAGES_UNFINISHED)
             }
@@ -213,6 +216,7 @@ const MESSAGE_NOT_FOUND: &str = "the reseller has no message of this message_id"
 const REQUEST_ID_REUSED: &str =
     "this request_id was used with other content: repeat that content, or take a new request_id";
 const ETAG_MISMATCH: &str = "the settings have changed since this etag: get them and try again";
+const SOURCE_TAKEN: &str = "this federated source belongs to another reseller with this tenant_id and client_id: name another source";
 const MESSAGES_UNFINISHED: &str =
     "the reseller has unfinished messages: wait for them, or set cancel_unfinished to cancel them";
 const STORE_AWAY: &str = "the database is away and nothing was changed: try again";
@@ -337,6 +341,7 @@ mod tests {
             Refusal::SettingsMissing(ResellerId::parse("acme").unwrap()),
             Refusal::RequestIdReused,
             Refusal::EtagMismatch,
+            Refusal::SourceTaken,
             Refusal::MessagesUnfinished,
             Refusal::MessagesInFlight(2),
             Refusal::KeyNotFound,
@@ -383,6 +388,7 @@ mod tests {
         FailedPrecondition SETTINGS_MISSING SETTINGS@resellers/acme
         AlreadyExists REQUEST_ID_REUSED
         Aborted ETAG_MISMATCH
+        FailedPrecondition SOURCE_TAKEN
         FailedPrecondition MESSAGES_UNFINISHED
         FailedPrecondition MESSAGES_UNFINISHED
         NotFound KEY_NOT_FOUND

@@ -319,7 +319,7 @@ impl Outbox for World {
     }
 
     async fn content(&self, _: &ResellerId, _: &MessageId) -> Result<Option<Content>, PortError> {
-        Ok(Some(Content { body: Vec::new(), internet_message_id: None, create_time: self.now() }))
+        Ok(Some(Content { body: Vec::new().into(), internet_message_id: None, create_time: self.now() }))
     }
 
     async fn start_attempt(

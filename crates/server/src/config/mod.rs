@@ -4,7 +4,8 @@
 //! - The command line goes over the environment, that over the file, that over the defaults.
 //! - A key that `config.default.toml` does not hold is an error, wherever it comes from. A value for something that a
 //!   later version brings is refused, never ignored.
-//! - Of the environment only `POSTRIDER_…` names with `__` are configuration, beside [`DATA_DIR_VARIABLE`].
+//! - Of the environment only `POSTRIDER_…` names with `__` are configuration, beside [`DATA_DIR_VARIABLE`] and the two
+//!   by which Azure tells its app services of their managed identities.
 //! - Unset never means a stand-in: without a word from the operator, mail goes to Microsoft.
 //! - An error is one sentence with the key, where it was set, and what to do.
 //!
@@ -12,6 +13,7 @@
 
 mod credentials;
 mod error;
+mod federated;
 mod layers;
 mod lease;
 mod limits;
@@ -24,10 +26,13 @@ mod storage;
 
 use std::path::PathBuf;
 
+use postrider_microsoft::IdentityEndpoint;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 pub use credentials::{CredentialStoreKind, Credentials};
 pub use error::ConfigError;
+pub use federated::{AssertionPlace, Federated, FederatedSource};
 pub use lease::Lease;
 pub use limits::Limits;
 pub use listen::Listen;
@@ -67,6 +72,8 @@ pub struct Config {
     pub listen: Listen,
     pub storage: Storage,
     pub credentials: Credentials,
+    pub federated: Federated,
+    pub identity: IdentityEndpoint,
     pub microsoft: Microsoft,
     pub pace: Pace,
     pub lease: Lease,
@@ -81,6 +88,8 @@ struct Sections {
     listen: Listen,
     storage: Storage,
     credentials: Credentials,
+    #[serde(default, deserialize_with = "federated::deserialize")]
+    federated: Federated,
     microsoft: Microsoft,
     pace: Pace,
     lease: Lease,
@@ -100,9 +109,24 @@ impl Config {
         let layers = layers::Layers::read(file.as_deref(), &environment, &overrides)?;
         let sections: Sections = layers.deserialize()?;
         sections.check().map_err(|fault| layers.blame(fault.key, fault.problem))?;
-        let Sections { listen, storage, credentials, microsoft, pace, lease, limits, log } = sections;
+        let Sections { listen, storage, credentials, federated, microsoft, pace, lease, limits, log } =
+            sections;
         let data_dir = data_dir.unwrap_or_else(|| default_data_dir(&environment, sandbox));
-        Ok(Self { data_dir, sandbox, listen, storage, credentials, microsoft, pace, lease, limits, log })
+        let identity = identity_endpoint(&environment);
+        Ok(Self {
+            data_dir,
+            sandbox,
+            listen,
+            storage,
+            credentials,
+            federated,
+            identity,
+            microsoft,
+            pace,
+            lease,
+            limits,
+            log,
+        })
     }
 }
 
@@ -113,6 +137,17 @@ impl Sections {
         self.pace.check()?;
         self.lease.check()?;
         self.limits.check()
+    }
+}
+
+/// Azure sets both where an app service has identities; elsewhere the machine's metadata service is asked.
+fn identity_endpoint(environment: &[(String, String)]) -> IdentityEndpoint {
+    let value = |wanted: &str| environment.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
+    match value("IDENTITY_ENDPOINT").zip(value("IDENTITY_HEADER")) {
+        Some((url, header)) => {
+            IdentityEndpoint::AppService { url: url.clone(), header: SecretString::from(header.as_str()) }
+        }
+        None => IdentityEndpoint::metadata(),
     }
 }
 

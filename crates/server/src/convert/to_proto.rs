@@ -85,7 +85,8 @@ pub(crate) fn finding(finding: &Finding) -> v1::Finding {
 
 /// A credential that ends soon is told as long as nothing worse is known.
 pub(crate) fn settings(settings: Settings, usage: Usage, now: Timestamp) -> v1::Settings {
-    let known = settings.status.finding.or_else(|| expiry_finding(settings.credential.expire_time, now));
+    let CredentialInfo { kind, expire_time, .. } = settings.credential;
+    let known = settings.status.finding.or_else(|| expiry_finding(kind, expire_time, now));
     let status = SettingsStatus { state: settings.status.state, finding: known };
     let values = settings.values;
     v1::Settings {
@@ -193,6 +194,7 @@ pub(crate) fn step_result(result: &StepResult) -> v1::TestStepResult {
         status: status.into(),
         findings: result.findings.iter().map(finding).collect(),
         duration: result.duration.and_then(|took| prost_types::Duration::try_from(took).ok()),
+        detail: result.detail.clone(),
     }
 }
 

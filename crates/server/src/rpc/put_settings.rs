@@ -5,14 +5,17 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{Etag, Finding, FindingCode, ResellerId, SettingsValues, Violations};
+use postrider_domain::{
+    Credential, CredentialKind, Etag, Finding, FindingCode, ResellerId, Settings, SettingsValues, Violations,
+};
 use postrider_proto::v1;
 use postrider_store::{NewSettings, Put, Scope};
 
 use crate::access::Caller;
 use crate::app::App;
 use crate::call::Authorised;
-use crate::convert::{CredentialInput, settings_draft, to_proto};
+use crate::convert::{CredentialInput, credential, settings_draft, to_proto};
+use crate::proofs::NotBound;
 use crate::status::Refusal;
 
 pub(super) async fn put_settings(
@@ -20,14 +23,15 @@ pub(super) async fn put_settings(
     call: Authorised<v1::PutSettingsRequest>,
 ) -> Result<v1::PutSettingsResponse, Refusal> {
     check_federated(&call.caller, call.request.settings.as_ref())?;
-    let Some(request) = call.request.settings else {
+    let Some(mut request) = call.request.settings else {
         return Err(Violations::one("settings", "is required").into());
     };
     let mut violations = Violations::default();
     let reseller = violations.check("settings.reseller", ResellerId::parse(&request.reseller));
     let expected = Some(request.etag.clone()).filter(|etag| !etag.is_empty()).map(Etag::of_store);
-    let (draft, credential) = settings_draft(request, "settings", &mut violations);
-    let values = violations.take(SettingsValues::parse(draft, "settings", app.pace));
+    let credential = credential(request.credential.take(), FIELD, &mut violations).await;
+    let draft = settings_draft(request, FIELD, &mut violations);
+    let values = violations.take(SettingsValues::parse(draft, FIELD, app.pace));
     let _one_at_a_time = app.puts.lock().await;
     let saved = match &reseller {
         Some(reseller) => app.store.get_settings(reseller).await?,
@@ -36,9 +40,15 @@ pub(super) async fn put_settings(
     // With an etag they were saved once, and what is wrong is told below.
     let is_first = saved.is_none() && reseller.is_some() && expected.is_none();
     if is_first && matches!(credential, Some(CredentialInput::Saved)) {
-        violations.push("settings.credential", "is required the first time: give client_secret");
+        violations.push(
+            "settings.credential",
+            "is required the first time: give client_secret, certificate or federated",
+        );
     }
     let ((reseller, values), credential) = violations.into_result(reseller.zip(values).zip(credential))?;
+    if matches!(credential, CredentialInput::Saved) {
+        check_kept(&call.caller, saved.as_ref(), &values)?;
+    }
     // Before the credential is put: a refused put leaves nothing behind. The store looks again, in its transaction.
     if expected.is_some() && saved.as_ref().map(|saved| &saved.etag) != expected.as_ref() {
         return Err(Refusal::EtagMismatch);
@@ -46,17 +56,23 @@ pub(super) async fn put_settings(
     let now = app.clock.now();
     let (credential, finding) = match (credential, saved) {
         (CredentialInput::Given(given), _) => {
-            let finding = given.is_secret_id().then(|| Finding::new(FindingCode::SecretIsId));
+            check_source(&app, &given, &reseller, &values)?;
+            let finding = given.looks_wrong(now);
             (app.credentials.put(&reseller, &given, now).await?, finding)
         }
-        (CredentialInput::Saved, Some(saved)) => {
-            let is_id = |finding: &Finding| finding.code == FindingCode::SecretIsId;
-            (saved.credential, saved.status.finding.filter(is_id))
-        }
+        // What looking at it told is still so.
+        (CredentialInput::Saved, Some(saved)) => (saved.credential, saved.status.finding.filter(is_of_shape)),
         (CredentialInput::Saved, None) => return Err(Refusal::SettingsMissing(reseller)),
     };
     let new = NewSettings { reseller, values, credential, finding, expected, now };
     save(&app, new).await.map(|settings| v1::PutSettingsResponse { settings: Some(settings) })
+}
+
+const FIELD: &str = "settings";
+
+/// Of those that are told without asking anybody.
+fn is_of_shape(finding: &Finding) -> bool {
+    finding.code == FindingCode::CertificateExpired || finding.evidence.contains_key("field")
 }
 
 /// A federated source is one identity for all: naming one is the operator's.
@@ -68,12 +84,41 @@ pub(super) fn check_federated(caller: &Caller, settings: Option<&v1::Settings>) 
     if federated && !caller.has(Scope::Admin) { Err(Refusal::AccessDenied) } else { Ok(()) }
 }
 
+/// To keep one while it is turned to another app is to name it anew.
+pub(super) fn check_kept(
+    caller: &Caller,
+    saved: Option<&Settings>,
+    values: &SettingsValues,
+) -> Result<(), Refusal> {
+    let is_turned = saved.is_some_and(|saved| {
+        let old = &saved.values;
+        saved.credential.kind == CredentialKind::Federated
+            && (&old.directory, &old.client, old.cloud) != (&values.directory, &values.client, values.cloud)
+    });
+    if is_turned && !caller.has(Scope::Admin) { Err(Refusal::AccessDenied) } else { Ok(()) }
+}
+
+fn check_source(
+    app: &App,
+    given: &Credential,
+    reseller: &ResellerId,
+    values: &SettingsValues,
+) -> Result<(), Refusal> {
+    let Credential::Federated { source } = given else { return Ok(()) };
+    match app.proofs.bound(source, reseller, values) {
+        Ok(_) => Ok(()),
+        Err(NotBound::Reseller) => Err(Refusal::SourceTaken),
+        Err(problem) => Err(Violations::one("settings.federated.source", problem).into()),
+    }
+}
+
 async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
     let (reseller, version) = (new.reseller.clone(), new.credential.version.clone());
     let settings = match app.store.put_settings(new).await? {
         Put::Saved(settings) => settings,
         // The credential that was just put is an orphan, which the next put prunes.
         Put::EtagMismatch => return Err(Refusal::EtagMismatch),
+        Put::SourceTaken => return Err(Refusal::SourceTaken),
     };
     if let Err(error) = app.credentials.prune(&reseller, Some(&version)).await {
         tracing::warn!(%reseller, %error, "older credentials are left for the next put to prune");

@@ -22,6 +22,7 @@ const GET: &str = sql!("settings/get");
 const LIST: &str = sql!("settings/list");
 const REVISION: &str = sql!("settings/revision");
 const PUT: &str = sql!("settings/put");
+const SOURCE_TAKEN: &str = sql!("settings/source_taken");
 const WAKE: &str = sql!("settings/wake");
 const UNFINISHED: &str = sql!("settings/unfinished");
 const DELETE: &str = sql!("settings/delete");
@@ -169,6 +170,9 @@ impl Write for PutSettings {
         if new.expected.is_some() && new.expected != saved.map(etag) {
             return Ok(Put::EtagMismatch);
         }
+        if new.credential.kind == CredentialKind::Federated && self.source_is_taken(db).await? {
+            return Ok(Put::SourceTaken);
+        }
         self.replace(last + 1, db).await?;
         let saved = fetch(db, &new.reseller).await?;
         saved.map(|saved| Put::Saved(Box::new(saved))).ok_or_else(|| StoreError::Inconsistent {
@@ -180,6 +184,18 @@ impl Write for PutSettings {
 }
 
 impl PutSettings {
+    async fn source_is_taken(&self, db: &mut SqliteConnection) -> Result<bool, StoreError> {
+        let NewSettings { reseller, values, credential, .. } = &self.new;
+        sqlx::query_scalar(SOURCE_TAKEN)
+            .bind(reseller.as_str())
+            .bind(values.directory.as_str())
+            .bind(values.client.as_str())
+            .bind(credential.fingerprint.as_str())
+            .fetch_one(db)
+            .await
+            .map_err(failed)
+    }
+
     async fn replace(&self, revision: i64, db: &mut SqliteConnection) -> Result<(), StoreError> {
         let NewSettings { reseller, values, credential, finding, now, .. } = &self.new;
         let send_as: Vec<_> = values.send_as.iter().map(EmailAddress::as_str).collect();
