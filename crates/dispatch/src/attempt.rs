@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_domain::{
     AttemptEnd, AttemptNumber, AttemptStart, Finding, FindingCode, Hold, Lane, LeaseToken, MessageState,
-    OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict,
+    OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits,
 };
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -70,36 +70,35 @@ impl Attempts {
         now: Timestamp,
     ) -> Result<Begun, PortError> {
         let number = AttemptNumber(queued.attempts + 1);
-        let start = |now: Timestamp, asked: Timestamp| AttemptStart {
+        let start = |now: Timestamp, asked: Timestamp, timeout: Duration| AttemptStart {
             message: queued.id,
             number,
             start_time: now,
-            call_deadline: asked.saturating_add(self.call_timeout).unwrap_or(Timestamp::MAX),
+            call_deadline: asked.saturating_add(timeout).unwrap_or(Timestamp::MAX),
         };
+        let timeout = self.call_timeout;
         let reseller = &self.lane.reseller;
         let grant = match self.ports.tokens.grant(reseller).await {
             Ok(grant) => grant,
             Err(refusal) => {
-                return self.refuse(&queued, hold.as_ref(), start(now, now), no_token(refusal)).await;
+                return self
+                    .refuse(&queued, hold.as_ref(), start(now, now, timeout), no_token(refusal))
+                    .await;
             }
         };
         let Some(content) = self.ports.outbox.content(reseller, &queued.id).await? else {
             let finding = Finding::new(FindingCode::MessageInvalid).with("reason", "its content is gone");
             let verdict = Verdict::of(Outcome::Rejected, finding);
-            return self.refuse(&queued, hold.as_ref(), start(now, now), verdict).await;
+            return self.refuse(&queued, hold.as_ref(), start(now, now, timeout), verdict).await;
         };
         // Token and content took their time: the call's begins here.
-        let start = start(now, self.ports.clock.now());
+        let timeout = timeout + limits::upload_time(content.body.len());
+        let start = start(now, self.ports.clock.now(), timeout);
         if !self.ports.outbox.start_attempt(reseller, self.token, start.clone()).await? {
             return Ok(Begun::Skipped);
         }
-        let submission = Submission {
-            grant,
-            message: queued.id,
-            content,
-            client_request_id: Uuid::new_v4(),
-            timeout: self.call_timeout,
-        };
+        let submission =
+            Submission { grant, message: queued.id, content, client_request_id: Uuid::new_v4(), timeout };
         Ok(Begun::Started(Box::new(Started { queued, start, submission, hold, turn })))
     }
 

@@ -99,6 +99,15 @@ pub const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 /// mailbox's turn.
 pub const CALL_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 pub const CALL_TIMEOUT_MAX: Duration = Duration::from_mins(5);
+/// A message that must be uploaded is given as much more time as it would take at this rate: 2 Mbit/s.
+const UPLOAD_BYTES_PER_SECOND: u64 = 256 * 1024;
+
+/// How much longer than others a call with so much content may last.
+pub fn upload_time(content_bytes: usize) -> Duration {
+    let bytes = if content_bytes > SURELY_FITS_BYTES { content_bytes as u64 } else { 0 };
+    Duration::from_secs(bytes / UPLOAD_BYTES_PER_SECOND)
+}
+
 /// How long one call to Entra may last.
 pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a `WAIT_FOR_SENT` without a deadline waits.
