@@ -1,0 +1,118 @@
+//! What becomes of a mail after its 202: on its way, delivered, or bounced. It is fixed when the mail is accepted and
+//! comes true with the time, so that a message trace and the Inbox can be asked about it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp, ToSpan};
+
+use crate::kind::{Call, Kind};
+use crate::limits;
+use crate::message::Mail;
+use crate::scripted::Script;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    /// When it is delivered, or bounces.
+    pub(crate) time: Timestamp,
+    pub(crate) bounce: Option<Bounce>,
+}
+
+/// A non-delivery report.
+#[derive(Debug, Clone)]
+pub(crate) struct Bounce {
+    /// Such as `5.1.10`.
+    pub(crate) status: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) recipients: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Pending,
+    Delivered,
+    Failed,
+}
+
+impl State {
+    /// As message traces call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            State::Pending => "pending",
+            State::Delivered => "delivered",
+            State::Failed => "failed",
+        }
+    }
+}
+
+impl Delivery {
+    pub(crate) fn at(time: Timestamp) -> Delivery {
+        Delivery { time, bounce: None }
+    }
+
+    /// Failed as soon as it failed for one of its recipients.
+    pub(crate) fn overall(&self, now: Timestamp) -> State {
+        match (now < self.time, &self.bounce) {
+            (true, _) => State::Pending,
+            (false, Some(_)) => State::Failed,
+            (false, None) => State::Delivered,
+        }
+    }
+
+    pub(crate) fn state(&self, recipient: &str, now: Timestamp) -> State {
+        let fails = |bounce: &Bounce| bounce.recipients.iter().any(|one| one == recipient);
+        match self.overall(now) {
+            State::Failed if !self.bounce.as_ref().is_some_and(fails) => State::Delivered,
+            overall => overall,
+        }
+    }
+
+    pub(crate) fn bounced(&self, now: Timestamp) -> Option<&Bounce> {
+        self.bounce.as_ref().filter(|_| self.time <= now)
+    }
+}
+
+/// When each mailbox's next mail may be delivered, where Exchange holds it to thirty a minute.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    next: Mutex<HashMap<String, Timestamp>>,
+}
+
+impl Pace {
+    fn slot(&self, mailbox: &str, now: Timestamp) -> Timestamp {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let step = (limits::RATE_WINDOW_SECONDS * 1_000 / 30).milliseconds();
+        let slot = next.get(&mailbox.to_lowercase()).copied().unwrap_or(now).max(now);
+        next.insert(mailbox.to_lowercase(), slot.checked_add(step).unwrap_or(slot));
+        slot
+    }
+}
+
+/// As the directory and the scenarios have it.
+pub(crate) fn of(script: &Script<'_>, mail: &Mail) -> Delivery {
+    let Script { shared, scope, call, .. } = script;
+    let spec = shared.scenarios.take(scope, Call::SendMail, call.now, Kind::is_delivery);
+    let kind = spec.as_ref().map(|spec| spec.kind);
+    let paced = shared.is_strict() || kind == Some(Kind::SlowDelivery);
+    let from = if paced { shared.pace.slot(&mail.mailbox, call.now) } else { call.now };
+    let underway = i64::try_from(scope.known.directory.delivery_milliseconds).unwrap_or(i64::MAX);
+    let time = from.checked_add(SignedDuration::from_millis(underway)).unwrap_or(from);
+    let is_outside = |recipient: &&String| {
+        !recipient.rsplit_once('@').is_some_and(|(_, domain)| scope.known.answers_to(domain))
+    };
+    let bounce = match kind {
+        Some(Kind::NdrLater) => Some(Bounce {
+            status: "5.1.10",
+            text: "RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
+            recipients: mail.recipients.clone(),
+        }),
+        Some(Kind::Terrl) => Some(Bounce {
+            status: "5.7.233",
+            text: "Your message can't be sent because your tenant exceeded its daily limit for sending email to external \
+                   recipients (tenant external recipient rate limit)",
+            recipients: mail.recipients.iter().filter(is_outside).cloned().collect(),
+        }),
+        _ => None,
+    };
+    Delivery { time, bounce: bounce.filter(|bounce| !bounce.recipients.is_empty()) }
+}
