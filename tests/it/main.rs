@@ -21,6 +21,12 @@ mod idempotency;
 mod delivery;
 
 #[cfg(test)]
+mod large_mail;
+
+#[cfg(test)]
+mod scenarios;
+
+#[cfg(test)]
 mod mistakes;
 
 #[cfg(test)]

@@ -138,14 +138,6 @@ fn with_attachment(bytes: usize) -> postrider_testkit::Mail {
 }
 
 #[tokio::test]
-async fn a_mail_too_large_for_one_request_to_graph_is_refused_before_it_is_stored() {
-    let service = ready().await;
-    let refused = Refusal::of(&service.admin().tries(with_attachment(5_000_000)).await.unwrap_err());
-    assert_eq!(refused.code, Code::InvalidArgument, "{refused:#?}");
-    assert_nothing_is_stored(&service).await;
-}
-
-#[tokio::test]
 async fn a_mail_beyond_the_limit_is_told_the_limit() {
     let service = ready().await;
     for bytes in [LIMIT_BYTES, LIMIT_BYTES + 8 * 1024 * 1024] {

@@ -188,3 +188,8 @@ fn routes(shared: Arc<Shared>) -> Router {
         .merge(overview::routes())
         .with_state(shared)
 }
+
+/// Each scenario by its name, with what it does.
+pub fn scenarios() -> impl Iterator<Item = (&'static str, &'static str)> {
+    kind::KINDS.iter().map(|(name, _, does)| (*name, *does))
+}

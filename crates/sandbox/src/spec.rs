@@ -147,7 +147,8 @@ fn can_happen(kind: Kind, call: Call) -> bool {
         Call::SendMail => true,
         Call::Token => kind.is_token_outage() || kind.is_of_tokens() || kind == Kind::Slow,
         Call::Draft | Call::Upload => {
-            kind.is_refusal() || matches!(kind, Kind::Hang | Kind::Reset | Kind::Timeout504 | Kind::Slow)
+            let lost = [Kind::Hang, Kind::Reset, Kind::Timeout504, Kind::Timeout504Delivered];
+            kind.is_refusal() || kind == Kind::Slow || (lost.contains(&kind) && call == Call::Upload)
         }
     }
 }

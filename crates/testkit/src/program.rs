@@ -79,6 +79,11 @@ impl Program {
         in_time(&format!("{} ends", self.name), self.child.wait()).await.unwrap()
     }
 
+    /// Its process id, while it runs.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Of all runs.
     pub fn stdout(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.stdout_file).unwrap_or_default()).into_owned()
