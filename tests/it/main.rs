@@ -34,6 +34,9 @@ mod settings;
 mod settings_test;
 
 #[cfg(test)]
+mod credentials;
+
+#[cfg(test)]
 mod access;
 
 #[cfg(test)]
