@@ -36,15 +36,18 @@ impl Session<'_> {
         while next < total {
             let end = (next + PIECE_BYTES).min(total);
             let came = self.put(&url, &file.content, next, end).await;
-            next = match &came {
+            let reached = match &came {
                 Ok(Came { status: 201, .. }) if end == total => total,
                 Ok(Came { status: 200 | 202, body, .. }) => expected(body).unwrap_or(end),
-                _ if is_break(&came) && breaks < BREAKS_MAX => {
-                    breaks += 1;
-                    self.stands_at(&url).await?
-                }
+                _ if is_break(&came) && breaks < BREAKS_MAX => self.stands_at(&url).await?,
                 _ => return Err(Box::new(self.verdict(came, Step::Prepare))),
             };
+            // What was not sent cannot have arrived, and what is asked for again and again never does.
+            breaks += u32::from(reached < end);
+            if reached > end || breaks > BREAKS_MAX {
+                return Err(lost_count(reached, end));
+            }
+            next = reached;
         }
         Ok(())
     }
@@ -100,6 +103,14 @@ impl Session<'_> {
         }
         .ok_or_else(|| Box::new(self.verdict(came, Step::Prepare)))
     }
+}
+
+fn lost_count(reached: usize, end: usize) -> Box<Verdict> {
+    let finding = Finding::new(FindingCode::MicrosoftRefused)
+        .with("reason", "an upload did not go forward")
+        .with("sent_bytes", end)
+        .with("next_expected", reached);
+    Box::new(Verdict::of(Outcome::Deferred, finding))
 }
 
 /// Nothing is known of what arrived; a 416 says that it was something else than we think.

@@ -3,5 +3,6 @@
 #![expect(clippy::expect_used, reason = "a test's helper fails the test")]
 
 mod classify;
+mod draft;
 mod support;
 mod wire;

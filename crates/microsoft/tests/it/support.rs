@@ -1,5 +1,6 @@
 //! A Microsoft that does as it is told, byte for byte, and the values that every test needs.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use data_encoding::BASE64URL_NOPAD;
@@ -29,6 +30,14 @@ pub(crate) enum Then {
     Close,
     /// Writes this head, and then a body without end.
     Flood(&'static str),
+    /// One after the other, then closes; `ORIGIN` stands for the server's own.
+    InTurn(Arc<Mutex<VecDeque<String>>>),
+}
+
+impl Then {
+    pub(crate) fn in_turn(answers: &[&str]) -> Self {
+        Then::InTurn(Arc::new(Mutex::new(answers.iter().map(|&answer| answer.to_owned()).collect())))
+    }
 }
 
 /// A server on a port of its own, with all that was asked of it.
@@ -42,10 +51,10 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = asked.clone();
+        let (log, own) = (asked.clone(), origin.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, then.clone(), log.clone()));
+                tokio::spawn(serve(stream, then.clone(), log.clone(), own.clone()));
             }
         });
         Self { origin, asked }
@@ -66,7 +75,7 @@ pub(crate) fn microsoft_at(origin: &str) -> Microsoft {
     Microsoft::new(hosts, None, Arc::new(TestClock::at(now()))).expect("a client")
 }
 
-async fn serve(mut stream: TcpStream, then: Then, log: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut stream: TcpStream, then: Then, log: Arc<Mutex<Vec<String>>>, origin: String) {
     let Some(request) = read_request(&mut stream).await else { return };
     log.lock().expect("the log").push(request);
     let written = match then {
@@ -74,6 +83,10 @@ async fn serve(mut stream: TcpStream, then: Then, log: Arc<Mutex<Vec<String>>>) 
         Then::Hang => std::future::pending().await,
         Then::Close => Ok(()),
         Then::Flood(head) => flood(&mut stream, head).await,
+        Then::InTurn(answers) => {
+            let answer = answers.lock().expect("the answers").pop_front().unwrap_or_default();
+            stream.write_all(answer.replace("ORIGIN", &origin).as_bytes()).await
+        }
     };
     // A client that has heard enough may be gone: that is its right.
     let _ = written;

@@ -128,6 +128,24 @@ async fn a_refused_connection_never_started() {
     assert_eq!(found.expect_err("nothing").code, FindingCode::NetworkUnreachable);
 }
 
+/// A host that answers nothing at all, not even to a connection; the call's time is shorter than that to connect.
+#[tokio::test]
+async fn a_dead_host_never_started_however_short_the_time() {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    let full = socket.listen(1).expect("a listener");
+    let address = full.local_addr().expect("an address");
+    // Nobody accepts: once these wait, the next is not even answered.
+    let connecting = (0..4).map(|_| tokio::spawn(tokio::net::TcpStream::connect(address)));
+    let connecting: Vec<_> = connecting.collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let microsoft = microsoft_at(&format!("http://{address}"));
+    let (mailbox, token) = (mailbox(), token("Mail.Send"));
+    let call = SendMail { timeout: Duration::from_millis(400), ..call(&mailbox, &token) };
+    came_to(&microsoft.send_mail(call).await, Outcome::Deferred, FindingCode::NetworkUnreachable);
+    connecting.into_iter().for_each(|connecting| connecting.abort());
+}
+
 #[tokio::test]
 async fn a_host_that_speaks_no_tls_never_started() {
     let raw = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
