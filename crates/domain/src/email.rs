@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::media_type::is_media_type;
 use crate::violation::Violations;
 use crate::{Address, EmailAddress, HeaderName, HeaderText, SettingsValues, limits};
 
@@ -271,11 +272,7 @@ fn parse_file_name(name: &str) -> Result<HeaderText, String> {
 
 fn parse_content_type(text: &str) -> Result<HeaderText, String> {
     let text = if text.is_empty() { Attachment::CONTENT_TYPE_DEFAULT } else { text };
-    let token =
-        |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
-    let essence = text.split(';').next().unwrap_or_default().trim();
-    let shaped = essence.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype));
-    if !shaped || !text.is_ascii() {
+    if !is_media_type(text) {
         return Err("must be a media type such as application/pdf".to_owned());
     }
     HeaderText::parse(text, limits::CONTENT_TYPE_CHARS_MAX).map_err(|error| error.to_string())

@@ -24,6 +24,7 @@ mod finding;
 mod header;
 mod lane;
 pub mod limits;
+mod media_type;
 mod message;
 mod outcome;
 mod pasted;

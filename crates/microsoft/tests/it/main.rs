@@ -4,5 +4,6 @@
 
 mod classify;
 mod draft;
+mod identity;
 mod support;
 mod wire;
