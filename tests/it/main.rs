@@ -37,6 +37,9 @@ mod settings_test;
 mod credentials;
 
 #[cfg(test)]
+mod microsoft_clients;
+
+#[cfg(test)]
 mod access;
 
 #[cfg(test)]

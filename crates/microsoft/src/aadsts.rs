@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use ::http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use postrider_domain::{Finding, FindingCode, TokenRefusal, limits};
 use serde_json::Value;
@@ -30,9 +31,12 @@ pub(crate) struct EntraAnswer {
 
 impl EntraAnswer {
     pub(crate) async fn read(response: reqwest::Response, now: Timestamp) -> Self {
-        let status = response.status().as_u16();
-        let head = Head::read(response.headers(), now);
-        Self { status, head, body: Zeroizing::new(http::body(response, limits::ANSWER_BYTES_MAX).await) }
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self::new(status, &headers, http::body(response, limits::ANSWER_BYTES_MAX).await, now)
+    }
+
+    pub(crate) fn new(status: u16, headers: &HeaderMap, body: Vec<u8>, now: Timestamp) -> Self {
+        Self { status, head: Head::read(headers, now), body: Zeroizing::new(body) }
     }
 
     pub(crate) fn json(&self) -> Option<Value> {

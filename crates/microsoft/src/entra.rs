@@ -138,7 +138,7 @@ impl Proof<'_> {
 }
 
 /// The token of a 200, if it holds one that can be used.
-fn issued(answer: &EntraAnswer, asked: Timestamp) -> Option<AccessToken> {
+pub(crate) fn issued(answer: &EntraAnswer, asked: Timestamp) -> Option<AccessToken> {
     let mut json = answer.json().filter(|_| answer.status == 200)?;
     let life = life(json.get("expires_in"));
     let Value::String(token) = json.get_mut("access_token")?.take() else { return None };
@@ -161,7 +161,7 @@ fn life(expires_in: Option<&Value>) -> Duration {
     life.unwrap_or(LIFE_UNKNOWN).clamp(LIFE_MIN, LIFE_MAX)
 }
 
-fn discovered(document: &Value) -> Discovered {
+pub(crate) fn discovered(document: &Value) -> Discovered {
     let text = |name: &str| document.get(name).and_then(Value::as_str);
     let issuer = text("issuer").unwrap_or_default();
     let directory =

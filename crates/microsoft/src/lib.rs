@@ -23,6 +23,9 @@ mod classify;
 mod cloud;
 mod draft;
 mod entra;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod http;
 mod identity;

@@ -119,7 +119,7 @@ fn is_break(came: &Result<Came, NoAnswer>) -> bool {
 }
 
 /// `nextExpectedRanges`: `["2097152"]`, `["2097152-"]` or `["2097152-4194303"]`.
-fn expected(body: &[u8]) -> Option<usize> {
+pub(crate) fn expected(body: &[u8]) -> Option<usize> {
     let json: Value = serde_json::from_slice(body).ok()?;
     let range = json.get("nextExpectedRanges")?.as_array()?.first()?.as_str()?;
     range.split('-').next()?.parse().ok()

@@ -1,8 +1,8 @@
 //! A client assertion: a JWT in place of a secret, which the app signed by its certificate, or an outside issuer made.
 //!
 //! In the order of docs/sandbox.md: can it be read, for whom and by whom, when, and by which key. PS256 with
-//! `x5t#S256` and the older RS256 with `x5t` are both taken; times may be numbers or numeric strings, for clients of
-//! Microsoft's own write both.
+//! `x5t#S256` and the older RS256 with `x5t` are both taken; times may be numbers or numeric strings, thumbprints padded
+//! or not, and certificates broken into lines, for clients of Microsoft's own write all of these.
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use jiff::Timestamp;
@@ -117,7 +117,9 @@ impl Assertion<'_> {
     fn registered(&self, keys: &AppKeys) -> Option<Certificate> {
         let named = [&self.header.x5t, &self.header.x5t_s256];
         let is_named = |certificate: &&Certificate| {
-            certificate.thumbprints.iter().zip(named).any(|(own, named)| named.as_ref() == Some(own))
+            let is_own = |own: &str, named: &String| named.trim_end_matches('=') == own;
+            let mut pairs = certificate.thumbprints.iter().zip(named);
+            pairs.any(|(own, named)| named.as_ref().is_some_and(|named| is_own(own, named)))
         };
         keys.certificates.iter().find(is_named).cloned()
     }
@@ -127,7 +129,10 @@ impl Assertion<'_> {
         let Some(chain) = self.header.x5c.as_ref().filter(|_| !app.trusted_subjects.is_empty()) else {
             return Ok(None);
         };
-        let read = |text: &String| Certificate::read(&BASE64.decode(text.as_bytes()).ok()?);
+        let read = |text: &String| {
+            let dense: String = text.split_ascii_whitespace().collect();
+            Certificate::read(&BASE64.decode(dense.as_bytes()).ok()?)
+        };
         let chain: Vec<Certificate> = chain
             .iter()
             .map(read)

@@ -1,5 +1,6 @@
 //! Every task of the project that is not cargo's own: `cargo xtask <command>`.
 
+mod clients;
 mod counts;
 mod deny;
 mod process;
@@ -40,7 +41,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Finds or installs the tools that `test` needs
+    /// Finds or installs the tools, and Microsoft's own clients, that `test` needs
     Tools,
 }
 
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
         Command::Test => return test::run(&toolbox),
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
         Command::Proto { check } => proto::run(check),
-        Command::Tools => toolbox.all(),
+        Command::Tools => toolbox.all().and_then(|()| clients::ready().map(drop)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, bail};
 
+use crate::clients::{self, Clients};
 use crate::counts::Counts;
 use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox};
 use crate::{deny, process, tidy, workspace};
@@ -19,9 +20,13 @@ use crate::{deny, process, tidy, workspace};
 /// How the tests learn where grpcurl is.
 const GRPCURL_VARIABLE: &str = "POSTRIDER_GRPCURL";
 
+/// How the tests learn where Microsoft's clients are.
+const PYTHON_VARIABLE: &str = "POSTRIDER_CLIENTS_PYTHON";
+const NODE_VARIABLE: &str = "POSTRIDER_CLIENTS_NODE";
+
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
 pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
-    let mut steps = crate::steps::Steps::new(7);
+    let mut steps = crate::steps::Steps::new(8);
     steps.run("format", "every file as rustfmt writes it", || {
         process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
     });
@@ -29,6 +34,7 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
         tidy::run().map(|note| println!("   {note}"))
     });
     steps.run("tools", "buf, grpcurl and cargo-deny, found or installed", || toolbox.all());
+    let clients = steps.run("clients", "Microsoft's own clients, found or installed", clients::ready);
     steps.run("contract", "the API's files: lint, and nothing broken since the first ones", || {
         contract(&toolbox.path(&BUF)?)
     });
@@ -41,7 +47,7 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
     });
     let mut counts = Counts::default();
     steps.run("tests", "units, the built binary from outside, examples in the documentation", || {
-        tests(&toolbox.path(&GRPCURL)?, &mut counts)
+        tests(&toolbox.path(&GRPCURL)?, clients.as_ref(), &mut counts)
     });
     print!("{}", steps.summary());
     println!("{counts}");
@@ -71,8 +77,11 @@ fn contract(buf: &Path) -> anyhow::Result<()> {
 }
 
 /// `cargo test --workspace`, passed through line by line while its closing lines are summed.
-fn tests(grpcurl: &Path, counts: &mut Counts) -> anyhow::Result<()> {
+fn tests(grpcurl: &Path, clients: Option<&Clients>, counts: &mut Counts) -> anyhow::Result<()> {
     let mut command = process::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
+    if let Some(Clients { python, node }) = clients {
+        command.env(PYTHON_VARIABLE, python).env(NODE_VARIABLE, node);
+    }
     command.env(GRPCURL_VARIABLE, grpcurl).stdin(Stdio::null()).stdout(Stdio::piped());
     println!("   $ {GRPCURL_VARIABLE}={} {}", grpcurl.display(), process::spelled(&command));
     let mut child = command.spawn().context("cannot start cargo")?;

@@ -4,6 +4,7 @@
 
 mod classify;
 mod draft;
+mod fuzz;
 mod identity;
 mod support;
 mod wire;
