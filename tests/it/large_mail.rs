@@ -245,7 +245,9 @@ async fn memory_does_not_grow_with_the_files_times_the_queue() {
         };
         service.admin().puts(settings).await;
     }
-    microsoft.plays_for_tenant("slow", seed::TENANT_ID, json!({"call": "upload", "milliseconds": 300})).await;
+    microsoft
+        .plays_for_directory("slow", seed::TENANT_ID, json!({"call": "upload", "milliseconds": 300}))
+        .await;
     let mut accepted = Vec::new();
     for number in 0..50 {
         let mut mail = with_files(vec![file("a.pdf", 10_000_000)]);

@@ -31,6 +31,8 @@ mod mistakes;
 
 #[cfg(test)]
 mod settings;
+
+#[cfg(test)]
 mod settings_test;
 
 #[cfg(test)]

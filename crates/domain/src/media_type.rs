@@ -23,15 +23,15 @@ fn parameter(text: &str) -> Option<&str> {
     if !is_name(name) {
         return None;
     }
-    let after = match value.strip_prefix('"') {
-        Some(quoted) => after_quoted(quoted)?,
-        None => {
-            let end = value.find(|c: char| !c.is_ascii() || !is_token_byte(c as u8)).unwrap_or(value.len());
-            value.split_at_checked(end).filter(|(token, _)| !token.is_empty())?.1
-        }
-    };
+    let after =
+        if let Some(quoted) = value.strip_prefix('"') { after_quoted(quoted)? } else { after_token(value)? };
     let after = after.trim_start_matches(' ');
     if after.is_empty() { Some("") } else { after.strip_prefix(';') }
+}
+
+fn after_token(text: &str) -> Option<&str> {
+    let end = text.bytes().position(|byte| !is_token_byte(byte)).unwrap_or(text.len());
+    text.get(end..).filter(|_| end > 0)
 }
 
 /// What follows the closing quote.

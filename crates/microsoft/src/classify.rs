@@ -42,9 +42,10 @@ pub(crate) fn classify(answer: &Answer, call: &Call) -> Verdict {
         (_, 507) => of_finding(Finding::new(FindingCode::MailboxFull)),
         (_, 509) => of_finding(Finding::new(FindingCode::Throttled)),
         (Step::Send, 500..=599) => in_doubt(FindingCode::OutcomeUnknown, call),
-        (Step::Prepare, 500..=599) => of_finding(Finding::new(FindingCode::MicrosoftUnavailable)),
         // A redirect is never followed: whoever sent it did not take the message.
-        (Step::Send, ..=199 | 300..) => of_finding(Finding::new(FindingCode::MicrosoftUnavailable)),
+        (Step::Prepare, 500..=599) | (Step::Send, ..=199 | 300..) => {
+            of_finding(Finding::new(FindingCode::MicrosoftUnavailable))
+        }
         (Step::Prepare, _) => of_finding(Finding::new(FindingCode::MicrosoftRefused)),
     };
     Verdict {

@@ -41,7 +41,7 @@ pub const TARGETS: [Target; 5] = [
 const EVIDENCE_BYTES_MAX: usize = 8 * 1024;
 const TEN_YEARS: Duration = Duration::from_hours(10 * 365 * 24);
 /// Far more than the largest file takes, even without optimisation.
-const CERTIFICATE_TIME_MAX: Duration = Duration::from_secs(60);
+const CERTIFICATE_TIME_MAX: Duration = Duration::from_mins(1);
 
 pub fn mime(bytes: &[u8]) {
     let mut fields = bytes.split(|byte| *byte == 0).map(|field| String::from_utf8_lossy(field).into_owned());

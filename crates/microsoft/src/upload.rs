@@ -45,7 +45,7 @@ impl Session<'_> {
             // What was not sent cannot have arrived, and what is asked for again and again never does.
             breaks += u32::from(reached < end);
             if reached > end || breaks > BREAKS_MAX {
-                return Err(lost_count(reached, end));
+                return Err(Box::new(lost_count(reached, end)));
             }
             next = reached;
         }
@@ -105,12 +105,12 @@ impl Session<'_> {
     }
 }
 
-fn lost_count(reached: usize, end: usize) -> Box<Verdict> {
+fn lost_count(reached: usize, end: usize) -> Verdict {
     let finding = Finding::new(FindingCode::MicrosoftRefused)
         .with("reason", "an upload did not go forward")
         .with("sent_bytes", end)
         .with("next_expected", reached);
-    Box::new(Verdict::of(Outcome::Deferred, finding))
+    Verdict::of(Outcome::Deferred, finding)
 }
 
 /// Nothing is known of what arrived; a 416 says that it was something else than we think.

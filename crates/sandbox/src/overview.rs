@@ -99,7 +99,7 @@ fn scenario(posted: &Value) -> Markup {
     let text = |name: &str| {
         posted.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
     };
-    let whom = text("mailbox").or(text("tenant")).unwrap_or_default();
+    let whom = text("mailbox").or(text("tenant")).or(text("directory")).unwrap_or_default();
     let left = match text("times").as_deref() {
         Some("0") => "used up".to_owned(),
         Some(times) => format!("{times} more"),
@@ -107,7 +107,7 @@ fn scenario(posted: &Value) -> Markup {
     };
     let rest = posted.as_object().into_iter().flatten();
     let rest: Vec<String> = rest
-        .filter(|(name, _)| !["scenario", "mailbox", "tenant", "times"].contains(&name.as_str()))
+        .filter(|(name, _)| !["scenario", "mailbox", "tenant", "directory", "times"].contains(&name.as_str()))
         .map(|(name, value)| format!("{name} {value}"))
         .collect();
     row(&[&text("scenario").unwrap_or_default(), &whom, &rest.join(", "), &left])

@@ -1,8 +1,7 @@
 //! A scenario as it is posted: which scripted answer, for whom, how often.
 //!
-//! An unknown name is refused, so that no test passes because nothing happened. Beside `mailbox` or `tenant`, `scenario`
-//! and `times` there are:
-//! `call` (`"send_mail"`, the default; `"token"`, `"draft"`, `"upload"`: what it happens to),
+//! An unknown name is refused, so that no test passes because nothing happened. Beside `mailbox` or `tenant` (which may
+//! be called `directory`), `scenario` and `times` there are: `call` (`"send_mail"`, the default; `"token"`, `"draft"`, `"upload"`: what it happens to),
 //! `start_time` and `end_time` (when it holds: a policy that takes its time to spread),
 //! `retry_after` (a number, whole or fractional; an HTTP date; `"http-date"` with `seconds`; `null` or `"absent"` for
 //! an answer without the header), `milliseconds` (`slow`), `seconds` (`clock-skew`), `expire_time` and `client_id`
@@ -25,6 +24,7 @@ use crate::retry_after::RetryAfter;
 struct Posted {
     scenario: String,
     mailbox: Option<String>,
+    #[serde(alias = "directory")]
     tenant: Option<String>,
     times: Option<u64>,
     call: Option<Call>,

@@ -90,13 +90,13 @@ mod tests {
 
     const LARGE: usize = limits::EMAIL_BYTES_MAX;
 
-    fn content(bytes: usize) -> Result<Option<Content>, ()> {
+    fn content(bytes: usize) -> Content {
         let (body, create_time) = (vec![0; bytes].into(), jiff::Timestamp::UNIX_EPOCH);
-        Ok(Some(Content { body, internet_message_id: None, create_time }))
+        Content { body, internet_message_id: None, create_time }
     }
 
     async fn held(budget: &ContentBudget, bytes: usize) -> Bytes {
-        budget.held(|| async move { content(bytes) }).await.unwrap().unwrap().body
+        budget.held(|| async move { Ok::<_, ()>(Some(content(bytes))) }).await.unwrap().unwrap().body
     }
 
     /// As many as find room now.
@@ -137,7 +137,7 @@ mod tests {
         let waiting = tokio::spawn(async move {
             let read = || async {
                 counted.fetch_add(1, Ordering::Relaxed);
-                content(LARGE)
+                Ok::<_, ()>(Some(content(LARGE)))
             };
             budget.held(read).await.unwrap().unwrap().body.len()
         });

@@ -121,8 +121,8 @@ impl Microsoft {
     }
 
     /// The same for all mailboxes of a directory.
-    pub async fn plays_for_tenant(&self, scenario: &str, tenant: &str, more: Value) {
-        self.posts(json!({"scenario": scenario, "tenant": tenant}), more).await;
+    pub async fn plays_for_directory(&self, scenario: &str, directory: &str, more: Value) {
+        self.posts(json!({"scenario": scenario, "directory": directory}), more).await;
     }
 
     async fn posts(&self, mut posted: Value, more: Value) {

@@ -3,6 +3,7 @@
 mod clients;
 mod counts;
 mod deny;
+mod findings;
 mod process;
 mod proto;
 mod steps;
@@ -41,6 +42,12 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Generates docs/findings.md anew from the catalogue
+    Findings {
+        /// Only compare, and fail when what is checked in is stale
+        #[arg(long)]
+        check: bool,
+    },
     /// Finds or installs the tools, and Microsoft's own clients, that `test` needs
     Tools,
 }
@@ -52,6 +59,7 @@ fn main() -> ExitCode {
         Command::Test => return test::run(&toolbox),
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
         Command::Proto { check } => proto::run(check),
+        Command::Findings { check } => findings::run(check),
         Command::Tools => toolbox.all().and_then(|()| clients::ready().map(drop)),
     };
     match result {

@@ -22,14 +22,15 @@ pub(super) fn contents(text: &str, passphrase: &str) -> Result<Contents, NotACer
         let bytes = Zeroizing::new(block.contents);
         match block.label.as_str() {
             "CERTIFICATE" => contents.certificates.push(bytes.to_vec()),
-            "PRIVATE KEY" => contents.keys.push(PrivateKey::Pkcs8(bytes)),
+            // Those not of RSA too: they are named as such by whoever reads them.
+            "PRIVATE KEY" | "EC PRIVATE KEY" | "DSA PRIVATE KEY" => {
+                contents.keys.push(PrivateKey::Pkcs8(bytes));
+            }
             "RSA PRIVATE KEY" => contents.keys.push(PrivateKey::Pkcs1(bytes)),
             "ENCRYPTED PRIVATE KEY" => {
                 let opened = opener.open_key(&bytes, NotACertificate::NotPem)?;
                 contents.keys.push(PrivateKey::Pkcs8(opened));
             }
-            // Not of RSA: named as such by whoever reads it.
-            "EC PRIVATE KEY" | "DSA PRIVATE KEY" => contents.keys.push(PrivateKey::Pkcs8(bytes)),
             _ => {}
         }
     }

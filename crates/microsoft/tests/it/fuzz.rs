@@ -13,6 +13,12 @@ const MUTATIONS: usize = 20_000;
 const MUTATIONS_OF_CERTIFICATES: usize = 500;
 const BYTES_MAX: usize = 64 * 1024;
 
+/// Where the random begins.
+#[expect(clippy::disallowed_methods, reason = "whoever looks into a failure gives the seed of a test")]
+fn seed() -> u64 {
+    std::env::var("POSTRIDER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED)
+}
+
 /// Small numbers, the same everywhere (SplitMix64).
 struct Dice(u64);
 
@@ -73,7 +79,7 @@ fn mutated(corpus: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
 
 fn hold(target: Target, more: Vec<Vec<u8>>, mutations: usize) {
     let (name, promise) = target;
-    let seed = std::env::var("POSTRIDER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
+    let seed = seed();
     println!("POSTRIDER_SEED={seed} for {name}");
     let mut corpus = files(&folder(name));
     assert!(corpus.len() >= 5, "{name} has a corpus");

@@ -143,7 +143,9 @@ async fn a_dead_host_never_started_however_short_the_time() {
     let (mailbox, token) = (mailbox(), token("Mail.Send"));
     let call = SendMail { timeout: Duration::from_millis(400), ..call(&mailbox, &token) };
     came_to(&microsoft.send_mail(call).await, Outcome::Deferred, FindingCode::NetworkUnreachable);
-    connecting.into_iter().for_each(|connecting| connecting.abort());
+    for connecting in connecting {
+        connecting.abort();
+    }
 }
 
 #[tokio::test]

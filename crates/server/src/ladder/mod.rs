@@ -57,7 +57,7 @@ pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusa
     let Some(token) = report.step(Step::Credential, started, token) else {
         return Ok(report.rest_skipped());
     };
-    report.step(Step::Permission, Instant::now(), ask::permission(&token));
+    report.step(Step::Permission, Instant::now(), Ok(ask::permission(&token)));
     if trial.token_only {
         return Ok(report.rest_skipped());
     }
