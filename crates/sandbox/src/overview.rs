@@ -7,8 +7,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
+use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::clock;
 use crate::directory::{App, Known, Mailbox, Secret};
 use crate::html::Markup;
 use crate::inbox::show;
@@ -32,11 +34,12 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
 }
 
 async fn directories(State(shared): SharedState) -> Response {
-    let all = Markup::join(shared.directories.all().iter().map(|known| directory(known)));
+    let now = clock::now();
+    let all = Markup::join(shared.directories.all().iter().map(|known| directory(known, now)));
     show(StatusCode::OK, frame(Page::Directories, Markup::fill(DIRECTORIES, &[("directories", all)])))
 }
 
-fn directory(known: &Known) -> Markup {
+fn directory(known: &Known, now: Timestamp) -> Markup {
     let name = match known.tenant_id.to_string() {
         id if id == known.name() => {
             known.directory.domains.first().map_or(id.clone(), |own| format!("{own} ({id})"))
@@ -45,14 +48,14 @@ fn directory(known: &Known) -> Markup {
     };
     let values = [
         ("name", Markup::text(&name)),
-        ("apps", Markup::join(known.directory.apps.iter().map(app))),
+        ("apps", Markup::join(known.directory.apps.iter().map(|one| app(one, now)))),
         ("mailboxes", Markup::join(known.directory.mailboxes.iter().map(mailbox))),
     ];
     Markup::fill(DIRECTORY, &values)
 }
 
-fn app(app: &App) -> Markup {
-    let mut proofs: Vec<String> = app.secrets.iter().map(secret).collect();
+fn app(app: &App, now: Timestamp) -> Markup {
+    let mut proofs: Vec<String> = app.secrets.iter().map(|one| secret(one, now)).collect();
     proofs.extend((!app.certificates.is_empty()).then(|| format!("{} certificates", app.certificates.len())));
     proofs.extend(app.trusted_subjects.iter().map(|name| format!("certificates of {name}")));
     proofs.extend(
@@ -71,11 +74,14 @@ fn app(app: &App) -> Markup {
 }
 
 /// The Value only of those that everybody knows anyway.
-fn secret(secret: &Secret) -> String {
+fn secret(secret: &Secret, now: Timestamp) -> String {
     let own = [seed::SECRET, seed::EXPIRED_SECRET].into_iter().find(|own| *own == secret.value);
     let value = own.map_or_else(|| "a secret".to_owned(), |own| format!("secret {own}"));
     let id = if secret.id.is_empty() { String::new() } else { format!(" (its ID: {})", secret.id) };
-    let end = secret.expire_time.map(|time| format!(", until {}", time.strftime("%Y-%m-%d")));
+    let end = secret.expire_time.map(|time| {
+        let word = if time <= now { "expired" } else { "until" };
+        format!(", {word} {}", time.strftime("%Y-%m-%d"))
+    });
     format!("{value}{id}{}", end.unwrap_or_default())
 }
 

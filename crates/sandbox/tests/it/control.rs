@@ -86,3 +86,12 @@ async fn what_cannot_be_read_is_400_with_a_sentence() {
     assert!(refused.text.contains("app a has a certificate that cannot be read"), "{}", refused.text);
     sandbox.token().await;
 }
+
+#[test]
+fn the_document_names_every_scenario() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sandbox.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    for (name, _) in postrider_sandbox::scenarios() {
+        assert!(document.contains(&format!("`{name}`")), "{name} is not in docs/sandbox.md");
+    }
+}
