@@ -46,6 +46,7 @@ fn cases() -> Vec<Case> {
     };
     let mut cases: Vec<Case> = vec![
         case("answer", once(json!({"status": 400, "code": "ErrorInvalidRecipients"}))),
+        case("answer", once(json!({"status": 401, "code": "InvalidAuthenticationToken"}))),
         case("answer", once(json!({"status": 418, "code": "ErrorOfTomorrow", "message": "never heard of"}))),
         case("answer", once(json!({"status": 401, "aadsts": 7_000_222, "call": "token"}))),
         case("throttle-retry-after", once(json!({"retry_after": 1}))),
