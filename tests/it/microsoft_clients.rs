@@ -101,10 +101,10 @@ async fn msal_for_python_gets_tokens_by_secret_and_certificate_and_sends_with_th
 #[tokio::test]
 async fn msal_for_node_gets_tokens_and_the_graph_client_sends_a_mail_and_an_upload() {
     let world = given();
-    let (microsoft, given) = microsoft(&world).await;
-    let folder = installed("POSTRIDER_CLIENTS_NODE", "node");
+    let (microsoft, mut given) = microsoft(&world).await;
+    given["packages"] = json!(installed("POSTRIDER_CLIENTS_NODE", "node"));
     let mut node = Command::new("node");
-    node.env("POSTRIDER_CLIENTS_NODE", folder).env("NODE_EXTRA_CA_CERTS", microsoft.ca_file().unwrap());
+    node.env("NODE_EXTRA_CA_CERTS", microsoft.ca_file().unwrap());
     let finished = runs(&world, node, "node/graph_client.mjs", &given).await;
     assert_eq!(finished.json()["tokens"], 2);
     let received = microsoft.received().await;

@@ -18,7 +18,9 @@ pub enum NotAnAddress {
     Shape,
     #[error("has blanks or quotes around it, as from pasting: leave them out")]
     Pasted,
-    #[error("must be ASCII: Microsoft 365 does not send to internationalised addresses; a domain has an xn-- form")]
+    #[error(
+        "must be ASCII: Microsoft 365 does not send to internationalised addresses; a domain has an xn-- form"
+    )]
     NotAscii,
     #[error("is too long: 64 characters before the @, 254 in all")]
     Long,

@@ -7,12 +7,12 @@ import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
+const given = JSON.parse(readFileSync(0, "utf8"));
 // The packages lie where the tools are, not beside this file.
-const from = createRequire(pathToFileURL(`${process.env.POSTRIDER_CLIENTS_NODE}/package.json`));
+const from = createRequire(pathToFileURL(`${given.packages}/package.json`));
 const { ConfidentialClientApplication } = from("@azure/msal-node");
 const { Client, FileUpload, LargeFileUploadTask } = from("@microsoft/microsoft-graph-client");
 
-const given = JSON.parse(readFileSync(0, "utf8"));
 const host = new URL(given.origin).host;
 
 async function tokenBy(proof) {
