@@ -94,11 +94,6 @@ impl Mails {
         store.mails.get(index).map(|(number, mail)| store.show(*number, mail))
     }
 
-    /// How often a mail with this Message-ID has arrived.
-    pub(crate) fn count_of(&self, internet_message_id: &str) -> usize {
-        self.lock().copies.get(internet_message_id).copied().unwrap_or_default()
-    }
-
     pub(crate) fn clear(&self) {
         let mut store = self.lock();
         let last_number = store.last_number;

@@ -56,14 +56,7 @@ pub(super) async fn send(
     let entered = gate::enter(shared, call, address, Needs::SendMail, incoming).await?;
     let mailbox = entered.mailbox().ok_or_else(gone)?.address.clone();
     let mail = shared.drafts.get(&mailbox, id)?.assembled(call.now);
-    let is_taken = shared.mails.count_of(&mail.internet_message_id);
-    let answered = send::go(shared, call, &entered, mail).await;
-    // Sent, it is a draft no more; refused, or lost on the way, it is still there.
-    let message_id = shared.drafts.get(&mailbox, id).map(|draft| draft.mail.internet_message_id.clone());
-    if message_id.is_ok_and(|message_id| shared.mails.count_of(&message_id) > is_taken) {
-        shared.drafts.delete(&mailbox, id)?;
-    }
-    answered
+    send::go(shared, call, &entered, mail, Some(id)).await
 }
 
 pub(super) async fn delete(

@@ -34,7 +34,7 @@ pub(super) async fn send_mail(
             mail
         }
     };
-    go(shared, call, &entered, mail).await
+    go(shared, call, &entered, mail, None).await
 }
 
 /// The way in which a message is written.
@@ -58,8 +58,15 @@ pub(super) fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
     }
 }
 
-/// The last checks, and the mail is on its way: recipients, the right to its From, its size, the mailbox's room.
-pub(super) async fn go(shared: &Shared, call: &GraphCall, entered: &Entered, mail: Mail) -> Answered {
+/// The last checks, and the mail is on its way: recipients, the right to its From, its size, the mailbox's room. Sent, a
+/// `draft` is one no more; refused, or lost on the way, it is still there.
+pub(super) async fn go(
+    shared: &Shared,
+    call: &GraphCall,
+    entered: &Entered,
+    mail: Mail,
+    draft: Option<&str>,
+) -> Answered {
     let mailbox = entered.mailbox().ok_or_else(gone)?;
     recipient::check(&mail.recipients)?;
     may_send(mailbox, &mail)?;
@@ -76,7 +83,7 @@ pub(super) async fn go(shared: &Shared, call: &GraphCall, entered: &Entered, mai
     let in_flight = Some(&entered.in_flight);
     let script = Script { shared, call, scope: &scope, kind: Call::SendMail, in_flight };
     let mail = rewrite::by_exchange(&script, mailbox, mail);
-    deliver(&script, mail).await
+    deliver(&script, mail, draft).await
 }
 
 fn may_send(mailbox: &Mailbox, mail: &Mail) -> Result<(), Refusal> {
@@ -96,12 +103,15 @@ fn may_send(mailbox: &Mailbox, mail: &Mail) -> Result<(), Refusal> {
 }
 
 /// Stores the mail and says 202, unless a script has another end for it.
-async fn deliver(script: &Script<'_>, mail: Mail) -> Answered {
+async fn deliver(script: &Script<'_>, mail: Mail, draft: Option<&str>) -> Answered {
     let outcome = script.outcome();
     if outcome.as_ref().is_none_or(|outcome| outcome.delivered) {
         script.shared.breaches.accepted(&mail.mailbox, script.call.now);
         let delivery = delivery::of(script, &mail);
         tracing::info!(mailbox = mail.mailbox, message_id = mail.internet_message_id, "mail accepted");
+        if let Some(id) = draft {
+            script.shared.drafts.delete(&mail.mailbox, id)?;
+        }
         script.shared.mails.store(Mail { delivery, ..mail });
     }
     match outcome {
