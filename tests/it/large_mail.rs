@@ -8,7 +8,7 @@ use postrider_proto::v1::{
     Attachment, Attempt, AttemptOutcome, FindingClass, Message, MessageState, Settings,
 };
 use postrider_sandbox::seed::{self, MAILBOX, READ_WRITE_CLIENT_ID};
-use postrider_testkit::{Mail, Microsoft, Service, World, acme_settings, mail};
+use postrider_testkit::{Mail, Microsoft, Service, World, acme_settings, in_time, mail};
 use serde_json::{Value, json};
 
 use crate::support::{code, given, mortal, together};
@@ -168,9 +168,12 @@ async fn a_process_that_dies_while_it_uploads_leaves_nothing_that_the_next_does_
     let mut mail = with_files(vec![file("a.pdf", 5_000_000)]);
     mail.request.wait_for = 0;
     let accepted = service.admin().sends(mail).await;
-    service.admin().becomes(&accepted, "sending", |message| message.state() == MessageState::Sending).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(drafts(&microsoft).await.len(), 1);
+    in_time("a draft is there", async {
+        while drafts(&microsoft).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
     service.is_killed_and_returns().await;
     let sent = service.admin().reaches(&accepted, MessageState::Sent).await;
     arrived_once(&microsoft, &sent, &[("a.pdf", 5_000_000)]).await;

@@ -194,7 +194,7 @@ async fn a_from_that_exchange_rewrites_is_the_mailboxs_own() {
     assert!(text.contains("Acme Sales"), "{text}");
 }
 
-/// A policy takes its time to spread: the lane is held, and a passed test wakes it.
+/// A policy takes its time to spread: the lane is held, and a passed test wakes it. (The stand-in has the real clock.)
 #[tokio::test]
 async fn a_policy_that_has_spread_is_noticed_by_the_next_test() {
     let world = given();
