@@ -1,10 +1,10 @@
 //! What becomes of a mail after its 202: on its way, delivered, or bounced. It is fixed when the mail is accepted and
 //! comes true with the time, so that a message trace and the Inbox can be asked about it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::kind::{Call, Kind};
 use crate::limits;
@@ -72,18 +72,29 @@ impl Delivery {
     }
 }
 
-/// When each mailbox's next mail may be delivered, where Exchange holds it to thirty a minute.
+/// When the last mails of each mailbox were, or will be, delivered: Exchange holds a mailbox to thirty a minute.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    next: Mutex<HashMap<String, Timestamp>>,
+    slots: Mutex<HashMap<String, VecDeque<Timestamp>>>,
 }
 
 impl Pace {
-    fn slot(&self, mailbox: &str, now: Timestamp) -> Timestamp {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let step = (limits::RATE_WINDOW_SECONDS * 1_000 / 30).milliseconds();
-        let slot = next.get(&mailbox.to_lowercase()).copied().unwrap_or(now).max(now);
-        next.insert(mailbox.to_lowercase(), slot.checked_add(step).unwrap_or(slot));
+    /// The next mail's: at once while fewer than thirty went within a minute, or, `spaced`, two seconds after the last.
+    fn slot(&self, mailbox: &str, now: Timestamp, spaced: bool) -> Timestamp {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = slots.entry(mailbox.to_lowercase()).or_default();
+        let window = SignedDuration::from_secs(limits::RATE_WINDOW_SECONDS);
+        let (before, gap) = if spaced {
+            (own.back(), SignedDuration::from_secs(2))
+        } else {
+            (own.len().checked_sub(limits::MESSAGES_PER_MINUTE).and_then(|at| own.get(at)), window)
+        };
+        let free = before.and_then(|before| before.checked_add(gap).ok()).unwrap_or(now);
+        let slot = free.max(now).max(own.back().copied().unwrap_or(now));
+        own.push_back(slot);
+        if own.len() > limits::MESSAGES_PER_MINUTE {
+            own.pop_front();
+        }
         slot
     }
 }
@@ -93,8 +104,9 @@ pub(crate) fn of(script: &Script<'_>, mail: &Mail) -> Delivery {
     let Script { shared, scope, call, .. } = script;
     let spec = shared.scenarios.take(scope, Call::SendMail, call.now, Kind::is_delivery);
     let kind = spec.as_ref().map(|spec| spec.kind);
-    let paced = shared.is_strict() || kind == Some(Kind::SlowDelivery);
-    let from = if paced { shared.pace.slot(&mail.mailbox, call.now) } else { call.now };
+    let spaced = kind == Some(Kind::SlowDelivery);
+    let paced = spaced || shared.is_strict();
+    let from = if paced { shared.pace.slot(&mail.mailbox, call.now, spaced) } else { call.now };
     let underway = i64::try_from(scope.known.directory.delivery_milliseconds).unwrap_or(i64::MAX);
     let time = from.checked_add(SignedDuration::from_millis(underway)).unwrap_or(from);
     let is_outside = |recipient: &&String| {
@@ -115,4 +127,30 @@ pub(crate) fn of(script: &Script<'_>, mail: &Mail) -> Delivery {
         _ => None,
     };
     Delivery { time, bounce: bounce.filter(|bounce| !bounce.recipients.is_empty()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn thirty_go_at_once_and_the_next_waits_until_the_minute_is_over() {
+        let pace = Pace::default();
+        assert!((0..30).all(|second| pace.slot("a@b.c", at(second), false) == at(second)));
+        assert_eq!(pace.slot("A@b.c", at(30), false), at(60));
+        assert_eq!(pace.slot("a@b.c", at(30), false), at(61));
+        assert_eq!(pace.slot("other@b.c", at(30), false), at(30));
+        assert_eq!(pace.slot("a@b.c", at(500), false), at(500));
+    }
+
+    #[test]
+    fn spaced_mail_goes_one_in_two_seconds() {
+        let pace = Pace::default();
+        let slots: Vec<_> = (0..3).map(|_| pace.slot("a@b.c", at(0), true)).collect();
+        assert_eq!(slots, [at(0), at(2), at(4)]);
+    }
 }
