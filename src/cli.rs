@@ -3,6 +3,7 @@
 //! | command | module |
 //! | --- | --- |
 //! | `serve`, `sandbox`, `check-config` | [`serve`], [`sandbox`], [`configuration`] |
+//! | `credentials …`: with the service stopped | [`credentials`] |
 //! | `send`, `settings …`, `messages …`, `keys …`: clients of a running service | [`send`], [`settings`], [`messages`], [`keys`] |
 //! | `findings` | [`findings`] |
 //!
@@ -16,6 +17,7 @@ mod access_key;
 mod attachment;
 mod client;
 mod configuration;
+mod credentials;
 pub(crate) mod environment;
 mod failure;
 mod finding;
@@ -74,7 +76,10 @@ enum Command {
     CheckConfig(ConfigurationFlags),
     /// Sends one email.
     Send(Box<send::SendArguments>),
-    /// What a reseller's mail is sent with: put, get, test, list, delete.
+    /// The stores of credentials, with the service stopped: rekey, migrate.
+    #[command(subcommand)]
+    Credentials(credentials::CredentialsCommand),
+    /// What a reseller's mail is sent with: put, get, test, rotate, list, delete.
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
     /// What became of messages: list, get.
@@ -90,7 +95,7 @@ enum Command {
 impl Command {
     /// Whether `--section.key=value` means something to it.
     fn is_configured(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Sandbox(_) | Self::CheckConfig(_))
+        matches!(self, Self::Serve(_) | Self::Sandbox(_) | Self::CheckConfig(_) | Self::Credentials(_))
     }
 }
 
@@ -132,6 +137,10 @@ impl Invocation {
             Command::CheckConfig(arguments) => {
                 let data_dir = flags.only_data_dir("check-config")?;
                 configuration::check(arguments, data_dir, overrides, environment)
+            }
+            Command::Credentials(command) => {
+                let data_dir = flags.only_data_dir("credentials")?;
+                credentials::run(command, data_dir, overrides, environment)
             }
             Command::Findings(arguments) => findings::run(&arguments, &screen),
             Command::Send(arguments) => {

@@ -2,6 +2,7 @@
 
 mod candidate;
 mod credential;
+mod rotate;
 mod show;
 mod test;
 
@@ -17,7 +18,7 @@ use self::candidate::SettingsFlags;
 use super::client::{Client, DEADLINE};
 use super::failure::Failure;
 use super::screen::Screen;
-use super::words;
+use super::{time, words};
 
 /// Entries of a page; all pages are read.
 const PAGE_SIZE: i32 = 1_000;
@@ -30,11 +31,16 @@ pub(crate) enum SettingsCommand {
     Get { reseller: String },
     /// Tries the saved settings, or with flags of `put` these, in five steps up to a test mail.
     Test(test::TestArguments),
+    /// Tries another credential, and saves it only if it works; until then the old one stays in use.
+    Rotate(rotate::RotateArguments),
     /// Lists the settings of all resellers.
     List {
         /// Only settings in this state.
         #[arg(long, ignore_case = true, value_parser = words::one_of(words::SETTINGS_STATES))]
         state: Option<SettingsState>,
+        /// Only settings whose credential is known to end within this span, such as 30d, or has ended.
+        #[arg(long, value_name = "SPAN", value_parser = time::span)]
+        expiring_within: Option<prost_types::Duration>,
     },
     /// Destroys a reseller's settings and credential. The history of its messages stays, without content.
     Delete(DeleteArguments),
@@ -72,7 +78,16 @@ pub(crate) async fn run(command: SettingsCommand, client: &Client, screen: &Scre
             })
         }
         SettingsCommand::Test(arguments) => test::run(arguments, client, screen).await,
-        SettingsCommand::List { state } => list(state, client, screen).await,
+        SettingsCommand::Rotate(arguments) => rotate::run(arguments, client, screen).await,
+        SettingsCommand::List { state, expiring_within } => {
+            let request = ListSettingsRequest {
+                page_size: PAGE_SIZE,
+                status: state.unwrap_or_default().into(),
+                expiring_within,
+                ..ListSettingsRequest::default()
+            };
+            list(request, client, screen).await
+        }
         SettingsCommand::Delete(arguments) => delete(arguments, client, screen).await,
     }
 }
@@ -113,12 +128,7 @@ fn has_reason(status: &Status, reason: &str) -> bool {
     status.get_details_error_info().is_some_and(|info| info.reason == reason)
 }
 
-async fn list(state: Option<SettingsState>, client: &Client, screen: &Screen) -> Result<(), Failure> {
-    let mut request = ListSettingsRequest {
-        page_size: PAGE_SIZE,
-        status: state.unwrap_or_default().into(),
-        ..ListSettingsRequest::default()
-    };
+async fn list(mut request: ListSettingsRequest, client: &Client, screen: &Screen) -> Result<(), Failure> {
     let mut listed = ListSettingsResponse::default();
     loop {
         let page = client.settings(DEADLINE).list_settings(request.clone()).await;

@@ -46,13 +46,13 @@ fn right(rpc: &str) -> Right {
     }
     match rpc {
         "MailService/SendMail" => served(SEND, |reseller| mail(reseller).request.encode_to_vec()),
-        "MailService/BatchSendMail" => later(SEND, naming!(BatchSendMailRequest)),
+        "MailService/BatchSendMail" => served(SEND, naming!(BatchSendMailRequest)),
         "MailService/GetMessage" => served(READ_OR_SEND, naming!(GetMessageRequest)),
         "MailService/ListMessages" => served(READ, naming!(ListMessagesRequest)),
-        "MailService/WatchMessages" => later(READ, naming!(WatchMessagesRequest)),
-        "MailService/CancelMessage" => later(SEND, naming!(CancelMessageRequest)),
-        "MailService/RetryMessage" => later(SEND, naming!(RetryMessageRequest)),
-        "MailService/RetryMessages" => later(SEND, naming!(RetryMessagesRequest)),
+        "MailService/WatchMessages" => served(READ, naming!(WatchMessagesRequest)),
+        "MailService/CancelMessage" => served(SEND, naming!(CancelMessageRequest)),
+        "MailService/RetryMessage" => served(SEND, naming!(RetryMessageRequest)),
+        "MailService/RetryMessages" => served(SEND, naming!(RetryMessagesRequest)),
         "SettingsService/PutSettings" => served(SETTINGS, |reseller| {
             let settings = Settings { reseller: reseller.to_owned(), ..acme_settings() };
             PutSettingsRequest { settings: Some(settings) }.encode_to_vec()
@@ -63,8 +63,8 @@ fn right(rpc: &str) -> Right {
         "SettingsService/ListSettings" => own(READ_OR_SETTINGS),
         "SettingsService/DeleteSettings" => served(SETTINGS, naming!(DeleteSettingsRequest)),
         "SettingsService/TestSettings" => served(TEST, naming!(TestSettingsRequest)),
-        "SettingsService/PauseSending" => later(SETTINGS, naming!(PauseSendingRequest)),
-        "SettingsService/ResumeSending" => later(SETTINGS, naming!(ResumeSendingRequest)),
+        "SettingsService/PauseSending" => served(SETTINGS, naming!(PauseSendingRequest)),
+        "SettingsService/ResumeSending" => served(SETTINGS, naming!(ResumeSendingRequest)),
         "AccessService/CreateKey" => served(ADMIN, |reseller| {
             let (name, resellers) = ("a key".to_owned(), vec![reseller.to_owned()]);
             let scopes = vec![Scope::Send.into()];

@@ -48,6 +48,18 @@ mod access;
 mod secrets;
 
 #[cfg(test)]
+mod vault;
+
+#[cfg(test)]
+mod rotation;
+
+#[cfg(test)]
+mod credential_commands;
+
+#[cfg(test)]
+mod tokens;
+
+#[cfg(test)]
 mod start;
 
 #[cfg(test)]

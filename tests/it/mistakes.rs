@@ -187,7 +187,7 @@ async fn malformed_values_of_a_candidate_are_findings_of_shape_and_no_error() {
     assert_eq!(tested.message_id, "");
 }
 
-/// The next try is the probe's, half a minute later: mail that comes meanwhile finds the lane held and is not tried.
+/// The next try is the probe's, a minute later: mail that comes meanwhile finds the lane held and is not tried.
 #[tokio::test]
 async fn a_held_lane_tries_nothing_until_its_probe() {
     let service = ready().await;

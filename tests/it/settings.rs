@@ -243,3 +243,17 @@ async fn a_test_up_to_the_token_sends_nothing() {
     let state = service.admin().saved_settings("acme").await.status.unwrap().state();
     assert_eq!(state, SettingsState::Untested, "only a mail shows that they work");
 }
+
+/// One changes the secret while others, who name no etag, change something else.
+#[tokio::test]
+async fn a_put_that_keeps_the_credential_never_brings_back_an_old_one() {
+    let service = ready().await;
+    let puts = (0..16).map(|n| {
+        let client = service.admin().on_another_connection();
+        let credential = (n == 7).then(|| secret("another~value"));
+        async move { client.puts(Settings { credential, ..acme_settings() }).await }
+    });
+    let put = together(puts).await.remove(7);
+    let saved = service.admin().saved_settings("acme").await;
+    assert_eq!(saved.credential_info.unwrap().version, put.credential_info.unwrap().version);
+}

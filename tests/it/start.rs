@@ -53,7 +53,7 @@ async fn a_value_that_does_not_hold_is_named_by_its_key() {
         ("microsoft.call_timeout", "soon"),
         ("pace.concurrency", "5"),
         ("log.level", "loud"),
-        ("credentials.store", "vault"),
+        ("credentials.store", "elsewhere"),
         ("microsoft.graph_url", "http://graph.example"),
     ] {
         let ended = world.service().with(key, value).ends().await;

@@ -1,7 +1,13 @@
 //! Where the secret part of settings lives, and nowhere else.
 //!
+//! | store | where |
+//! | --- | --- |
+//! | [`SealedCredentialStore`] | encrypted here, under the local key; the ciphertext lies in the database |
+//! | [`VaultCredentialStore`] | HashiCorp Vault, KV version 2: one secret a reseller |
+//!
 //! Settings and credential lie in two places that no transaction spans, so a credential is versioned: it is put beside
-//! the one in use, the settings are committed with the new version's exact name, and only then is the old one pruned.
+//! the one in use, the settings are committed with the new version's exact name, and only then, some time after, is the
+//! old one pruned.
 //!
 //! Rules
 //! - A put never touches another version, and no version's name is ever given twice.
@@ -9,30 +15,53 @@
 //! - What cannot be proven to be the secret that was put is [`CredentialStoreError::Damaged`], never a wrong secret.
 //! - No secret is in an error, in `Debug`, or in what is stored.
 //!
-//! Crash: between put and commit an orphan remains, which the next [`CredentialStore::prune`] deletes. Between commit
-//! and prune the old version remains, and goes the same way.
-//! Knows: `domain`. Does not know: the database, whose tables serve [`SealedRecords`] through an adapter in `server`.
+//! Crash: between put and commit an orphan remains, between commit and prune the old version. Who wrote down before the
+//! put that it began finds both.
+//! Knows: `domain`. Does not know: the database, whose tables serve [`SealedRecords`] and [`WrappedKeys`] through an
+//! adapter in `server`.
 //! Read first: `conformance.rs`, which every store passes.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
 mod framing;
+mod keeper;
 mod keyed_hash;
 mod local_key;
+mod parts;
 mod private_file;
 mod sealed;
-mod stored;
+mod vault;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postrider_domain::{Credential, CredentialInfo, CredentialVersion, ResellerId};
+use postrider_domain::{Credential, CredentialInfo, CredentialVersion, Fingerprint, ResellerId};
+use uuid::Uuid;
 
 pub use error::{Cause, CredentialStoreError};
+pub use keeper::{KeyError, KeyFile, KeyKeeper, SystemdCredential, WrappedKey, WrappedKeys, Wrapping};
 pub use keyed_hash::KeyedHash;
-pub use local_key::{Created, KeyPurpose, LocalKey, LocalKeyError};
+pub use local_key::{Created, KeyPurpose, LocalKey};
 pub use private_file::{PrivateFileError, read_private_file, write_private_file};
-pub use sealed::{SealedCredentialStore, SealedRecords};
+pub use sealed::{PlacedRecord, RekeyError, Rekeyed, SealedCredentialStore, SealedRecords, rekey};
+pub use vault::{
+    Vault, VaultAuth, VaultCredentialStore, VaultError, VaultFault, VaultSettings, VaultSetupError,
+    VaultTransit,
+};
+
+/// Tells whether two credentials are the same, wherever they lie.
+pub fn fingerprint(credential: &Credential, key: &LocalKey) -> Fingerprint {
+    parts::Parts::of(credential).fingerprint(&KeyedHash::new(key, KeyPurpose::CredentialFingerprint))
+}
+
+/// Who puts a credential, and under which id.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub id: Uuid,
+    /// Who asked for it, for whoever looks into the store.
+    pub by: String,
+    pub time: Timestamp,
+}
 
 #[async_trait]
 pub trait CredentialStore: Send + Sync {
@@ -41,7 +70,7 @@ pub trait CredentialStore: Send + Sync {
         &self,
         reseller: &ResellerId,
         credential: &Credential,
-        now: Timestamp,
+        change: &Change,
     ) -> Result<CredentialInfo, CredentialStoreError>;
 
     async fn get(
@@ -50,16 +79,22 @@ pub trait CredentialStore: Send + Sync {
         version: &CredentialVersion,
     ) -> Result<Credential, CredentialStoreError>;
 
-    /// Destroys all of a reseller's versions but the one to keep: the replaced one, and orphans of puts that died.
-    ///
-    /// The caller holds off other changes of this reseller's settings from its put to its prune: a version that a
-    /// slower twin has put but not committed would be destroyed too.
+    /// Destroys a reseller's versions that were put before a moment, but the one to keep: what was replaced, and orphans
+    /// of puts that died. Younger ones may be another's, put and not yet committed.
     async fn prune(
         &self,
         reseller: &ResellerId,
         keep: Option<&CredentialVersion>,
+        put_before: Timestamp,
     ) -> Result<(), CredentialStoreError>;
 
-    /// Whether it can be asked at all.
-    async fn health(&self) -> Result<(), CredentialStoreError>;
+    /// What another hand put in the place of the version in use. Never what a put of ours left there: that bears a mark
+    /// which fits its content.
+    async fn put_by_another_hand(
+        &self,
+        _reseller: &ResellerId,
+        _in_use: &CredentialInfo,
+    ) -> Result<Option<CredentialInfo>, CredentialStoreError> {
+        Ok(None)
+    }
 }

@@ -1,4 +1,4 @@
-//! Files that only their owner may read: the local key, and the first access key.
+//! Files that not everybody may read: the local key, the first access key, and what Postrider logs in to Vault with.
 //!
 //! Written whole under another name and then linked to their own, which fails if that name is taken: after a crash the
 //! file is there whole or not at all (a hidden draft, as private, may be left), and no file is ever replaced. Rights
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// Far more than any such file has, so that a wrong path cannot fill the memory.
-const BYTES_MAX: u64 = 4 * 1024;
+const BYTES_MAX: u64 = 16 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateFileError {
@@ -46,8 +46,27 @@ pub fn write_private_file(path: &Path, contents: &[u8]) -> Result<(), PrivateFil
     })
 }
 
+/// Puts other contents in a file's place: it is there with all of them, or as it was before.
+pub(crate) fn replace_private_file(path: &Path, contents: &[u8]) -> Result<(), PrivateFileError> {
+    replace(path, contents).map_err(|cause| PrivateFileError::Unwritable { path: path.to_owned(), cause })
+}
+
 /// Refuses a file that anyone but its owner may read or write.
 pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> {
+    read_file(path, 0o077)
+}
+
+/// For a file in a folder that somebody else guards, such as systemd's or Kubernetes': its group may read it too.
+pub(crate) fn read_credential_file(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> {
+    read_file(path, 0o037)
+}
+
+/// For what is no secret, or is one that a platform hands out with rights of its own choice.
+pub(crate) fn read_shared_file(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> {
+    read_file(path, 0)
+}
+
+fn read_file(path: &Path, too_open: u32) -> Result<Zeroizing<String>, PrivateFileError> {
     let unreadable = |cause: io::Error| match cause.kind() {
         ErrorKind::NotFound => PrivateFileError::Missing { path: path.to_owned() },
         ErrorKind::InvalidData => PrivateFileError::NotText { path: path.to_owned() },
@@ -59,7 +78,7 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, PrivateFileEr
         return Err(PrivateFileError::NotText { path: path.to_owned() });
     }
     let mode = metadata.mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if mode & too_open != 0 {
         return Err(PrivateFileError::TooOpen { path: path.to_owned(), mode });
     }
     // Why the capacity: a string that grows leaves copies of what it held behind.
@@ -69,13 +88,28 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<String>, PrivateFileEr
 }
 
 fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let draft = folder.join(format!(".{}.{}", name.to_string_lossy(), uuid::Uuid::new_v4()));
+    let (folder, draft) = draft_of(path)?;
     let written = write_draft(&draft, contents).and_then(|()| fs::hard_link(&draft, path));
     let removed = fs::remove_file(&draft);
     written.and(removed)?;
     File::open(folder)?.sync_all()
+}
+
+fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let (folder, draft) = draft_of(path)?;
+    let replaced = write_draft(&draft, contents).and_then(|()| fs::rename(&draft, path));
+    if replaced.is_err() {
+        drop(fs::remove_file(&draft));
+    }
+    replaced?;
+    File::open(folder)?.sync_all()
+}
+
+/// The folder of a file, and a name in it that is nobody's.
+fn draft_of(path: &Path) -> io::Result<(&Path, PathBuf)> {
+    let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((folder, folder.join(format!(".{}.{}", name.to_string_lossy(), uuid::Uuid::new_v4()))))
 }
 
 fn write_draft(draft: &Path, contents: &[u8]) -> io::Result<()> {
@@ -136,10 +170,31 @@ mod tests {
         assert!(matches!(missing, PrivateFileError::Missing { .. }), "{missing}");
         let not_text = |path: &Path| matches!(read_private_file(path), Err(PrivateFileError::NotText { .. }));
         assert!(not_text(folder.path()));
-        for (name, contents) in [("huge", vec![b'a'; 5000]), ("bytes", vec![0xff, 0xfe])] {
+        for (name, contents) in [("huge", vec![b'a'; 20_000]), ("bytes", vec![0xff, 0xfe])] {
             let path = folder.path().join(name);
             write_private_file(&path, &contents).unwrap();
             assert!(not_text(&path), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_stays_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("postrider.key");
+        write_private_file(&path, b"first").unwrap();
+        replace_private_file(&path, b"second").unwrap();
+        assert_eq!(read_private_file(&path).unwrap().as_str(), "second");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn a_file_in_a_folder_that_others_guard_may_be_its_groups_but_not_everybodys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret-id");
+        write_private_file(&path, b"secret").unwrap();
+        for (mode, is_read) in [(0o400, true), (0o440, true), (0o640, true), (0o644, false), (0o660, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read_credential_file(&path).is_ok(), is_read, "{mode:o}");
         }
     }
 

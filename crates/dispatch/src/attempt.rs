@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptNumber, AttemptStart, Finding, FindingCode, Hold, Lane, LeaseToken, MessageState,
-    OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits,
+    AttemptEnd, AttemptNumber, AttemptStart, Bug, Etag, Finding, FindingCode, Hold, Lane,
+    LeaseToken, OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits, planted,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use uuid::Uuid;
 
+use crate::breaker::{Pass, Told};
 use crate::lease::Trust;
 use crate::pace::Turn;
 use crate::ports::{PortError, Ports, Submission};
@@ -20,12 +21,19 @@ use crate::retry::decide;
 
 /// Between tries to write an outcome down while the store is away: it is not given up.
 const RECORD_AGAIN: Duration = Duration::from_millis(500);
+/// When mail with more recipients than a day may have is looked at again: an operator may have raised the limit.
+const SET_ASIDE: Duration = Duration::from_hours(24);
+
+/// A place among the calls in flight.
+pub(crate) type Place = OwnedSemaphorePermit;
 
 /// What all attempts of a lane share.
 #[derive(Clone)]
 pub(crate) struct Attempts {
     pub ports: Ports,
     pub lane: Lane,
+    /// Of the settings that the lane knows.
+    pub settings: Etag,
     pub token: LeaseToken,
     pub trust: Trust,
     pub call_timeout: Duration,
@@ -50,13 +58,15 @@ pub(crate) struct Started {
     submission: Submission,
     hold: Option<Hold>,
     turn: Turn,
+    pass: Pass,
+    _place: Place,
 }
 
 pub(crate) enum Begun {
     Started(Box<Started>),
     /// Nothing left: no token, or nothing to send.
     Refused(Ended),
-    /// The lease is lost, or somebody ended the message: nothing was written.
+    /// The lease is lost, settings or message are others, or nothing may be tried: nothing was written.
     Skipped,
 }
 
@@ -66,74 +76,123 @@ impl Attempts {
         &self,
         queued: Queued,
         hold: Option<Hold>,
-        turn: Turn,
+        mut turn: Turn,
+        place: Place,
+        pass: Pass,
         now: Timestamp,
     ) -> Result<Begun, PortError> {
-        let number = AttemptNumber(queued.attempts + 1);
-        let start = |now: Timestamp, asked: Timestamp, timeout: Duration| AttemptStart {
-            message: queued.id,
-            number,
-            start_time: now,
-            call_deadline: asked.saturating_add(timeout).unwrap_or(Timestamp::MAX),
-        };
-        let timeout = self.call_timeout;
         let reseller = &self.lane.reseller;
         let grant = match self.ports.tokens.grant(reseller).await {
             Ok(grant) => grant,
             Err(refusal) => {
-                return self
-                    .refuse(&queued, hold.as_ref(), start(now, now, timeout), no_token(refusal))
-                    .await;
+                return self.refuse(&queued, hold.as_ref(), now, turn, no_token(refusal)).await;
             }
         };
         let Some(content) = self.ports.outbox.content(reseller, &queued.id).await? else {
             let finding = Finding::new(FindingCode::MessageInvalid).with("reason", "its content is gone");
             let verdict = Verdict::of(Outcome::Rejected, finding);
-            return self.refuse(&queued, hold.as_ref(), start(now, now, timeout), verdict).await;
+            return self.refuse(&queued, hold.as_ref(), now, turn, verdict).await;
         };
         // Token and content took their time: the call's begins here.
-        let timeout = timeout + limits::upload_time(content.body.len());
-        let start = start(now, self.ports.clock.now(), timeout);
-        if !self.ports.outbox.start_attempt(reseller, self.token, start.clone()).await? {
+        let asked = self.ports.clock.now();
+        let timeout = self.call_timeout + limits::upload_time(content.body.len());
+        let start = AttemptStart {
+            call_deadline: asked.saturating_add(timeout).unwrap_or(Timestamp::MAX),
+            settings: Some(grant.settings.etag.clone()),
+            ..self.start(&queued, now)
+        };
+        let started = self.ports.outbox.start_attempt(reseller, self.token, start.clone()).await;
+        if !started.or_else(|away| if planted(Bug::CallWithoutAttempt) { Ok(true) } else { Err(away) })? {
+            turn.was_not_used();
             return Ok(Begun::Skipped);
         }
         let submission =
             Submission { grant, message: queued.id, content, client_request_id: Uuid::new_v4(), timeout };
-        Ok(Begun::Started(Box::new(Started { queued, start, submission, hold, turn })))
+        let started = Started { queued, start, submission, hold, turn, pass, _place: place };
+        Ok(Begun::Started(Box::new(started)))
+    }
+
+    fn start(&self, queued: &Queued, now: Timestamp) -> AttemptStart {
+        AttemptStart {
+            message: queued.id,
+            number: AttemptNumber(queued.attempts + 1),
+            start_time: now,
+            call_deadline: now,
+            settings: Some(self.settings.clone()),
+        }
     }
 
     async fn refuse(
         &self,
         queued: &Queued,
         hold: Option<&Hold>,
-        start: AttemptStart,
+        now: Timestamp,
+        mut turn: Turn,
         verdict: Verdict,
     ) -> Result<Begun, PortError> {
-        let now = self.ports.clock.now();
-        let end = ended(queued, hold, &start, verdict, now);
+        turn.was_not_used();
+        let start = self.start(queued, now);
+        let end = ended(queued, hold, &start, verdict, self.ports.clock.now());
         let told = self.told(&end);
-        let written = self.ports.outbox.refuse_attempt(&self.lane.reseller, self.token, start, end).await?;
-        if !written {
+        if !self.ports.outbox.refuse_attempt(&self.lane.reseller, self.token, start, end).await? {
             return Ok(Begun::Skipped);
         }
-        self.tell(queued, hold, &told);
+        self.log(queued, &told);
         Ok(Begun::Refused(told))
+    }
+
+    /// For mail with more recipients than a day may have: it says so, and waits without holding up the others.
+    /// `false`: nothing was written.
+    pub(crate) async fn set_aside(
+        &self,
+        queued: &Queued,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<bool, PortError> {
+        let finding = Finding::new(FindingCode::DailyLimit)
+            .with("recipients", queued.recipient_count)
+            .with("recipients_per_day", most);
+        let verdict = Verdict::of(Outcome::Deferred, finding);
+        let start = self.start(queued, now);
+        let again =
+            Resolution::Again { at: now.saturating_add(SET_ASIDE).unwrap_or(Timestamp::MAX), counts: false };
+        let end = AttemptEnd {
+            message: queued.id,
+            number: start.number,
+            end_time: self.ports.clock.now(),
+            verdict,
+            resolution: again,
+        };
+        self.ports.outbox.refuse_attempt(&self.lane.reseller, self.token, start, end).await
     }
 
     /// The call, and its outcome on disk.
     pub(crate) async fn finish(self, started: Started, may_try_another_token: bool) -> Turn {
-        let Started { queued, start, mut submission, hold, turn } = started;
+        let Started { queued, start, mut submission, hold, mut turn, pass, _place } = started;
         let grant = submission.grant.clone();
-        submission.timeout = remaining(self.ports.clock.now(), start.call_deadline);
-        // After this moment another holder may have the lane.
-        let verdict = if self.trust.holds() {
-            self.ports.microsoft.submit(submission).await
-        } else {
-            let finding = Finding::new(FindingCode::NetworkUnreachable)
-                .with("reason", "the lease ran out before the call");
-            Verdict::of(Outcome::Deferred, finding)
+        let begins = self.ports.clock.now();
+        submission.timeout = remaining(begins, start.call_deadline);
+        let (verdict, told) = match self.too_late(&start, begins) {
+            None => {
+                turn.begins(begins);
+                let mut verdict = self.ports.microsoft.submit(submission).await;
+                if planted(Bug::RetryAfterHalved) {
+                    verdict.retry_after = verdict.retry_after.map(|asked| asked / 2);
+                }
+                let told = told_by(&verdict);
+                (verdict, told)
+            }
+            Some(reason) => {
+                turn.was_not_used();
+                let finding = Finding::new(FindingCode::NetworkUnreachable).with("reason", reason);
+                (Verdict::of(Outcome::Deferred, finding), Told::Nothing)
+            }
         };
         let now = self.ports.clock.now();
+        pass.ended(told, &self.lane.reseller, now);
+        if matches!(verdict.outcome, Outcome::Deferred | Outcome::Rejected) {
+            turn.was_not_taken();
+        }
         let mut end = ended(&queued, hold.as_ref(), &start, verdict, now);
         if end.verdict.token_refused && may_try_another_token {
             end.resolution = Resolution::Again { at: now, counts: false };
@@ -142,18 +201,34 @@ impl Attempts {
         if end.verdict.token_refused || matches!(end.resolution, Resolution::LaneHeld(_)) {
             self.ports.tokens.forget(&grant).await;
         }
-        self.end(&queued, hold.as_ref(), end).await;
+        self.end(&queued, end).await;
         turn
+    }
+
+    /// Looked at last thing before the first byte: after the lease another holder may have the lane, and whoever counts
+    /// the pace by what is written down takes a call to have begun soon after its start.
+    fn too_late(&self, start: &AttemptStart, now: Timestamp) -> Option<&'static str> {
+        let begins_by = start.start_time.saturating_add(limits::CALL_BEGINS_WITHIN).unwrap_or(Timestamp::MAX);
+        if now > begins_by && !planted(Bug::BeginsLate) {
+            Some("not started: writing the attempt down took too long")
+        } else if self.trust.holds() {
+            None
+        } else {
+            Some("not started: the lease ran out before the call")
+        }
     }
 
     /// For an attempt that was written down when the lane stopped: nothing of it left. The lane holds its message back.
     pub(crate) async fn withdraw(&self, started: Started, finding: Finding) {
-        let Started { queued, start, hold, .. } = started;
+        let Started { queued, start, mut turn, pass, .. } = started;
+        turn.was_not_used();
+        let end_time = self.ports.clock.now();
+        pass.ended(Told::Nothing, &self.lane.reseller, end_time);
         let finding = finding.with("reason", "not started: the mailbox was stopped meanwhile");
-        let (end_time, verdict) = (self.ports.clock.now(), Verdict::of(Outcome::Deferred, finding));
+        let verdict = Verdict::of(Outcome::Deferred, finding);
         let resolution = Resolution::Again { at: end_time, counts: false };
         let end = AttemptEnd { message: queued.id, number: start.number, end_time, verdict, resolution };
-        self.end(&queued, hold.as_ref(), end).await;
+        self.end(&queued, end).await;
     }
 
     /// Resolves a call of an earlier holder, whose answer nobody will hear.
@@ -165,19 +240,21 @@ impl Attempts {
             number: open.number,
             start_time: open.call_deadline,
             call_deadline: open.call_deadline,
+            settings: None,
         };
-        let verdict = Verdict::of(Outcome::InDoubt, finding);
+        let outcome = if planted(Bug::SilentResend) { Outcome::Deferred } else { Outcome::InDoubt };
+        let verdict = Verdict::of(outcome, finding);
         let end = ended(&open.queued, hold, &start, verdict, self.ports.clock.now());
-        self.end(&open.queued, hold, end).await;
+        self.end(&open.queued, end).await;
     }
 
-    /// Tells the lane, writes it down for as long as that takes, and tells those who wait.
-    async fn end(&self, queued: &Queued, hold: Option<&Hold>, end: AttemptEnd) {
+    /// Tells the lane, and writes it down for as long as that takes.
+    async fn end(&self, queued: &Queued, end: AttemptEnd) {
         let ended = self.told(&end);
         // A lane that is gone has nothing to stop.
         drop(self.news.send(ended.clone()));
         self.record(end).await;
-        self.tell(queued, hold, &ended);
+        self.log(queued, &ended);
     }
 
     fn told(&self, end: &AttemptEnd) -> Ended {
@@ -187,22 +264,32 @@ impl Attempts {
 
     async fn record(&self, end: AttemptEnd) {
         while self.ports.outbox.end_attempt(&self.lane.reseller, end.clone()).await.is_err() {
+            if planted(Bug::RecordGivenUp) {
+                return;
+            }
             tokio::time::sleep(RECORD_AGAIN).await;
         }
     }
 
-    fn tell(&self, queued: &Queued, hold: Option<&Hold>, ended: &Ended) {
+    fn log(&self, queued: &Queued, ended: &Ended) {
         let finding = ended.verdict.finding.as_ref().map_or("", |finding| finding.code.as_str());
         tracing::info!(
             reseller = %self.lane.reseller, message_id = %queued.id,
             outcome = ended.verdict.outcome.as_str(), finding, "attempt ended"
         );
-        let lifted = hold.is_some() && ended.resolution == Resolution::End(MessageState::Sent);
-        if lifted || matches!(ended.resolution, Resolution::LaneHeld(_)) {
-            self.ports.observer.lane_changed(&self.lane.reseller);
-        }
-        self.ports.observer.message_changed(&self.lane.reseller, &queued.id);
     }
+}
+
+/// What an answer tells of the service itself: a doubt is a call that it did not answer.
+fn told_by(verdict: &Verdict) -> Told {
+    let tells_of_an_outage = |code| {
+        matches!(
+            code,
+            FindingCode::MicrosoftUnavailable | FindingCode::NetworkUnreachable | FindingCode::OutcomeUnknown
+        )
+    };
+    let is_outage = verdict.finding.as_ref().is_some_and(|finding| tells_of_an_outage(finding.code));
+    if is_outage { Told::Outage } else { Told::Answered }
 }
 
 fn ended(

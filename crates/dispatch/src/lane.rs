@@ -1,42 +1,41 @@
 //! Draining one leased lane: order, pace, hold, probe, release.
 //!
 //! The lane takes messages in its order while the mailbox has turns, and lets go as soon as nothing can be done now.
-//! While it is held one message at a time goes out as a probe. Shutdown and a lost lease stop new attempts; those in
-//! flight are always heard out and written down.
+//! While it is held one message at a time goes out as a probe; while it is paused none does. Shutdown and a lost lease
+//! stop new attempts; those in flight are always heard out and written down.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    Finding, FindingCode, Hold, Lease, MessageState, OpenAttempt, PaceLimits, Queued, Resolution,
+    AttemptNumber, Bug, Finding, FindingCode, Hold, Lease, MessageState, OpenAttempt, PaceLimits, Queued,
+    Resolution, planted,
 };
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
-use tokio_util::sync::CancellationToken;
 
-use crate::attempt::{Attempts, Begun, Ended, Started, remaining};
+use crate::attempt::{Attempts, Begun, Ended, Place, Started, remaining};
+use crate::dispatcher::Shared;
 use crate::lease::Keeper;
-use crate::pace::{NotYet, Pace, Paces, Turn};
-use crate::ports::{PortError, Ports};
+use crate::order::Order;
+use crate::pace::{NotYet, Pace, Turn};
+use crate::ports::PortError;
 use crate::signal::Signal;
 
 /// While every turn is taken.
 const BUSY_LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Messages read ahead of their turn.
+/// Messages of each priority read ahead of their turn.
 const READ_AHEAD: u32 = 32;
+/// How long a lane keeps its place while others wait for one.
+const SLICE: Duration = Duration::from_secs(1);
 
 pub(crate) struct LaneRun {
-    pub ports: Ports,
+    pub shared: Shared,
     pub lease: Lease,
     pub keeper: Keeper,
-    pub paces: Arc<Paces>,
-    /// The operator's limits.
-    pub limits: PaceLimits,
-    pub call_timeout: Duration,
     pub signal: Arc<Signal>,
-    pub shutdown: CancellationToken,
 }
 
 /// The state of a run.
@@ -44,22 +43,25 @@ struct Draining {
     attempts: Attempts,
     pace: Arc<Pace>,
     limits: PaceLimits,
+    paused: bool,
     hold: Option<Hold>,
     /// Nothing starts before, as Microsoft asked or an outage suggests.
     wait_until: Option<Timestamp>,
     /// Why it waits, as last heard.
     wait_finding: Option<Finding>,
-    /// The mailbox's minute is full until then.
+    /// The mailbox's pace allows nothing before.
     pace_until: Option<Timestamp>,
     /// Attempts of an earlier holder, or of a test, as last seen.
     open: Vec<OpenAttempt>,
     woken: bool,
-    queue: VecDeque<Queued>,
+    queue: Order,
     in_flight: JoinSet<Turn>,
     /// How attempts ended, before it is on disk.
     news: mpsc::UnboundedReceiver<Ended>,
     /// A token was refused and another not yet accepted: a second refusal is a finding.
     token_refused: bool,
+    /// The uptime when its turn is over, if others wait.
+    slice_end: Duration,
 }
 
 impl Draining {
@@ -72,6 +74,8 @@ impl Draining {
 
 enum Next {
     Start(Queued, Turn, Timestamp),
+    /// It can never have a turn: more recipients than a day may have.
+    TooManyRecipients(Queued, Timestamp),
     /// Until a call ends, or this time comes.
     Wait(Option<Timestamp>),
     /// Nothing can be done now.
@@ -82,31 +86,35 @@ impl LaneRun {
     /// Returns once the lane is released, or the store did not answer.
     pub(crate) async fn run(self) {
         let (tell, news) = mpsc::unbounded_channel();
+        let clock = &self.shared.ports.clock;
         let attempts = Attempts {
             news: tell,
-            ports: self.ports.clone(),
+            ports: self.shared.ports.clone(),
             lane: self.lease.lane.clone(),
+            settings: self.lease.settings.clone(),
             token: self.lease.token,
             trust: self.keeper.trust(),
-            call_timeout: self.call_timeout,
+            call_timeout: self.shared.policy.call_timeout,
             generation: 0,
         };
         let mut draining = Draining {
             attempts,
-            pace: self.paces.of(&self.lease.lane, self.ports.clock.now()),
-            limits: self.lease.pace.applied_to(self.limits),
+            pace: self.shared.paces.of(&self.lease.lane, clock.now()),
+            limits: self.lease.pace.applied_to(self.shared.policy.pace),
+            paused: self.lease.pause.is_some(),
             hold: self.lease.hold.clone(),
             wait_until: None,
             wait_finding: None,
             pace_until: None,
             open: self.lease.open_attempts.clone(),
             woken: false,
-            queue: VecDeque::new(),
+            queue: Order::default(),
             in_flight: JoinSet::new(),
             news,
             token_refused: false,
+            slice_end: clock.uptime() + SLICE,
         };
-        draining.pace.recall(&self.lease.recent_starts);
+        draining.pace.recall(clock.now(), &self.lease.recent_calls, &self.lease.recent_recipients);
         let drained = self.drain(&mut draining).await;
         while let Some(joined) = draining.in_flight.join_next().await {
             self.came_back(joined);
@@ -114,50 +122,108 @@ impl LaneRun {
         self.hear(&mut draining);
         if drained.is_ok() {
             let Lease { lane, token, .. } = &self.lease;
-            drop(self.ports.outbox.release(&lane.reseller, *token, draining.pace_until).await);
+            drop(self.shared.ports.outbox.release(&lane.reseller, *token, draining.pace_until).await);
         }
     }
 
+    fn now(&self) -> Timestamp {
+        self.shared.ports.clock.now()
+    }
+
     async fn drain(&self, draining: &mut Draining) -> Result<(), PortError> {
-        while !self.shutdown.is_cancelled() && draining.attempts.trust.holds() {
-            if !self.look_again(draining).await? {
+        while !self.shared.shutdown.is_cancelled() && draining.attempts.trust.holds() {
+            if self.is_others_turn(draining) || !self.look_again(draining).await? {
                 return Ok(());
             }
+            let Some(place) = self.place().await else { return Ok(()) };
             match self.next(draining).await? {
                 // What stopped the lane may have been heard while its queue was read.
-                Next::Start(..) if self.hears_of_a_stop(draining).is_some() => {}
+                Next::Start(..) | Next::TooManyRecipients(..) if self.hears_of_a_stop(draining).is_some() => {
+                }
                 Next::Start(queued, turn, now) => {
-                    match draining.attempts.begin(queued, draining.hold.clone(), turn, now).await? {
+                    let begun = self.begin(draining, queued, turn, place, now).await?;
+                    match begun {
                         Begun::Started(started) => self.submit(draining, *started).await,
                         Begun::Refused(ended) => self.heed(draining, ended),
                         // Who holds the lane now, or what of it waits, the next lease will tell.
                         Begun::Skipped => return Ok(()),
                     }
                 }
-                Next::Wait(until) => self.wait(draining, until).await,
+                Next::TooManyRecipients(queued, now) => {
+                    let most = draining.limits.recipients_per_day;
+                    if !draining.attempts.set_aside(&queued, most, now).await? {
+                        return Ok(());
+                    }
+                }
+                Next::Wait(until) => {
+                    drop(place);
+                    self.wait(draining, until).await;
+                }
                 Next::Leave => return Ok(()),
             }
         }
         Ok(())
     }
 
-    /// Takes over what others changed: settings, and attempts of an earlier holder, which count until their deadline and
-    /// are in doubt after it. `false`: the lease is lost.
+    /// Others wait for its place, and it had it long enough.
+    fn is_others_turn(&self, draining: &Draining) -> bool {
+        self.shared.crowded.load(Ordering::Relaxed) && self.shared.ports.clock.uptime() >= draining.slice_end
+    }
+
+    /// A place for one call, in the order in which lanes ask. `None`: shutdown.
+    async fn place(&self) -> Option<Place> {
+        tokio::select! {
+            biased;
+            () = self.shared.shutdown.cancelled() => None,
+            place = Arc::clone(&self.shared.calls).acquire_owned() => place.ok(),
+        }
+    }
+
+    /// Unless Microsoft does not answer anybody: then nothing is written down.
+    async fn begin(
+        &self,
+        draining: &mut Draining,
+        queued: Queued,
+        turn: Turn,
+        place: Place,
+        now: Timestamp,
+    ) -> Result<Begun, PortError> {
+        let mut turn = turn;
+        match self.shared.breakers.of(self.lease.cloud).pass(now) {
+            Ok(pass) => {
+                let hold = draining.hold.clone();
+                draining.attempts.begin(queued, hold, turn, place, pass, now).await
+            }
+            Err(until) => {
+                turn.was_not_used();
+                draining.pace_until = draining.pace_until.max(Some(until));
+                Ok(Begun::Skipped)
+            }
+        }
+    }
+
+    /// Takes over what others changed: settings, a pause, and attempts of an earlier holder, which count until their
+    /// deadline and are in doubt after it. `false`: the lease is lost.
     async fn look_again(&self, draining: &mut Draining) -> Result<bool, PortError> {
-        let now = self.ports.clock.now();
-        let changed = self.signal.take_settings_changed();
+        let now = self.now();
+        let changed = self.signal.take_changed();
         let woken = std::mem::take(&mut draining.woken);
-        if !changed && !draining.open.iter().any(|open| woken || open.call_deadline <= now) {
+        let may_be_over =
+            |open: &OpenAttempt| woken || open.call_deadline <= now || planted(Bug::OpenCallsResolvedEarly);
+        if !changed && !draining.open.iter().any(may_be_over) {
             return Ok(true);
         }
         let Lease { lane, token, .. } = &self.lease;
-        let Some(lease) = self.ports.outbox.reread(&lane.reseller, *token, now).await? else {
+        let Some(lease) = self.shared.ports.outbox.reread(&lane.reseller, *token).await? else {
             return Ok(false);
         };
         if changed {
             self.adopt(draining, &lease);
         }
-        let (over, pending) = lease.open_attempts.into_iter().partition(|open| open.call_deadline <= now);
+        let (over, pending) = lease
+            .open_attempts
+            .into_iter()
+            .partition(|open| open.call_deadline <= now || planted(Bug::OpenCallsResolvedEarly));
         draining.open = pending;
         for open in &over {
             draining.attempts.resolve_open(open, draining.hold.as_ref()).await;
@@ -167,16 +233,18 @@ impl LaneRun {
 
     fn adopt(&self, draining: &mut Draining, lease: &Lease) {
         draining.attempts.generation += 1;
+        draining.attempts.settings.clone_from(&lease.settings);
+        draining.paused = lease.pause.is_some();
         draining.hold.clone_from(&lease.hold);
-        draining.limits = lease.pace.applied_to(self.limits);
+        draining.limits = lease.pace.applied_to(self.shared.policy.pace);
         draining.queue.clear();
         if lease.lane != draining.attempts.lane {
             // What the other mailbox was asked to wait for does not bind this one.
             (draining.wait_until, draining.pace_until) = (None, None);
-            draining.pace = self.paces.of(&lease.lane, self.ports.clock.now());
+            draining.pace = self.shared.paces.of(&lease.lane, self.now());
             draining.attempts.lane = lease.lane.clone();
         }
-        draining.pace.recall(&lease.recent_starts);
+        draining.pace.recall(self.now(), &lease.recent_calls, &lease.recent_recipients);
     }
 
     /// Submits, unless the lane was stopped while the attempt was written down.
@@ -192,7 +260,7 @@ impl LaneRun {
     /// Why nothing starts now, after all that was heard so far.
     fn hears_of_a_stop(&self, draining: &mut Draining) -> Option<Finding> {
         self.hear(draining);
-        let now = self.ports.clock.now();
+        let now = self.now();
         let held = draining.hold.as_ref().map(|hold| (hold.finding.clone(), hold.probe_time));
         let throttled = || Finding::new(FindingCode::Throttled);
         let waits =
@@ -201,35 +269,37 @@ impl LaneRun {
     }
 
     async fn next(&self, draining: &mut Draining) -> Result<Next, PortError> {
-        let now = self.ports.clock.now();
+        let now = self.now();
         let busy = !draining.in_flight.is_empty();
         let leave_or_wait = |until| if busy { Next::Wait(until) } else { Next::Leave };
         let held = draining.hold.as_ref();
         // A probe goes alone, and not before its time.
-        if held.is_some_and(|hold| busy || hold.probe_time > now)
+        if draining.paused
+            || held.is_some_and(|hold| (busy && !planted(Bug::ProbesTogether)) || hold.probe_time > now)
             || draining.wait_until.is_some_and(|t| t > now)
         {
-            self.expire(now).await?;
+            self.expire().await?;
             return Ok(leave_or_wait(None));
         }
         if draining.queue.is_empty() {
-            self.expire(now).await?;
+            self.expire().await?;
             let reseller = &self.lease.lane.reseller;
-            draining.queue = self.ports.outbox.next_queued(reseller, now, READ_AHEAD).await?.into();
+            let queued = self.shared.ports.outbox.next_queued(reseller, now, READ_AHEAD).await?;
+            draining.queue.refill(queued);
         }
-        if draining.queue.front().is_some_and(|queued| queued.expire_time <= now) {
+        let Some(queued) = draining.queue.next() else { return Ok(leave_or_wait(None)) };
+        if queued.expire_time <= now && !planted(Bug::ExpiryIgnored) {
             draining.queue.clear();
             return Ok(Next::Wait(Some(now)));
-        }
-        if draining.queue.is_empty() {
-            return Ok(leave_or_wait(None));
         }
         let open = u32::try_from(draining.open.len()).unwrap_or(u32::MAX);
         let limits =
             PaceLimits { concurrency: draining.limits.concurrency.saturating_sub(open), ..draining.limits };
-        match draining.pace.turn(now, limits) {
+        let limits = if planted(Bug::OpenCallsNotCounted) { draining.limits } else { limits };
+        let attempt = (queued.id, AttemptNumber(queued.attempts + 1));
+        match draining.pace.turn(now, limits, attempt, queued.recipient_count) {
             Ok(turn) => {
-                let queued = draining.queue.pop_front();
+                let queued = draining.queue.take();
                 Ok(queued.map_or(Next::Leave, |queued| Next::Start(queued, turn, now)))
             }
             // A turn that a test gives back may be heard by another test: it is looked at again.
@@ -238,14 +308,18 @@ impl LaneRun {
                 draining.pace_until = Some(until);
                 Ok(leave_or_wait(Some(until)))
             }
+            Err(NotYet::TooManyRecipients) => {
+                let queued = draining.queue.take();
+                Ok(queued.map_or(Next::Leave, |queued| Next::TooManyRecipients(queued, now)))
+            }
         }
     }
 
     async fn wait(&self, draining: &mut Draining, until: Option<Timestamp>) {
-        let sleep = until.map(|until| remaining(self.ports.clock.now(), until));
+        let sleep = until.map(|until| remaining(self.now(), until));
         tokio::select! {
             biased;
-            () = self.shutdown.cancelled() => {}
+            () = self.shared.shutdown.cancelled() => {}
             Some(ended) = draining.news.recv() => self.heed(draining, ended),
             Some(joined) = draining.in_flight.join_next() => self.came_back(joined),
             () = draining.pace.freed() => {}
@@ -266,17 +340,18 @@ impl LaneRun {
     }
 
     fn hear(&self, draining: &mut Draining) {
-        while let Ok(ended) = draining.news.try_recv() {
+        while !planted(Bug::RetryAfterNotHeard)
+            && let Ok(ended) = draining.news.try_recv()
+        {
             self.heed(draining, ended);
         }
     }
 
     /// What an ended attempt means for the lane.
     fn heed(&self, draining: &mut Draining, ended: Ended) {
-        let now = self.ports.clock.now();
         draining.token_refused = ended.verdict.token_refused;
         if let Some(asked) = ended.verdict.retry_after.filter(|asked| !asked.is_zero()) {
-            let until = now.saturating_add(asked).unwrap_or(Timestamp::MAX);
+            let until = self.now().saturating_add(asked).unwrap_or(Timestamp::MAX);
             draining.wait(until, ended.verdict.finding.as_ref());
             draining.pace.close_until(until);
         }
@@ -301,11 +376,8 @@ impl LaneRun {
         }
     }
 
-    async fn expire(&self, now: Timestamp) -> Result<(), PortError> {
+    async fn expire(&self) -> Result<(), PortError> {
         let Lease { lane, token, .. } = &self.lease;
-        for message in self.ports.outbox.expire(&lane.reseller, *token, now).await? {
-            self.ports.observer.message_changed(&lane.reseller, &message);
-        }
-        Ok(())
+        self.shared.ports.outbox.expire(&lane.reseller, *token).await.map(drop)
     }
 }

@@ -1,12 +1,13 @@
 //! All that the dispatcher knows of the world, implemented outside it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    AccessToken, AttemptEnd, AttemptStart, Clock, Content, Lane, Lease, LeaseToken, MessageId, Queued,
-    ResellerId, Settings, TokenRefusal, Verdict,
+    AccessToken, AttemptEnd, AttemptStart, Clock, Cloud, Content, Lane, LaneSignal, Lease, LeaseToken,
+    MessageId, Queued, ResellerId, Settings, TokenRefusal, Verdict,
 };
 use uuid::Uuid;
 
@@ -17,39 +18,28 @@ pub struct PortError;
 /// The database, as far as dispatching goes. Each function is told whose it is; see the store for what it promises.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    async fn due_lanes(&self, now: Timestamp, limit: u32) -> Result<Vec<Lane>, PortError>;
-    async fn next_due(&self) -> Result<Option<Timestamp>, PortError>;
+    async fn due_lanes(&self, now: Timestamp, limit: u32, except: &[Cloud]) -> Result<Vec<Lane>, PortError>;
+    async fn next_due(&self, except: &[Cloud]) -> Result<Option<Timestamp>, PortError>;
     async fn lease(
         &self,
         reseller: &ResellerId,
         token: LeaseToken,
-        now: Timestamp,
-        until: Timestamp,
+        duration: Duration,
     ) -> Result<Option<Lease>, PortError>;
     async fn renew(
         &self,
         reseller: &ResellerId,
         token: LeaseToken,
-        until: Timestamp,
-    ) -> Result<bool, PortError>;
-    async fn reread(
-        &self,
-        reseller: &ResellerId,
-        token: LeaseToken,
-        now: Timestamp,
-    ) -> Result<Option<Lease>, PortError>;
+        duration: Duration,
+    ) -> Result<Option<LaneSignal>, PortError>;
+    async fn reread(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Option<Lease>, PortError>;
     async fn release(
         &self,
         reseller: &ResellerId,
         token: LeaseToken,
         pace_until: Option<Timestamp>,
     ) -> Result<(), PortError>;
-    async fn expire(
-        &self,
-        reseller: &ResellerId,
-        token: LeaseToken,
-        now: Timestamp,
-    ) -> Result<Vec<MessageId>, PortError>;
+    async fn expire(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Vec<MessageId>, PortError>;
     async fn next_queued(
         &self,
         reseller: &ResellerId,
@@ -96,7 +86,7 @@ pub struct Submission {
     pub content: Content,
     /// Sent as `client-request-id`.
     pub client_request_id: Uuid,
-    pub timeout: std::time::Duration,
+    pub timeout: Duration,
 }
 
 #[async_trait]
@@ -104,18 +94,10 @@ pub trait Microsoft: Send + Sync {
     async fn submit(&self, submission: Submission) -> Verdict;
 }
 
-/// Told after each change is committed, so that those who wait can look.
-pub trait Observer: Send + Sync {
-    fn message_changed(&self, reseller: &ResellerId, message: &MessageId);
-    /// A hold came or went: every waiting message reads differently.
-    fn lane_changed(&self, reseller: &ResellerId);
-}
-
 #[derive(Clone)]
 pub struct Ports {
     pub outbox: Arc<dyn Outbox>,
     pub tokens: Arc<dyn Tokens>,
     pub microsoft: Arc<dyn Microsoft>,
-    pub observer: Arc<dyn Observer>,
     pub clock: Arc<dyn Clock>,
 }

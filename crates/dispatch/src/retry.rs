@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    Finding, FindingClass, FindingCode, Hold, InDoubtPolicy, MessageState, Outcome, Queued, Resolution,
-    Verdict, limits,
+    Bug, Finding, FindingClass, FindingCode, Hold, InDoubtPolicy, MessageState, Outcome, Queued, Resolution,
+    Verdict, limits, planted,
 };
 
 /// The first gap, by which each next one is tripled, and where it stops growing.
@@ -30,8 +30,10 @@ pub fn decide(verdict: &Verdict, queued: &Queued, hold: Option<&Hold>, now: Time
         Outcome::Sent => Resolution::End(MessageState::Sent),
         Outcome::Rejected => Resolution::End(unless_in_doubt(queued, MessageState::Failed)),
         Outcome::InDoubt => match queued.policy {
-            InDoubtPolicy::AtMostOnce => Resolution::End(MessageState::OutcomeUnknown),
-            InDoubtPolicy::AtLeastOnce => {
+            InDoubtPolicy::AtMostOnce if !planted(Bug::AtMostOnceRetried) => {
+                Resolution::End(MessageState::OutcomeUnknown)
+            }
+            InDoubtPolicy::AtMostOnce | InDoubtPolicy::AtLeastOnce => {
                 let gap = backoff(queued.backoffs).max(IN_DOUBT_PAUSE);
                 Resolution::Again { at: later(now, gap, verdict), counts: true }
             }
@@ -85,7 +87,7 @@ pub fn backoff(tries: u32) -> Duration {
         .min(BACKOFF_MAX)
 }
 
-/// The gap after so many probes: 30 s, 1 min, 2 min … 2 h.
+/// The gap after so many probes: 1 min, 2 min, 4 min … 2 h.
 pub fn probe_gap(probes: u32) -> Duration {
     2_u32
         .checked_pow(probes)

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
     woken: Notify,
-    settings_changed: AtomicBool,
+    changed: AtomicBool,
 }
 
 impl Signal {
@@ -15,8 +15,9 @@ impl Signal {
         self.woken.notify_one();
     }
 
-    pub(crate) fn settings_changed(&self) {
-        self.settings_changed.store(true, Ordering::Release);
+    /// Its settings, or whether it is paused, are others.
+    pub(crate) fn lane_changed(&self) {
+        self.changed.store(true, Ordering::Release);
         self.woken.notify_one();
     }
 
@@ -25,7 +26,7 @@ impl Signal {
         self.woken.notified().await;
     }
 
-    pub(crate) fn take_settings_changed(&self) -> bool {
-        self.settings_changed.swap(false, Ordering::AcqRel)
+    pub(crate) fn take_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::AcqRel)
     }
 }

@@ -20,7 +20,9 @@ fn queued() -> Queued {
         backoffs: 1,
         in_doubt: false,
         policy: InDoubtPolicy::AtLeastOnce,
+        due_time: now(),
         expire_time: Timestamp::MAX,
+        recipient_count: 1,
     }
 }
 
@@ -46,7 +48,7 @@ fn gaps_grow_and_stop_growing() {
     let gaps: Vec<_> = (0..9).map(|tries| backoff(tries).as_secs()).collect();
     assert_eq!(gaps, [5, 15, 45, 135, 405, 1215, 3600, 3600, 3600]);
     let probes: Vec<_> = (0..10).map(|probes| probe_gap(probes).as_secs()).collect();
-    assert_eq!(probes, [30, 60, 120, 240, 480, 960, 1920, 3840, 7200, 7200]);
+    assert_eq!(probes, [60, 120, 240, 480, 960, 1920, 3840, 7200, 7200, 7200]);
     assert_eq!((backoff(u32::MAX), probe_gap(u32::MAX)), (Duration::from_hours(1), Duration::from_hours(2)));
 }
 
@@ -94,8 +96,8 @@ fn every_verdict_has_its_resolution() {
     in doubt, at most once: ends outcome_unknown
     refused for its own fault: ends failed
     the same, after a doubt: ends outcome_unknown
-    settings: lane held, probe 1 is in 30 s
-    settings, third probe: lane held, probe 4 is in 240 s
+    settings: lane held, probe 1 is in 60 s
+    settings, third probe: lane held, probe 4 is in 480 s
     limit: lane waits, in 15 s
     limit, asked for 2 s: lane waits, in 2 s
     limit, asked for 300 s: lane waits, in 300 s

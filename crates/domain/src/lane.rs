@@ -9,8 +9,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::{
-    AttemptNumber, EmailAddress, Finding, InDoubtPolicy, MessageId, MessageState, PaceOverride, Priority,
-    ResellerId, Verdict,
+    AttemptNumber, Cloud, EmailAddress, Etag, Finding, FindingCode, InDoubtPolicy, MessageId, MessageState,
+    PaceOverride, Priority, ResellerId, Verdict,
 };
 
 /// The queue of one sender mailbox. A reseller has one, since its settings name one mailbox.
@@ -51,16 +51,56 @@ pub struct Hold {
     pub probes: u32,
 }
 
-/// The right to drain one lane until a moment, and what was found in it.
+/// An operator stopped the lane; only an operator ends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// The operator's own words; may be empty.
+    pub reason: String,
+    pub time: Timestamp,
+}
+
+impl Pause {
+    pub fn finding(&self) -> Finding {
+        Finding::new(FindingCode::SendingPaused).with("reason", &self.reason).with("since", self.time)
+    }
+}
+
+/// Grows with every change that somebody else than its holder makes to a lane: by it the holder hears of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct LaneSignal(pub i64);
+
+/// A call for the mailbox, at a moment that it did not begin after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecentCall {
+    pub message: MessageId,
+    pub number: AttemptNumber,
+    pub time: Timestamp,
+}
+
+/// Recipients of calls begun within one hour of the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HourOfRecipients {
+    pub start: Timestamp,
+    pub recipients: u32,
+}
+
+/// The right to drain one lane for a while, and what was found in it.
 #[derive(Debug, Clone)]
 pub struct Lease {
     pub lane: Lane,
+    pub cloud: Cloud,
     pub token: LeaseToken,
+    /// Of the settings that an attempt must be made with.
+    pub settings: Etag,
+    pub signal: LaneSignal,
+    pub pause: Option<Pause>,
     pub hold: Option<Hold>,
     /// The reseller's own, lower limits.
     pub pace: PaceOverride,
-    /// Starts of the lane's attempts within the last minute, oldest first: pacing goes on where it was.
-    pub recent_starts: Vec<Timestamp>,
+    /// Calls for the mailbox within the last minute: pacing goes on where it was.
+    pub recent_calls: Vec<RecentCall>,
+    /// Recipients by the hour within the last day, oldest first.
+    pub recent_recipients: Vec<HourOfRecipients>,
     /// Attempts of an earlier holder that nobody resolved. They count against the mailbox until their deadline, and
     /// are in doubt after it.
     pub open_attempts: Vec<OpenAttempt>,
@@ -85,7 +125,9 @@ pub struct Queued {
     /// An earlier attempt is in doubt and unresolved.
     pub in_doubt: bool,
     pub policy: InDoubtPolicy,
+    pub due_time: Timestamp,
     pub expire_time: Timestamp,
+    pub recipient_count: u32,
 }
 
 /// What is sent, as it was accepted: the same bytes, Message-ID and date in every attempt.
@@ -105,6 +147,8 @@ pub struct AttemptStart {
     pub start_time: Timestamp,
     /// After this moment an unanswered call is in doubt.
     pub call_deadline: Timestamp,
+    /// Of the settings it is made with; absent for a test of a candidate.
+    pub settings: Option<Etag>,
 }
 
 /// What is written down after it.

@@ -28,6 +28,7 @@ mod media_type;
 mod message;
 mod outcome;
 mod pasted;
+mod planted;
 mod reseller;
 mod settings;
 mod token;
@@ -43,12 +44,16 @@ pub use email::{AddressDraft, Attachment, AttachmentDraft, Email, EmailDraft, Im
 pub use finding::{Finding, FindingClass, FindingCode};
 pub use header::{HeaderName, HeaderText};
 pub use lane::{
-    AttemptEnd, AttemptStart, Content, Hold, Lane, Lease, LeaseToken, OpenAttempt, Queued, Resolution,
+    AttemptEnd, AttemptStart, Content, Hold, HourOfRecipients, Lane, LaneSignal, Lease, LeaseToken,
+    OpenAttempt, Pause, Queued, RecentCall, Resolution,
 };
 pub use message::{
     Attempt, AttemptNumber, InDoubtPolicy, Labels, Message, MessageId, MessageState, Priority, RequestId,
 };
 pub use outcome::{Outcome, Verdict};
+#[cfg(feature = "planted")]
+pub use planted::plant;
+pub use planted::{Bug, planted};
 pub use reseller::ResellerId;
 pub use settings::{
     ClientId, Cloud, DirectoryId, Etag, PaceLimits, PaceOverride, Settings, SettingsDraft, SettingsState,

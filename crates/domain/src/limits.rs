@@ -71,6 +71,12 @@ pub const SURELY_FITS_BYTES: usize = GRAPH_REQUEST_BYTES_MAX / 8;
 /// Bytes read of any answer of Microsoft's: more is not evidence but noise.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// Mails of one batch, and bytes of the whole. Ours: what one transaction takes without holding others up.
+pub const BATCH_ITEMS_MAX: usize = 1_000;
+pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Characters of the reason of a pause. Ours.
+pub const REASON_CHARS_MAX: usize = 255;
+
 /// Connections of one listener at a time. Ours: each may cost a few hundred kilobytes of buffers.
 pub const CONNECTIONS_MAX: usize = 1_024;
 /// Calls at a time on one connection. Ours: what most HTTP/2 servers allow.
@@ -85,6 +91,14 @@ pub const VIOLATION_BYTES_MAX: usize = 4 * 1024;
 pub const MAILBOX_CONCURRENCY_MAX: u32 = 4;
 /// Messages a minute from one mailbox. Microsoft's limit (Exchange Online).
 pub const MAILBOX_MESSAGES_PER_MINUTE: u32 = 30;
+/// Recipients a day from one mailbox. Microsoft's limit (Exchange Online).
+pub const MAILBOX_RECIPIENTS_PER_DAY: u32 = 10_000;
+
+/// What a minute of a mailbox's pace lasts: Microsoft counts arrivals, we count starts, and the way takes its time.
+pub const PACE_MINUTE: Duration = Duration::from_millis(60_500);
+
+/// A call begins so soon after its attempt was written down, or not at all: the pace is counted by what is written.
+pub const CALL_BEGINS_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a message may wait for its first 202, where the caller does not say.
 pub const EXPIRY_DEFAULT: Duration = Duration::from_hours(3 * 24);
@@ -92,6 +106,15 @@ pub const EXPIRY_DEFAULT: Duration = Duration::from_hours(3 * 24);
 pub const SCHEDULE_MAX: Duration = Duration::from_hours(365 * 24);
 /// A `request_id` is kept this long after the message's end, and at least this long after acceptance.
 pub const REQUEST_ID_KEPT: Duration = Duration::from_hours(24);
+
+/// How long the content of mail that was not sent is kept, so that it can be retried by hand. Ours: a week's holiday.
+pub const UNSENT_CONTENT_KEPT: Duration = Duration::from_hours(7 * 24);
+/// How long that of a cancelled mail is, so that a slip of the hand can be taken back.
+pub const CANCELLED_CONTENT_KEPT: Duration = Duration::from_mins(1);
+/// How long a message's history is kept after its end, where the operator does not say.
+pub const HISTORY_KEPT: Duration = Duration::from_hours(30 * 24);
+/// How long an event can be watched after it happened: a reader who was away for longer looks at the list instead.
+pub const EVENTS_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// How long one call to Graph may last before its outcome is in doubt. Graph's own gateway gives up earlier.
 pub const CALL_TIMEOUT: Duration = Duration::from_mins(1);
@@ -114,12 +137,14 @@ pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
 pub const WAIT_DEFAULT: Duration = Duration::from_secs(30);
 
 /// A lane held by its settings is probed after this gap first; scoping changes take up to 2 h to show at Microsoft.
-pub const PROBE_GAP_FIRST: Duration = Duration::from_secs(30);
+pub const PROBE_GAP_FIRST: Duration = Duration::from_mins(1);
 /// How long a refusal of settings answers for Entra, so that a broken reseller cannot get all others throttled.
-pub const TOKEN_REFUSAL_KEPT: Duration = Duration::from_secs(25);
+pub const TOKEN_REFUSAL_KEPT: Duration = Duration::from_mins(1);
 
 /// From so long before its end on, a credential's expiry is told.
 pub const CREDENTIAL_EXPIRES_SOON: Duration = Duration::from_hours(30 * 24);
+/// Days before its end at which a credential's expiry is told anew.
+pub const CREDENTIAL_NOTICE_DAYS: [u16; 5] = [30, 14, 7, 3, 1];
 
 /// Entries of a page of any list: default and maximum.
 pub const PAGE_SIZE_DEFAULT: u32 = 50;
@@ -128,9 +153,13 @@ pub const PAGE_SIZE_MAX: u32 = 1_000;
 const _: () = assert!(LOCAL_PART_CHARS_MAX < ADDRESS_CHARS_MAX && ADDRESS_CHARS_MAX < DOMAIN_CHARS_MAX);
 const _: () = assert!(HEADERS_JSON_MAX <= HEADERS_MAX);
 const _: () = assert!(GRAPH_REQUEST_BYTES_MAX < EMAIL_BYTES_MAX);
+// What can be retried by hand is still known by its history.
+const _: () = assert!(UNSENT_CONTENT_KEPT.as_secs() <= HISTORY_KEPT.as_secs());
+const _: () = assert!(EVENTS_KEPT.as_secs() <= HISTORY_KEPT.as_secs());
 const _: () = assert!(PAGE_SIZE_DEFAULT <= PAGE_SIZE_MAX);
 // A probe asks Entra, not the memory of the last answer.
-const _: () = assert!(TOKEN_REFUSAL_KEPT.as_secs() < PROBE_GAP_FIRST.as_secs());
+const _: () = assert!(TOKEN_REFUSAL_KEPT.as_secs() <= PROBE_GAP_FIRST.as_secs());
+const _: () = assert!(CREDENTIAL_NOTICE_DAYS[0] as u64 * 24 * 3_600 == CREDENTIAL_EXPIRES_SOON.as_secs());
 const _: () = assert!(MESSAGE_BYTES_MIN < EMAIL_BYTES_MAX && EMAIL_BYTES_MAX <= MESSAGE_BYTES_MAX);
 const _: () = assert!(CALL_TIMEOUT_MIN.as_secs() < CALL_TIMEOUT.as_secs());
 const _: () = assert!(CALL_TIMEOUT.as_secs() < CALL_TIMEOUT_MAX.as_secs());

@@ -10,6 +10,7 @@
 //!     └─▶ CANCELLED
 //! ```
 //! HELD is not stored: it is how a waiting message reads while its lane is held. A late 202 lifts any state to SENT.
+//! A retry by hand brings what ended otherwise, or is DEFERRED, back to ACCEPTED.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +26,7 @@ pub struct MessageId(Uuid);
 
 impl MessageId {
     /// Takes a fresh UUID. Whoever makes it owns the source of chance.
-    pub fn of_uuid(uuid: Uuid) -> Self {
+    pub const fn of_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
 
@@ -50,7 +51,7 @@ impl fmt::Display for MessageId {
 }
 
 /// The caller's own name of a request: the same name with the same content is the same message.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(String);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -158,6 +159,29 @@ impl MessageState {
         matches!(self, Self::Sent | Self::OutcomeUnknown | Self::Failed | Self::Cancelled | Self::Expired)
     }
 
+    /// Whether it waits to be tried.
+    pub fn waits(self) -> bool {
+        matches!(self, Self::Accepted | Self::Scheduled | Self::Deferred)
+    }
+
+    /// The moves of the diagram above, between stored states.
+    pub fn may_become(self, next: Self) -> bool {
+        use MessageState::{
+            Accepted, Cancelled, Deferred, Expired, Failed, OutcomeUnknown, Scheduled, Sending, Sent,
+        };
+        match next {
+            Accepted => matches!(self, Deferred | Failed | Expired | Cancelled | OutcomeUnknown),
+            Sending | Cancelled | Expired => self.waits(),
+            Deferred | Failed => self == Sending,
+            OutcomeUnknown => self == Sending || self.waits(),
+            Sent => matches!(
+                self,
+                Accepted | Scheduled | Sending | Deferred | Failed | Expired | Cancelled | OutcomeUnknown
+            ),
+            Scheduled | Self::Held => false,
+        }
+    }
+
     /// Whether a caller who waits for SENT is answered.
     pub fn ends_a_wait(self) -> bool {
         self.is_end() || self == Self::Held
@@ -263,6 +287,14 @@ mod tests {
         }
         for bad in ["", "a b", "a\n", "é", &"x".repeat(129)] {
             assert_eq!(RequestId::parse(bad), Err(NotARequestId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_leaves_sent_and_nothing_is_stored_as_held() {
+        for state in MessageState::ALL {
+            assert!(!MessageState::Sent.may_become(state), "{state:?}");
+            assert!(!state.may_become(MessageState::Held) && !state.may_become(state), "{state:?}");
         }
     }
 

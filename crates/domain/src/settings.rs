@@ -149,13 +149,8 @@ impl PaceOverride {
         let pairs = [
             ("concurrency", self.concurrency, operator.concurrency),
             ("messages_per_minute", self.messages_per_minute, operator.messages_per_minute),
+            ("recipients_per_day", self.recipients_per_day, operator.recipients_per_day),
         ];
-        if self.recipients_per_day.is_some() {
-            violations.push(
-                format!("{field}.recipients_per_day"),
-                "comes in a later version: recipients are not counted yet",
-            );
-        }
         for (name, own, most) in pairs {
             match own {
                 Some(0) => violations.push(format!("{field}.{name}"), "must be at least 1"),
@@ -307,7 +302,7 @@ mod tests {
     use super::*;
 
     const OPERATOR: PaceLimits =
-        PaceLimits { concurrency: 4, messages_per_minute: 30, recipients_per_day: 0 };
+        PaceLimits { concurrency: 4, messages_per_minute: 30, recipients_per_day: 100 };
 
     #[test]
     fn every_wrong_value_is_named_at_once() {
@@ -318,7 +313,7 @@ mod tests {
             send_as: vec!["ok@acme.example".into(), "no".into()],
             pace: PaceOverride {
                 concurrency: Some(5),
-                recipients_per_day: Some(9),
+                recipients_per_day: Some(101),
                 ..PaceOverride::default()
             },
             ..SettingsDraft::default()
@@ -332,8 +327,8 @@ mod tests {
                 "settings.client_id",
                 "settings.sender_mailbox",
                 "settings.send_as[1]",
-                "settings.pace.recipients_per_day",
-                "settings.pace.concurrency"
+                "settings.pace.concurrency",
+                "settings.pace.recipients_per_day"
             ]
         );
     }

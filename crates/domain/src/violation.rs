@@ -42,6 +42,18 @@ impl Violations {
         parsed.map_err(|wrong| self.0.extend(wrong.0)).ok()
     }
 
+    /// The same, of a request that is itself a field.
+    #[must_use]
+    pub fn within(self, field: &str) -> Self {
+        let within =
+            |violation: Violation| Violation { field: format!("{field}.{}", violation.field), ..violation };
+        Self(self.0.into_iter().map(within).collect())
+    }
+
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

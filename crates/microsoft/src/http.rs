@@ -4,7 +4,7 @@
 //! take another connection for a request of which no byte left: that is still one request on the wire.
 //!
 //! HTTP/1.1 only: each call in flight has a connection of its own, so that one that breaks puts one call in doubt and
-//! not all of them (docs/decisions/0007).
+//! not all of them (docs/decisions/0010).
 
 use std::convert::Infallible;
 use std::error::Error as _;

@@ -1,25 +1,100 @@
-//! From a request that was looked at to a message on disk.
+//! From a request that was looked at to a message that can be stored.
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptNumber, AttemptStart, Email, InDoubtPolicy, Labels, PayloadForm, Priority, Settings,
-    SettingsValues, Violations, limits,
+    AttemptNumber, AttemptStart, Email, InDoubtPolicy, Labels, Message, MessageId, MessageState, PayloadForm,
+    Priority, RequestId, ResellerId, Settings, SettingsState, SettingsValues, Violations, limits,
 };
 use postrider_microsoft::{Fit, Payload, internet_message_id};
-use postrider_store::{ContentHash, NewMessage, TestMail};
+use postrider_proto::v1;
+use postrider_store::{Accepted, ContentHash, NewMessage, Refused, TestMail};
 
 use crate::app::App;
 use crate::convert::from_proto::SendMail;
+use crate::convert::{canonical, content, from_proto, to_proto};
 use crate::ids::message_id;
 use crate::ladder::Trial;
 use crate::status::Refusal;
 
+/// What a request comes to, before anything is written.
+pub(crate) enum Prepared {
+    /// An earlier call made it: the message as it is now.
+    Replayed(Box<Message>),
+    New(Box<NewMessage>, Box<Settings>),
+}
+
+/// All that can be said of a request without writing.
+pub(crate) async fn prepare(app: &App, request: v1::SendMailRequest) -> Result<Prepared, Refusal> {
+    let body = content::of_request(&request, app.limits.message_bytes)?;
+    let hash = canonical::hash_of_mail(&app.content_hash, &request);
+    let before = accepted_before(app, &request, &hash).await?;
+    // Before validation: what was fine when it was accepted may be past its time now.
+    if let Some(Accepted::New(message) | Accepted::Replayed(message)) = before {
+        return Ok(Prepared::Replayed(message));
+    }
+    let mail = from_proto::send_mail(request, app.clock.now())?;
+    if let Some(Accepted::Refused(refused)) = before {
+        return Err(Refusal::of_refused(refused, mail.reseller));
+    }
+    let settings = app.store.get_settings(&mail.reseller).await?;
+    let settings = settings.ok_or_else(|| Refusal::SettingsMissing(mail.reseller.clone()))?;
+    check_against(&mail.email, body.len(), &settings.values)?;
+    let message = new_message(app, &mail, body, hash, &settings);
+    Ok(Prepared::New(Box::new(message), Box::new(settings)))
+}
+
+/// What this request came to before. What cannot be a known request is left to validation.
+async fn accepted_before(
+    app: &App,
+    request: &v1::SendMailRequest,
+    hash: &ContentHash,
+) -> Result<Option<Accepted>, Refusal> {
+    let reseller = ResellerId::parse(&request.reseller).ok();
+    match reseller.zip(RequestId::parse(&request.request_id).ok()) {
+        Some((reseller, request_id)) => Ok(app.store.accepted_before(&reseller, &request_id, hash).await?),
+        None => Ok(None),
+    }
+}
+
+/// What would have been accepted: no id, and nothing stored.
+pub(crate) async fn validated(
+    app: &App,
+    message: NewMessage,
+    settings: &Settings,
+) -> Result<v1::SendMailResponse, Refusal> {
+    let usage = app.store.usage(&message.reseller, message.create_time).await?;
+    if i64::from(usage.queued_messages) >= app.limits.of_reseller().messages {
+        return Err(Refusal::of_refused(Refused::QueueFull, message.reseller));
+    }
+    let held = settings.status.state == SettingsState::Paused;
+    let state = match message.send_time {
+        Some(_) => MessageState::Scheduled,
+        None if held => MessageState::Held,
+        None => MessageState::Accepted,
+    };
+    let preview = Message {
+        reseller: message.reseller,
+        id: message.id,
+        request_id: message.request_id,
+        state,
+        internet_message_id: None,
+        create_time: message.create_time,
+        update_time: message.create_time,
+        send_time: message.send_time,
+        expire_time: message.expire_time,
+        next_attempt_time: None,
+        attempts: Vec::new(),
+        finding: settings.status.finding.clone().filter(|_| state == MessageState::Held),
+        subject: message.subject,
+        recipient_count: message.recipient_count,
+        labels: message.labels,
+    };
+    let message = v1::Message { message_id: String::new(), ..to_proto::message(preview) };
+    Ok(v1::SendMailResponse { message: Some(message), replayed: false })
+}
+
 /// What only the settings can tell: who it is from, and whether Graph can take it at all.
-pub(crate) fn check_against(
-    email: &Email,
-    body_bytes: usize,
-    settings: &SettingsValues,
-) -> Result<(), Refusal> {
+fn check_against(email: &Email, body_bytes: usize, settings: &SettingsValues) -> Result<(), Refusal> {
     email.check_against(settings, "email")?;
     if body_bytes <= limits::SURELY_FITS_BYTES {
         return Ok(());
@@ -35,7 +110,7 @@ pub(crate) fn check_against(
 }
 
 /// Ready to be stored. `body` is its content.
-pub(crate) fn new_message(
+fn new_message(
     app: &App,
     mail: &SendMail,
     body: Vec<u8>,
@@ -69,13 +144,13 @@ pub(crate) fn new_message(
 pub(crate) fn test_mail(
     app: &App,
     trial: &Trial,
+    id: MessageId,
     letter: (&Email, Vec<u8>),
     values: &SettingsValues,
     start_time: Timestamp,
 ) -> TestMail {
     let (email, content) = letter;
     let now = app.clock.now();
-    let id = message_id(now);
     let call_deadline = now.saturating_add(app.call_timeout).unwrap_or(Timestamp::MAX);
     let message = NewMessage {
         reseller: trial.reseller.clone(),
@@ -93,6 +168,7 @@ pub(crate) fn test_mail(
         send_time: None,
         expire_time: call_deadline,
     };
-    let start = AttemptStart { message: id, number: AttemptNumber(1), start_time, call_deadline };
+    let start =
+        AttemptStart { message: id, number: AttemptNumber(1), start_time, call_deadline, settings: None };
     TestMail { message, mailbox: values.mailbox.clone(), start }
 }

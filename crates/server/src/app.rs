@@ -12,13 +12,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
+use crate::config::Limits;
+use crate::credentials::{Facts, Rotation};
 use crate::proofs::Proofs;
+use crate::queue::WholeQueue;
 use crate::wait::Waits;
 
 pub(crate) struct App {
     pub store: DynStore,
     pub credentials: Arc<dyn CredentialStore>,
     pub tokens: TokenCache,
+    /// What another hand put into Vault.
+    pub rotation: Rotation,
+    /// Read by whoever counts.
+    pub facts: Arc<Facts>,
     pub microsoft: Microsoft,
     pub proofs: Proofs,
     pub access: Arc<Access>,
@@ -30,10 +37,11 @@ pub(crate) struct App {
     /// The operator's limits of a mailbox.
     pub pace: PaceLimits,
     pub call_timeout: std::time::Duration,
-    /// Bytes of a serialized `Email`.
-    pub message_bytes_max: usize,
-    /// One put of settings at a time: the second must not prune the credential that the first just put.
-    pub puts: tokio::sync::Mutex<()>,
+    pub limits: Limits,
+    /// Of all resellers together.
+    pub queue: WholeQueue,
+    /// How often those who wait for a change look by themselves: other replicas' hints may be lost.
+    pub look_every: std::time::Duration,
     pub shutdown: CancellationToken,
     /// Handlers at work, also those whose caller went away: closed and awaited before the store is.
     pub tasks: TaskTracker,

@@ -28,6 +28,7 @@ pub(crate) struct Authorised<R> {
     pub caller: Caller,
     /// When the caller stops waiting, if it said so.
     pub deadline: Option<Instant>,
+    pub id: CallId,
 }
 
 /// What is left for the way back, so that our answer comes before the transport's.
@@ -69,8 +70,9 @@ where
     let request = request.into_inner();
     authorise(&caller, rpc, request.claim())?;
     let span = tracing::info_span!("call", request_id = %id, rpc, caller = %caller.key_id());
-    let handled =
-        app.tasks.spawn(handler(Arc::clone(app), Authorised { request, caller, deadline }).instrument(span));
+    let handled = app
+        .tasks
+        .spawn(handler(Arc::clone(app), Authorised { request, caller, deadline, id }).instrument(span));
     let handled = match deadline {
         Some(deadline) => {
             tokio::time::timeout_at(deadline, handled).await.map_err(|_| Refusal::DeadlineExceeded)?

@@ -15,7 +15,6 @@ use serde::Serialize;
 
 const LOCK: &str = "postrider.lock";
 const DATABASE: &str = "postrider.db";
-const LOCAL_KEY: &str = "postrider.key";
 const ADMIN_KEY: &str = "admin.key";
 const ENDPOINTS: &str = "endpoints.json";
 
@@ -80,10 +79,6 @@ impl DataDir {
 
     pub fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
-    }
-
-    pub fn local_key(&self) -> PathBuf {
-        self.path.join(LOCAL_KEY)
     }
 
     pub fn admin_key(&self) -> PathBuf {

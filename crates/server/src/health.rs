@@ -1,5 +1,5 @@
-//! Whether the service serves, by gRPC's health protocol and for the HTTP pages: from the store and from drain, never
-//! from one reseller's lane.
+//! Whether the service serves, by gRPC's health protocol and for the HTTP pages: from the store, the credential store and
+//! drain, never from one reseller's lane.
 
 use postrider_proto::v1::{access_service_server, mail_service_server, settings_service_server};
 use postrider_store::StoreHealth;
@@ -21,14 +21,16 @@ const SERVICES: [&str; 4] = [
 pub(crate) enum Readiness {
     Ready,
     StoreAway,
+    VaultAway,
     ShuttingDown,
 }
 
 impl Readiness {
-    fn of(store: StoreHealth) -> Self {
+    fn of(store: StoreHealth, is_vault_there: bool) -> Self {
         match store {
-            StoreHealth::Serving => Self::Ready,
             StoreHealth::Away => Self::StoreAway,
+            StoreHealth::Serving if is_vault_there => Self::Ready,
+            StoreHealth::Serving => Self::VaultAway,
         }
     }
 
@@ -37,6 +39,7 @@ impl Readiness {
         match self {
             Self::Ready => "ready",
             Self::StoreAway => "the database is away",
+            Self::VaultAway => "Vault is away",
             Self::ShuttingDown => "shutting down",
         }
     }
@@ -46,14 +49,20 @@ impl Readiness {
 pub(crate) struct Health {
     reporter: HealthReporter,
     readiness: watch::Sender<Readiness>,
+    store: watch::Receiver<StoreHealth>,
+    /// Where Vault is needed.
+    vault: Option<watch::Receiver<bool>>,
 }
 
 impl Health {
     /// With the state at the start already told.
-    pub(crate) async fn new(store: StoreHealth) -> Self {
-        let health =
-            Self { reporter: HealthReporter::new(), readiness: watch::Sender::new(Readiness::of(store)) };
-        health.tell(Readiness::of(store)).await;
+    pub(crate) async fn new(
+        store: watch::Receiver<StoreHealth>,
+        vault: Option<watch::Receiver<bool>>,
+    ) -> Self {
+        let readiness = watch::Sender::new(Readiness::Ready);
+        let mut health = Self { reporter: HealthReporter::new(), readiness, store, vault };
+        health.look().await;
         health
     }
 
@@ -65,18 +74,24 @@ impl Health {
         self.readiness.subscribe()
     }
 
-    /// Follows the store until the token fires, and says then that no more is taken on.
-    pub(crate) async fn follow(self, mut store: watch::Receiver<StoreHealth>, shutdown: CancellationToken) {
+    /// Follows both stores until the token fires, and says then that no more is taken on.
+    pub(crate) async fn follow(mut self, shutdown: CancellationToken) {
         loop {
-            let now = Readiness::of(*store.borrow_and_update());
-            self.tell(now).await;
+            self.look().await;
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                changed = store.changed() => if changed.is_err() { break },
+                () = changed(Some(&mut self.store)) => {}
+                () = changed(self.vault.as_mut()) => {}
             }
         }
         self.tell(Readiness::ShuttingDown).await;
+    }
+
+    async fn look(&mut self) {
+        let store = *self.store.borrow_and_update();
+        let is_vault_there = self.vault.as_mut().is_none_or(|vault| *vault.borrow_and_update());
+        self.tell(Readiness::of(store, is_vault_there)).await;
     }
 
     async fn tell(&self, readiness: Readiness) {
@@ -88,6 +103,17 @@ impl Health {
         for service in SERVICES {
             self.reporter.set_service_status(service, status).await;
         }
+    }
+}
+
+/// Never, of what is not there or changes no more.
+async fn changed<T>(watched: Option<&mut watch::Receiver<T>>) {
+    let changed = match watched {
+        Some(watched) => watched.changed().await.is_ok(),
+        None => false,
+    };
+    if !changed {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -106,20 +132,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_service_follows_the_store_and_stops_at_shutdown() {
+    async fn every_service_follows_both_stores_and_stops_at_shutdown() {
         let (store, watched) = watch::channel(StoreHealth::Serving);
+        let (vault, is_vault_there) = watch::channel(true);
         let shutdown = CancellationToken::new();
-        let health = Health::new(StoreHealth::Serving).await;
+        let health = Health::new(watched, Some(is_vault_there)).await;
         let service = HealthService::from_health_reporter(health.reporter.clone());
         let mut readiness = health.readiness();
-        let following = tokio::spawn(health.follow(watched, shutdown.clone()));
+        let following = tokio::spawn(health.follow(shutdown.clone()));
         for name in SERVICES {
             assert_eq!(status_of(&service, name).await, Ok(ServingStatus::Serving as i32), "{name:?}");
         }
         assert_eq!(status_of(&service, "postrider.v1.NoService").await, Err(Code::NotFound));
         store.send(StoreHealth::Away).unwrap();
         readiness.wait_for(|now| *now == Readiness::StoreAway).await.unwrap();
+        vault.send(false).unwrap();
         store.send(StoreHealth::Serving).unwrap();
+        readiness.wait_for(|now| *now == Readiness::VaultAway).await.unwrap();
+        vault.send(true).unwrap();
         readiness.wait_for(|now| *now == Readiness::Ready).await.unwrap();
         shutdown.cancel();
         following.await.unwrap();

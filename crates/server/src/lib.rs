@@ -7,6 +7,7 @@
 //! - A handler is reached through `call.rs` only, with a caller who may make the call.
 //! - What is on the wire is read and written in `convert/` only; `rpc/` hands it on. Errors become statuses in
 //!   `status.rs` only.
+//! - Credentials are put, read, rotated and destroyed in `credentials/` only.
 //! - Shutdown: new calls are refused, calls in flight get a grace, attempts in flight are heard out as far as it goes;
 //!   what is left is found on disk by the next start.
 
@@ -17,21 +18,28 @@ mod call;
 pub mod config;
 mod content_budget;
 mod convert;
+pub mod credentials;
 mod data_dir;
 mod door;
 mod health;
 mod http;
 mod ids;
 mod ladder;
+mod offline;
+mod open;
 mod ports;
 mod proofs;
+mod purge;
+mod queue;
 mod reflection;
 mod rpc;
 mod start;
 mod status;
 mod telemetry;
 mod wait;
+mod watch;
 
 pub use data_dir::{DataDir, DataDirError, Endpoints};
+pub use offline::OfflineError;
 pub use start::{ServeError, Started, serve};
 pub use telemetry::init as init_telemetry;

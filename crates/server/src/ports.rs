@@ -1,24 +1,21 @@
-//! What the dispatcher knows of the world, given to it: the store, tokens, Microsoft, and those who wait.
+//! What the dispatcher knows of the world, given to it: the store and Microsoft. Tokens are `credentials/tokens.rs`.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postrider_credential_store::{Cause, CredentialStore, CredentialStoreError, SealedRecords};
-use postrider_dispatch::ports::{self, Grant, Submission};
-use postrider_dispatch::{Observer, PortError};
+use postrider_dispatch::PortError;
+use postrider_dispatch::ports::{self, Submission};
 use postrider_domain::{
-    AttemptEnd, AttemptStart, Content, CredentialVersion, Finding, FindingCode, Lane, Lease, LeaseToken,
-    MessageId, Outcome, Queued, ResellerId, Settings, TokenRefusal, Verdict,
+    AttemptEnd, AttemptStart, Cloud, Content, Finding, FindingCode, Lane, LaneSignal, Lease, LeaseToken,
+    MessageId, Outcome, Queued, ResellerId, Verdict,
 };
 use postrider_microsoft::{Microsoft, Payload, SendMail};
-use postrider_store::{DynStore, SealedRecord, StoreError};
+use postrider_store::{DynStore, StoreError};
 use postrider_token_cache::TokenCache;
 
 use crate::content_budget::ContentBudget;
 use crate::convert::content;
-use crate::proofs::Proofs;
-use crate::wait::Waits;
 
 /// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
 pub(crate) struct OutboxPort {
@@ -40,40 +37,34 @@ fn away(error: StoreError) -> PortError {
 
 #[async_trait]
 impl ports::Outbox for OutboxPort {
-    async fn due_lanes(&self, now: Timestamp, limit: u32) -> Result<Vec<Lane>, PortError> {
-        self.store.due_lanes(now, limit).await.map_err(away)
+    async fn due_lanes(&self, now: Timestamp, limit: u32, except: &[Cloud]) -> Result<Vec<Lane>, PortError> {
+        self.store.due_lanes(now, limit, except).await.map_err(away)
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>, PortError> {
-        self.store.next_due().await.map_err(away)
+    async fn next_due(&self, except: &[Cloud]) -> Result<Option<Timestamp>, PortError> {
+        self.store.next_due(except).await.map_err(away)
     }
 
     async fn lease(
         &self,
         reseller: &ResellerId,
         token: LeaseToken,
-        now: Timestamp,
-        until: Timestamp,
+        duration: Duration,
     ) -> Result<Option<Lease>, PortError> {
-        self.store.lease(reseller, token, now, until).await.map_err(away)
+        self.store.lease(reseller, token, duration).await.map_err(away)
     }
 
     async fn renew(
         &self,
         reseller: &ResellerId,
         token: LeaseToken,
-        until: Timestamp,
-    ) -> Result<bool, PortError> {
-        self.store.renew(reseller, token, until).await.map_err(away)
+        duration: Duration,
+    ) -> Result<Option<LaneSignal>, PortError> {
+        self.store.renew(reseller, token, duration).await.map_err(away)
     }
 
-    async fn reread(
-        &self,
-        reseller: &ResellerId,
-        token: LeaseToken,
-        now: Timestamp,
-    ) -> Result<Option<Lease>, PortError> {
-        self.store.reread(reseller, token, now).await.map_err(away)
+    async fn reread(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Option<Lease>, PortError> {
+        self.store.reread(reseller, token).await.map_err(away)
     }
 
     async fn release(
@@ -85,13 +76,8 @@ impl ports::Outbox for OutboxPort {
         self.store.release(reseller, token, pace_until).await.map_err(away)
     }
 
-    async fn expire(
-        &self,
-        reseller: &ResellerId,
-        token: LeaseToken,
-        now: Timestamp,
-    ) -> Result<Vec<MessageId>, PortError> {
-        self.store.expire(reseller, token, now).await.map_err(away)
+    async fn expire(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Vec<MessageId>, PortError> {
+        self.store.expire(reseller, token).await.map_err(away)
     }
 
     async fn next_queued(
@@ -135,55 +121,6 @@ impl ports::Outbox for OutboxPort {
     }
 }
 
-/// Settings as they are now, their credential, and the cache before Entra.
-#[derive(Clone)]
-pub(crate) struct TokensPort {
-    pub store: DynStore,
-    pub credentials: Arc<dyn CredentialStore>,
-    pub cache: TokenCache,
-    pub proofs: Proofs,
-}
-
-#[async_trait]
-impl ports::Tokens for TokensPort {
-    async fn grant(&self, reseller: &ResellerId) -> Result<Grant, TokenRefusal> {
-        let settings = match self.store.get_settings(reseller).await {
-            Ok(Some(settings)) => settings,
-            Ok(None) => return Err(unavailable("the settings were deleted")),
-            Err(error) => {
-                tracing::error!(%reseller, %error, "the settings could not be read");
-                return Err(unavailable("the settings could not be read"));
-            }
-        };
-        let (port, of) = (self.clone(), settings.clone());
-        let token = self.cache.get_or_fetch(settings.token_key(), move || port.fetch(of)).await?;
-        Ok(Grant { settings, token })
-    }
-
-    async fn forget(&self, grant: &Grant) {
-        self.cache.forget(&grant.settings.token_key()).await;
-    }
-}
-
-impl TokensPort {
-    async fn fetch(self, settings: Settings) -> Result<postrider_domain::AccessToken, TokenRefusal> {
-        let version = &settings.credential.version;
-        let credential = self.credentials.get(&settings.reseller, version).await.map_err(|error| {
-            tracing::error!(reseller = %settings.reseller, %error, "the credential could not be read");
-            unavailable(match error {
-                CredentialStoreError::Unavailable { .. } => "the credential store did not answer",
-                _ => "the credential is missing or damaged: save the settings with it again",
-            })
-        })?;
-        self.proofs.token(&settings.reseller, &settings.values, &credential).await
-    }
-}
-
-fn unavailable(reason: &str) -> TokenRefusal {
-    let finding = Finding::new(FindingCode::CredentialStoreUnavailable).with("reason", reason);
-    TokenRefusal { finding: Box::new(finding), retry_after: None }
-}
-
 /// The content read back, built into a payload, and given to Graph.
 pub(crate) struct MicrosoftPort {
     pub microsoft: Microsoft,
@@ -219,45 +156,5 @@ impl ports::Microsoft for MicrosoftPort {
             self.cache.forget(&grant.settings.token_key()).await;
         }
         verdict
-    }
-}
-
-impl Observer for Waits {
-    fn message_changed(&self, reseller: &ResellerId, message: &MessageId) {
-        Self::message_changed(self, reseller, message);
-    }
-
-    fn lane_changed(&self, reseller: &ResellerId) {
-        Self::lane_changed(self, reseller);
-    }
-}
-
-/// The tables of the sealed credential store.
-pub(crate) struct SealedPort(pub DynStore);
-
-#[async_trait]
-impl SealedRecords for SealedPort {
-    async fn put(
-        &self,
-        reseller: &ResellerId,
-        version: &CredentialVersion,
-        sealed: Vec<u8>,
-        now: Timestamp,
-    ) -> Result<(), Cause> {
-        let record =
-            SealedRecord { version: version.as_str().to_owned(), ciphertext: sealed, create_time: now };
-        Ok(self.0.put_sealed(reseller, record).await?)
-    }
-
-    async fn get(
-        &self,
-        reseller: &ResellerId,
-        version: &CredentialVersion,
-    ) -> Result<Option<Vec<u8>>, Cause> {
-        Ok(self.0.get_sealed(reseller, version.as_str()).await?.map(|record| record.ciphertext))
-    }
-
-    async fn prune(&self, reseller: &ResellerId, keep: Option<&CredentialVersion>) -> Result<(), Cause> {
-        Ok(self.0.prune_sealed(reseller, keep.map(CredentialVersion::as_str)).await?)
     }
 }

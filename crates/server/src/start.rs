@@ -5,18 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_credential_store::{
-    CredentialStore, KeyPurpose, KeyedHash, LocalKey, LocalKeyError, SealedCredentialStore,
-};
+use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault};
 use postrider_dispatch::{Dispatcher, Policy, Ports, Wakeup};
-use postrider_domain::{Clock, SystemClock};
+use postrider_domain::{Clock, limits};
 use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
 use postrider_proto::v1::access_service_server::AccessServiceServer;
 use postrider_proto::v1::mail_service_server::MailServiceServer;
 use postrider_proto::v1::settings_service_server::SettingsServiceServer;
-use postrider_store::{DynStore, SealedStore as _, SqliteStore, StoreError, StoreKind};
+use postrider_store::StoreError;
 use postrider_token_cache::TokenCache;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::codec::CompressionEncoding::Gzip;
@@ -25,21 +24,28 @@ use tonic::service::Routes;
 use crate::access::{Access, AccessLayer, AdminKeyError, make_admin_key};
 use crate::app::App;
 use crate::config::Config;
+use crate::credentials::{
+    CredentialsError, FoundKey, Janitor, Notices, Refused, Rotation, TokensPort, Watch, open_vault,
+};
 use crate::data_dir::{DataDir, DataDirError, Endpoints};
 use crate::door::DoorLayer;
 use crate::health::Health;
-use crate::ports::{MicrosoftPort, OutboxPort, SealedPort, TokensPort};
+use crate::open::Opened;
+use crate::ports::{MicrosoftPort, OutboxPort};
 use crate::proofs::Proofs;
+use crate::queue::WholeQueue;
 use crate::reflection::add_reflection;
 use crate::rpc::{AccessRpcs, Mail, SettingsRpcs};
 use crate::wait::Waits;
-use crate::{door, http};
+use crate::{door, http, purge};
 
 /// Memory that access tokens may take: some 10,000 of them.
 const TOKEN_CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// How long attempts in flight are heard out. What is left is in doubt at the next start.
 const DISPATCH_GRACE: Duration = Duration::from_secs(10);
 
+/// Calls to Graph in flight, of all lanes together: each has a connection of its own.
+const CALLS_MAX: usize = 512;
 /// How long handlers whose caller went away, and the probes' pages, are waited for.
 const LAST_GRACE: Duration = Duration::from_secs(1);
 
@@ -48,20 +54,8 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 pub enum ServeError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    #[error(transparent)]
-    LocalKey(#[from] LocalKeyError),
-    #[error(
-        "{database} is there but its key file {key} is not: put the key file back, without it the stored credentials \
-         cannot be read",
-        database = database.display(), key = key.display()
-    )]
-    KeyFileGone { database: PathBuf, key: PathBuf },
-    #[error(
-        "{key} is not the key file that belongs to {database}: put that one back, without it the stored credentials \
-         cannot be read",
-        database = database.display(), key = key.display()
-    )]
-    OtherKeyFile { database: PathBuf, key: PathBuf },
+    #[error("{}", crate::status::with_sources(.0))]
+    Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -101,19 +95,19 @@ pub async fn serve(
     ready: impl FnOnce(&Started),
 ) -> Result<(), ServeError> {
     let data_dir = DataDir::open(&config.data_dir)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let database = config.storage.sqlite_path(&data_dir.database());
-    let key = local_key(&data_dir, &database)?;
-    let kind = if config.sandbox { StoreKind::Sandbox } else { StoreKind::Real };
+    let database = config.storage.database(&data_dir.database());
+    let vault = open_vault(&config).await?;
+    let found = FoundKey::find(&config, data_dir.path(), &database, vault.as_ref()).await?;
     let grpc = listen("listen.grpc", config.listen.grpc).await?;
     let web = listen("listen.http", config.listen.http).await?;
-    let store = SqliteStore::open(&database, kind, Arc::clone(&clock)).await?;
-    if !store.bind_key(&key.id()).await? {
-        return Err(ServeError::OtherKeyFile { database, key: data_dir.local_key() });
-    }
-    let store = Arc::new(store);
-    let app = Arc::new(build(&config, Arc::clone(&store) as DynStore, &key, clock, shutdown.clone())?);
-    let pepper = KeyedHash::new(&key, KeyPurpose::AccessKeys);
+    let opened = Opened::open(&config, &database).await?;
+    let store = Arc::clone(&opened.store);
+    let keys = found.keys(&config.vault, &store, &database).await?;
+    let credentials = Arc::new(keys.stores(&config, &store, vault.as_ref()));
+    let queue = WholeQueue::new(config.limits.of_all(), store.queue().await?);
+    let parts = Parts { opened, credentials, queue };
+    let app = Arc::new(build(&config, parts, &keys.key, shutdown.clone())?);
+    let pepper = KeyedHash::new(&keys.key, KeyPurpose::AccessKeys);
     let admin_key_file = data_dir.admin_key();
     let admin_key_made = make_admin_key(store.as_ref(), &pepper, app.clock.as_ref(), &admin_key_file).await?;
     for listener in [&grpc, &web].into_iter().filter_map(|listener| listener.local_addr().ok()) {
@@ -124,35 +118,67 @@ pub async fn serve(
     let endpoints = Endpoints { grpc: grpc.local_addr().ok(), http: web.local_addr().ok(), sandbox };
     data_dir.write_endpoints(&endpoints)?;
     ready(&Started { endpoints, admin_key_file, admin_key_made });
-    run(&config, app, grpc, web).await?;
+    run(&config, app, vault, grpc, web).await?;
     store.close().await;
     Ok(())
-}
-
-fn local_key(data_dir: &DataDir, database: &std::path::Path) -> Result<LocalKey, ServeError> {
-    let path = data_dir.local_key();
-    if !database.exists() {
-        return Ok(LocalKey::load_or_create(&path)?.0);
-    }
-    LocalKey::load(&path).map_err(|error| match error {
-        missing if missing.is_missing() => {
-            ServeError::KeyFileGone { database: database.to_owned(), key: path }
-        }
-        other => other.into(),
-    })
 }
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|cause| ServeError::Listen { key, address, cause })
 }
 
+/// What an app is built from, beside its configuration.
+struct Parts {
+    opened: Opened,
+    credentials: Arc<dyn CredentialStore>,
+    queue: WholeQueue,
+}
+
 fn build(
     config: &Config,
-    store: DynStore,
+    parts: Parts,
     key: &LocalKey,
-    clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
 ) -> Result<App, ServeError> {
+    let Parts { opened: Opened { store, clock, look_every }, credentials, queue } = parts;
+    let pepper = KeyedHash::new(key, KeyPurpose::AccessKeys);
+    let microsoft = microsoft(config, &clock)?;
+    let tokens = TokenCache::new(TOKEN_CACHE_BYTES, Arc::clone(&clock));
+    let wakeup = Wakeup::default();
+    let proofs = Proofs::new(microsoft.clone(), config.federated.clone(), config.identity.clone());
+    let rotation = Rotation {
+        store: Arc::clone(&store),
+        credentials: Arc::clone(&credentials),
+        proofs: proofs.clone(),
+        tokens: tokens.clone(),
+        wakeup: wakeup.clone(),
+        clock: Arc::clone(&clock),
+        refused: Refused::default(),
+    };
+    Ok(App {
+        access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock))),
+        store,
+        credentials,
+        tokens,
+        rotation,
+        facts: Arc::default(),
+        microsoft,
+        proofs,
+        content_hash: KeyedHash::new(key, KeyPurpose::ContentHash),
+        wakeup,
+        waits: Waits::default(),
+        clock,
+        pace: config.pace.limits(),
+        call_timeout: config.microsoft.call_timeout,
+        limits: config.limits,
+        queue,
+        look_every,
+        shutdown,
+        tasks: TaskTracker::new(),
+    })
+}
+
+fn microsoft(config: &Config, clock: &Arc<dyn Clock>) -> Result<Microsoft, ServeError> {
     let hosts =
         Hosts::replaced(config.microsoft.login_url.as_deref(), config.microsoft.graph_url.as_deref())?;
     let ca = match &config.microsoft.ca_file {
@@ -161,38 +187,25 @@ fn build(
         }
         None => None,
     };
-    let credentials: Arc<dyn CredentialStore> =
-        Arc::new(SealedCredentialStore::new(Arc::new(SealedPort(Arc::clone(&store))), key));
-    let pepper = KeyedHash::new(key, KeyPurpose::AccessKeys);
-    let microsoft = Microsoft::new(hosts, ca.as_deref(), Arc::clone(&clock))?;
-    Ok(App {
-        access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock))),
-        store,
-        credentials,
-        tokens: TokenCache::new(TOKEN_CACHE_BYTES, Arc::clone(&clock)),
-        proofs: Proofs::new(microsoft.clone(), config.federated.clone(), config.identity.clone()),
-        microsoft,
-        content_hash: KeyedHash::new(key, KeyPurpose::ContentHash),
-        wakeup: Wakeup::default(),
-        waits: Waits::default(),
-        clock,
-        pace: config.pace.limits(),
-        call_timeout: config.microsoft.call_timeout,
-        message_bytes_max: config.limits.message_bytes,
-        puts: tokio::sync::Mutex::new(()),
-        shutdown,
-        tasks: TaskTracker::new(),
-    })
+    Ok(Microsoft::new(hosts, ca.as_deref(), Arc::clone(clock))?)
 }
 
 /// Runs all parts until shutdown, then lets them end in order: calls first, attempts after.
-async fn run(config: &Config, app: Arc<App>, grpc: TcpListener, web: TcpListener) -> Result<(), ServeError> {
+async fn run(
+    config: &Config,
+    app: Arc<App>,
+    vault: Option<Vault>,
+    grpc: TcpListener,
+    web: TcpListener,
+) -> Result<(), ServeError> {
     let shutdown = app.shutdown.clone();
     let dispatching = tokio::spawn(dispatcher(config, &app).run(shutdown.clone()));
-    let health = Health::new(*app.store.health().borrow()).await;
+    let is_vault_there = vault.as_ref().filter(|_| config.credentials.need_vault()).map(Vault::is_there);
+    let upkeep = upkeep(config, &app, vault);
+    let health = Health::new(app.store.health(), is_vault_there).await;
     let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
     let pages = tokio::spawn(door::serve_http(web, http::pages(health.readiness()), shutdown.clone()));
-    let following = tokio::spawn(health.follow(app.store.health(), shutdown.clone()));
+    let following = tokio::spawn(health.follow(shutdown.clone()));
     let (door, access) =
         (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
     let serving = async {
@@ -213,16 +226,47 @@ async fn run(config: &Config, app: Arc<App>, grpc: TcpListener, web: TcpListener
     drop(tokio::time::timeout(LAST_GRACE, app.tasks.wait()).await);
     drop(tokio::time::timeout(LAST_GRACE, pages).await);
     following.abort();
+    drop(upkeep);
     served.map_err(|error| ServeError::Serve(error.to_string()))
+}
+
+/// What keeps the database and the credentials in order while the service runs. Ends when dropped, anywhere.
+fn upkeep(config: &Config, app: &Arc<App>, vault: Option<Vault>) -> JoinSet<()> {
+    let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
+    let keep = config.credentials.keep_replaced;
+    let janitor = Janitor {
+        store: Arc::clone(&store),
+        credentials: Arc::clone(&app.credentials),
+        clock: Arc::clone(&clock),
+        keep,
+    };
+    let notices = Notices { store: Arc::clone(&store), clock, facts: Arc::clone(&app.facts) };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(app.waits.clone().follow(store.changes(), app.shutdown.clone()));
+    tasks.spawn(purge::run(Arc::clone(&store), app.shutdown.clone()));
+    let counted = Arc::clone(app);
+    tasks.spawn(
+        async move { counted.queue.follow(Arc::clone(&counted.store), counted.shutdown.clone()).await },
+    );
+    tasks.spawn(janitor.run());
+    tasks.spawn(notices.run());
+    if let Some(vault) = vault {
+        let (rotation, interval) = (app.rotation.clone(), config.vault.watch_interval);
+        let watch = Watch { store, rotation, interval, is_vault_there: vault.is_there() };
+        tasks.spawn(async move { vault.keep().await });
+        tasks.spawn(watch.run());
+    }
+    tasks
 }
 
 fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, ServeError> {
     let bytes_max = config.limits.request_bytes();
+    let batch_bytes_max = bytes_max.max(limits::BATCH_BYTES_MAX);
     let mail = MailServiceServer::new(Mail(Arc::clone(app)));
     let settings = SettingsServiceServer::new(SettingsRpcs(Arc::clone(app)));
     let access = AccessServiceServer::new(AccessRpcs(Arc::clone(app)));
     let routes = Routes::new(health.service())
-        .add_service(mail.max_decoding_message_size(bytes_max).accept_compressed(Gzip))
+        .add_service(mail.max_decoding_message_size(batch_bytes_max).accept_compressed(Gzip))
         .add_service(settings.max_decoding_message_size(bytes_max).accept_compressed(Gzip))
         .add_service(access.max_decoding_message_size(bytes_max).accept_compressed(Gzip));
     Ok(add_reflection(routes)?)
@@ -236,12 +280,18 @@ fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
             credentials: Arc::clone(&app.credentials),
             cache: app.tokens.clone(),
             proofs: app.proofs.clone(),
+            rotation: app.rotation.clone(),
+            facts: Arc::clone(&app.facts),
         }),
         microsoft: Arc::new(MicrosoftPort { microsoft: app.microsoft.clone(), cache: app.tokens.clone() }),
-        observer: Arc::new(app.waits.clone()),
         clock: Arc::clone(&app.clock),
     };
-    let policy =
-        Policy { pace: app.pace, lease: config.lease.duration, call_timeout: config.microsoft.call_timeout };
+    let policy = Policy {
+        pace: app.pace,
+        lease: config.lease.duration,
+        call_timeout: config.microsoft.call_timeout,
+        calls_max: CALLS_MAX,
+        look_every: app.look_every,
+    };
     Dispatcher::new(ports, policy, app.wakeup.clone())
 }

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use postrider_credential_store::CredentialStoreError;
 use postrider_domain::limits::{GRAPH_REQUEST_BYTES_MAX, VIOLATION_BYTES_MAX};
-use postrider_domain::{MessageId, ResellerId, Violations};
-use postrider_store::StoreError;
+use postrider_domain::{MessageId, MessageState, ResellerId, Violations};
+use postrider_store::{Refused, StoreError};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use uuid::Uuid;
@@ -56,6 +56,25 @@ pub enum Refusal {
     EtagMismatch,
     /// Another reseller's: whose is not told.
     SourceTaken,
+    /// The reseller's part of the queue is taken.
+    QueueFull(ResellerId),
+    /// The whole queue is.
+    WholeQueueFull,
+    /// Too much waits to be written.
+    Overloaded,
+    /// What is in the state cannot be `cancelled` or `retried`.
+    MessageState {
+        what: &'static str,
+        state: MessageState,
+        in_doubt: bool,
+    },
+    /// Nothing of the message is left to be retried.
+    ContentGone {
+        state: MessageState,
+    },
+    CursorExpired,
+    /// Of a stream that is not read.
+    ReaderTooSlow,
     MessagesUnfinished,
     /// So many calls are in flight, and cannot be cancelled.
     MessagesInFlight(u32),
@@ -68,7 +87,9 @@ pub enum Refusal {
     StoreUnavailable {
         cause: String,
     },
+    /// `why` may be told to whoever looks after the settings.
     CredentialStoreUnavailable {
+        why: String,
         cause: String,
     },
     StorageFull {
@@ -104,7 +125,10 @@ struct Answer {
 
 /// How long to wait before the next try, by what has to happen first.
 const RETRY_STORE: Duration = Duration::from_secs(1);
+const RETRY_CREDENTIAL_STORE: Duration = Duration::from_secs(5);
 const RETRY_SHUTDOWN: Duration = Duration::from_secs(1);
+const RETRY_OVERLOADED: Duration = Duration::from_secs(1);
+const RETRY_QUEUE: Duration = Duration::from_secs(10);
 const RETRY_FULL: Duration = Duration::from_mins(1);
 
 impl Refusal {
@@ -118,6 +142,24 @@ impl Refusal {
     pub fn of_accept(error: StoreError, message_id: MessageId) -> Self {
         match Self::from(error) {
             Self::CommitUnknown { cause, .. } => Self::CommitUnknown { message_id: Some(message_id), cause },
+            other => other,
+        }
+    }
+
+    /// The refusal of a mail that the store did not take.
+    pub fn of_refused(refused: Refused, reseller: ResellerId) -> Self {
+        match refused {
+            Refused::RequestIdReused => Self::RequestIdReused,
+            Refused::SettingsMissing => Self::SettingsMissing(reseller),
+            Refused::QueueFull => Self::QueueFull(reseller),
+        }
+    }
+
+    /// The same of an item of a batch: paths of fields begin at the batch.
+    #[must_use]
+    pub fn within(self, index: usize) -> Self {
+        match self {
+            Self::Invalid(violations) => Self::Invalid(violations.within(&format!("requests[{index}]"))),
             other => other,
         }
     }
@@ -150,7 +192,7 @@ impl Refusal {
         match self {
             Self::CommitUnknown { cause, .. }
             | Self::StoreUnavailable { cause }
-            | Self::CredentialStoreUnavailable { cause }
+            | Self::CredentialStoreUnavailable { cause, .. }
             | Self::StorageFull { cause }
             | Self::Undecodable { cause }
             | Self::Internal { cause } => Some(cause),
@@ -169,6 +211,22 @@ impl Refusal {
             Self::RequestIdReused => plain(C::AlreadyExists, "REQUEST_ID_REUSED", REQUEST_ID_REUSED),
             Self::EtagMismatch => plain(C::Aborted, "ETAG_MISMATCH", ETAG_MISMATCH),
             Self::SourceTaken => plain(C::FailedPrecondition, "SOURCE_TAKEN", SOURCE_TAKEN),
+            Self::QueueFull(reseller) => queue_full(&format!("resellers/{reseller}"), QUEUE_FULL),
+            Self::WholeQueueFull => queue_full("queue", WHOLE_QUEUE_FULL),
+            Self::Overloaded => retried(C::ResourceExhausted, "OVERLOADED", RETRY_OVERLOADED, OVERLOADED),
+            Self::MessageState { what, state, in_doubt } => message_state(what, *state, *in_doubt),
+            Self::ContentGone { state } => plain(
+                C::FailedPrecondition,
+                "MESSAGE_STATE",
+                format!(
+                    "the message is {}, and its content is gone: send it again under a new request_id",
+                    shown(*state)
+                ),
+            ),
+            Self::CursorExpired => plain(C::OutOfRange, "CURSOR_EXPIRED", CURSOR_EXPIRED),
+            Self::ReaderTooSlow => {
+                retried(C::ResourceExhausted, "OVERLOADED", RETRY_OVERLOADED, READER_TOO_SLOW)
+            }
             Self::MessagesUnfinished => {
                 plain(C::FailedPrecondition, "MESSAGES_UNFINISHED", MESSAGES_UNFINISHED)
             }
@@ -184,8 +242,9 @@ impl Refusal {
             Self::StoreUnavailable { .. } => {
                 retried(C::Unavailable, "STORE_UNAVAILABLE", RETRY_STORE, STORE_AWAY)
             }
-            Self::CredentialStoreUnavailable { .. } => {
-                retried(C::Unavailable, "CREDENTIAL_STORE_UNAVAILABLE", RETRY_STORE, CREDENTIAL_STORE_AWAY)
+            Self::CredentialStoreUnavailable { why, .. } => {
+                let message = format!("{CREDENTIAL_STORE_AWAY}: {why}");
+                retried(C::Unavailable, "CREDENTIAL_STORE_UNAVAILABLE", RETRY_CREDENTIAL_STORE, &message)
             }
             Self::StorageFull { .. } => {
                 retried(C::ResourceExhausted, "STORAGE_FULL", RETRY_FULL, STORAGE_FULL)
@@ -217,10 +276,19 @@ const REQUEST_ID_REUSED: &str =
     "this request_id was used with other content: repeat that content, or take a new request_id";
 const ETAG_MISMATCH: &str = "the settings have changed since this etag: get them and try again";
 const SOURCE_TAKEN: &str = "this federated source belongs to another reseller with this tenant_id and client_id: name another source";
+const QUEUE_FULL: &str =
+    "the reseller has as many unfinished messages as it may have: try again when some are sent";
+const WHOLE_QUEUE_FULL: &str =
+    "the service has as many unfinished messages as it may have: try again when some are sent";
+const OVERLOADED: &str = "the service has more to write than it can, and nothing was changed: try again";
+const CURSOR_EXPIRED: &str =
+    "the events after this cursor are gone: list the messages, then watch from now with no cursor";
+const READER_TOO_SLOW: &str = "the stream was not read for 30 s: read faster, and go on with the last cursor";
 const MESSAGES_UNFINISHED: &str =
     "the reseller has unfinished messages: wait for them, or set cancel_unfinished to cancel them";
 const STORE_AWAY: &str = "the database is away and nothing was changed: try again";
-const CREDENTIAL_STORE_AWAY: &str = "the credential store is away: try again";
+const CREDENTIAL_STORE_AWAY: &str =
+    "the credential store does not serve this and nothing was changed, try again later";
 const STORAGE_FULL: &str =
     "the storage is full and nothing was changed: try again when the operator has made room";
 const UNDECODABLE: &str =
@@ -238,6 +306,10 @@ impl From<StoreError> for Refusal {
             StoreError::Unavailable { cause } | StoreError::Open(cause) => Self::StoreUnavailable { cause },
             StoreError::CommitUnknown { cause } => Self::CommitUnknown { message_id: None, cause },
             StoreError::Full { cause } => Self::StorageFull { cause },
+            StoreError::Overloaded => Self::Overloaded,
+            of_others @ (StoreError::Conflict { .. } | StoreError::Busy { .. }) => {
+                Self::StoreUnavailable { cause: of_others.to_string() }
+            }
             inconsistent @ StoreError::Inconsistent { .. } => Self::internal(inconsistent),
         }
     }
@@ -246,10 +318,8 @@ impl From<StoreError> for Refusal {
 impl From<CredentialStoreError> for Refusal {
     fn from(error: CredentialStoreError) -> Self {
         match error {
-            CredentialStoreError::Unavailable { .. } => {
-                Self::CredentialStoreUnavailable { cause: with_sources(&error) }
-            }
-            other => Self::internal(with_sources(&other)),
+            CredentialStoreError::Conflict { .. } => Self::EtagMismatch,
+            _ => Self::CredentialStoreUnavailable { why: error.to_string(), cause: with_sources(&error) },
         }
     }
 }
@@ -280,6 +350,29 @@ fn mail_too_large(request_bytes: usize) -> Answer {
          leave out or shrink attachments"
     );
     invalid(&Violations::one("email", description))
+}
+
+fn queue_full(subject: &str, message: &str) -> Answer {
+    let mut details = ErrorDetails::with_quota_failure_violation(subject, message);
+    details.set_retry_info(Some(RETRY_QUEUE));
+    Answer { details, ..plain(Code::ResourceExhausted, "QUEUE_FULL", message) }
+}
+
+fn message_state(what: &str, state: MessageState, in_doubt: bool) -> Answer {
+    let state = shown(state);
+    let message = match (what, in_doubt) {
+        ("retried", true) => format!(
+            "the message is {state} and an attempt is in doubt: set accept_duplicate if it may arrive twice"
+        ),
+        (_, true) => format!("the message is {state} and an attempt is in doubt: it cannot be {what}"),
+        (_, false) => format!("the message is {state}: it cannot be {what}"),
+    };
+    plain(Code::FailedPrecondition, "MESSAGE_STATE", message)
+}
+
+/// As the API spells it, without its prefix.
+fn shown(state: MessageState) -> String {
+    state.as_str().to_ascii_uppercase()
 }
 
 fn settings_missing(reseller: &ResellerId) -> Answer {
@@ -342,13 +435,21 @@ mod tests {
             Refusal::RequestIdReused,
             Refusal::EtagMismatch,
             Refusal::SourceTaken,
+            Refusal::QueueFull(ResellerId::parse("acme").unwrap()),
+            Refusal::WholeQueueFull,
+            Refusal::Overloaded,
+            Refusal::MessageState { what: "cancelled", state: MessageState::Sent, in_doubt: false },
+            Refusal::MessageState { what: "retried", state: MessageState::OutcomeUnknown, in_doubt: true },
+            Refusal::ContentGone { state: MessageState::Cancelled },
+            Refusal::CursorExpired,
+            Refusal::ReaderTooSlow,
             Refusal::MessagesUnfinished,
             Refusal::MessagesInFlight(2),
             Refusal::KeyNotFound,
             Refusal::CommitUnknown { message_id, cause: cause() },
             Refusal::CommitUnknown { message_id: None, cause: cause() },
             Refusal::StoreUnavailable { cause: cause() },
-            Refusal::CredentialStoreUnavailable { cause: cause() },
+            Refusal::CredentialStoreUnavailable { why: "Vault is sealed".to_owned(), cause: cause() },
             Refusal::StorageFull { cause: cause() },
             Refusal::RequestTooLarge { limit_bytes: 36_700_160 },
             Refusal::MailTooLarge { request_bytes: 5_000_000 },
@@ -369,6 +470,8 @@ mod tests {
         words.extend(bad.map(|violation| format!("[{}: {}]", violation.field, violation.description)));
         let failed = details.precondition_failure().into_iter().flat_map(|failure| &failure.violations);
         words.extend(failed.map(|violation| format!("{}@{}", violation.r#type, violation.subject)));
+        let quota = details.quota_failure().into_iter().flat_map(|failure| &failure.violations);
+        words.extend(quota.map(|violation| format!("quota {}", violation.subject)));
         let retries = details.retry_info().into_iter().filter_map(|retry| retry.retry_delay);
         words.extend(retries.map(|delay| format!("retry {}s", delay.as_secs())));
         words.join(" ")
@@ -389,13 +492,21 @@ mod tests {
         AlreadyExists REQUEST_ID_REUSED
         Aborted ETAG_MISMATCH
         FailedPrecondition SOURCE_TAKEN
+        ResourceExhausted QUEUE_FULL quota resellers/acme retry 10s
+        ResourceExhausted QUEUE_FULL quota queue retry 10s
+        ResourceExhausted OVERLOADED retry 1s
+        FailedPrecondition MESSAGE_STATE
+        FailedPrecondition MESSAGE_STATE
+        FailedPrecondition MESSAGE_STATE
+        OutOfRange CURSOR_EXPIRED
+        ResourceExhausted OVERLOADED retry 1s
         FailedPrecondition MESSAGES_UNFINISHED
         FailedPrecondition MESSAGES_UNFINISHED
         NotFound KEY_NOT_FOUND
         Unavailable COMMIT_UNKNOWN message_id=00000000-0000-0000-0000-000000000000 retry 1s
         Unavailable COMMIT_UNKNOWN retry 1s
         Unavailable STORE_UNAVAILABLE retry 1s
-        Unavailable CREDENTIAL_STORE_UNAVAILABLE retry 1s
+        Unavailable CREDENTIAL_STORE_UNAVAILABLE retry 5s
         ResourceExhausted STORAGE_FULL retry 60s
         InvalidArgument REQUEST_TOO_LARGE limit_bytes=36700160
         InvalidArgument INVALID_REQUEST [email: makes a request of 5000000 bytes to Microsoft, which takes 4000000: leave out or shrink attachments]

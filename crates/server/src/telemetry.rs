@@ -19,6 +19,9 @@ use crate::config::{Log, LogFormat, LogLevel};
 /// With what the names of all our crates begin.
 const OWN: &str = "postrider";
 
+/// They print bodies of answers, among which are secrets, as errors; what went wrong we say ourselves.
+const SILENT: [&str; 2] = ["vaultrs", "rustify"];
+
 #[derive(Debug, thiserror::Error)]
 #[error("logging was set up twice: {0}")]
 pub struct TelemetryError(#[from] TryInitError);
@@ -49,7 +52,8 @@ fn filter(level: LogLevel) -> Targets {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    Targets::new().with_target(OWN, own).with_default(own.min(LevelFilter::WARN))
+    let libraries = Targets::new().with_target(OWN, own).with_default(own.min(LevelFilter::WARN));
+    SILENT.into_iter().fold(libraries, |targets, library| targets.with_target(library, LevelFilter::OFF))
 }
 
 #[cfg(test)]
@@ -65,6 +69,14 @@ mod tests {
         for library in ["h2::codec", "sqlx::query", "hyper", "tonic", "reqwest"] {
             assert!(filter.would_enable(library, &Level::WARN), "{library}");
             assert!(!filter.would_enable(library, &Level::INFO), "{library}");
+        }
+    }
+
+    #[test]
+    fn those_that_print_bodies_say_nothing() {
+        let filter = filter(LogLevel::Trace);
+        for library in ["vaultrs::api", "rustify::clients::reqwest"] {
+            assert!(!filter.would_enable(library, &Level::ERROR), "{library}");
         }
     }
 

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use postrider_domain::{MessageId, ResellerId};
-use tokio::sync::watch;
+use postrider_store::Changed;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
 
 type Waiting = HashMap<ResellerId, HashMap<MessageId, watch::Sender<()>>>;
 
@@ -38,6 +41,29 @@ impl Waits {
     pub(crate) fn lane_changed(&self, reseller: &ResellerId) {
         for changed in self.lock().get(reseller).into_iter().flat_map(HashMap::values) {
             changed.send_replace(());
+        }
+    }
+
+    pub(crate) fn anything_changed(&self) {
+        for changed in self.lock().values().flat_map(HashMap::values) {
+            changed.send_replace(());
+        }
+    }
+
+    /// Wakes those who wait, after each commit of this process and by the hints of the others. Until shutdown.
+    pub(crate) async fn follow(self, mut changes: broadcast::Receiver<Changed>, shutdown: CancellationToken) {
+        loop {
+            let change = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                change = changes.recv() => change,
+            };
+            match change {
+                Ok(Changed::Message(reseller, Some(message))) => self.message_changed(&reseller, &message),
+                Ok(Changed::Message(reseller, None)) => self.lane_changed(&reseller),
+                Ok(Changed::Anything) | Err(RecvError::Lagged(_)) => self.anything_changed(),
+                Err(RecvError::Closed) => return,
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use postrider_domain::ResellerId;
 use crate::StoreError;
 
 /// The public part of a key, which names it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(String);
 
 impl KeyId {

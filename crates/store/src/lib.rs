@@ -2,37 +2,67 @@
 //!
 //! | trait | holds |
 //! | --- | --- |
-//! | [`Outbox`] | messages: accept, read, lease a lane, record attempts |
+//! | [`Outbox`] | messages: accept, read, steer, lease a lane, record attempts, purge |
+//! | [`Events`] | what changed, for those who watch |
 //! | [`SettingsStore`] | the four values of the panel, and whether they work |
 //! | [`AccessStore`] | callers' keys |
 //! | [`SealedStore`] | ciphertext of the sealed credential store |
+//! | [`CredentialChanges`] | changes of credentials that began, and what is to be destroyed after them |
+//!
+//! | folder | does |
+//! | --- | --- |
+//! | `verbs` | what is done: plain functions on the rows of a transaction |
+//! | `book` | those rows, loaded and changed in memory |
+//! | `writer` | group commit: many writes, one book, one commit |
+//! | `sql` | a book from the database and back; what is read |
+//! | `backend` | the traits, served once for every database |
+//! | `sqlite`, `postgres` | connections, and what is particular to the database |
 //!
 //! Guarantees
 //! - A write is answered after its commit. Writes of many callers share a transaction; a lone caller waits for nobody.
 //! - An error before COMMIT is a plain no ([`StoreError::Unavailable`]). A COMMIT that failed is *unknown*
-//!   ([`StoreError::CommitUnknown`]): the store is closed, reopened and read before anything else is acknowledged.
+//!   ([`StoreError::CommitUnknown`]), and its connection is given up before anything else is acknowledged.
 //! - No function takes a message without its reseller.
 //! - A lane write or the start of an attempt under an old token changes nothing. An outcome is written once.
 //!
 //! Read first: `conformance/`, which every backend passes.
 
 mod access;
+mod backend;
+mod book;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod credential_change;
 mod error;
+#[cfg(any(test, feature = "conformance"))]
+pub mod memory;
 mod outbox;
+mod postgres;
+mod reads;
 mod sealed;
+mod seen;
 mod settings;
+mod sql;
 mod sqlite;
+mod verbs;
+mod watch;
+mod writer;
 
 use std::sync::Arc;
 
 pub use access::{AccessKey, AccessStore, KeyHash, KeyId, Scope};
+pub use book::Retention;
+pub use credential_change::{ChangeId, CredentialChanges};
 pub use error::StoreError;
-pub use outbox::{Accepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, TestMail};
+pub use outbox::{
+    Accepted, AllAccepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, Queue, QueueBounds,
+    Refused, Retry, Steered, TestMail,
+};
+pub use postgres::PostgresStore;
 pub use sealed::{SealedRecord, SealedStore};
 pub use settings::{Deleted, NewSettings, Put, SettingsFilter, SettingsPage, SettingsStore};
 pub use sqlite::SqliteStore;
+pub use watch::{Change, Changed, Event, Events, Position};
 
 /// Whether real mail is in it, or the sandbox's: a store of one kind never starts as the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +70,25 @@ pub enum StoreKind {
     Real,
     Sandbox,
 }
+
+/// What the operator decides about a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    pub kind: StoreKind,
+    pub retention: Retention,
+    /// Below so many free bytes of its disk no new mail is accepted.
+    pub free_bytes_min: u64,
+}
+
+impl Options {
+    /// With what nobody asked for otherwise.
+    pub fn of(kind: StoreKind) -> Self {
+        Self { kind, retention: Retention::default(), free_bytes_min: 0 }
+    }
+}
+
+/// Changes that a slow listener may fall behind; then it is told to look at all.
+const CHANGES_KEPT: usize = 4_096;
 
 /// Whether the database takes writes, as far as the last one told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +98,17 @@ pub enum StoreHealth {
 }
 
 /// Every trait at once: what the server is given.
-pub trait Store: Outbox + SettingsStore + AccessStore + SealedStore {
+#[async_trait::async_trait]
+pub trait Store: Outbox + Events + SettingsStore + AccessStore + SealedStore + CredentialChanges {
     /// Turns with the outcome of every write and of every try to reopen.
     fn health(&self) -> tokio::sync::watch::Receiver<StoreHealth>;
+    /// Lets the writes that wait be done; every later call is refused.
+    async fn close(&self);
 }
 
 pub type DynStore = Arc<dyn Store>;
+
+/// The etag of the settings that have this number.
+fn etag(revision: i64) -> postrider_domain::Etag {
+    postrider_domain::Etag::of_store(revision.to_string())
+}

@@ -24,6 +24,29 @@ pub trait SealedStore: Send + Sync {
         reseller: &ResellerId,
         version: &str,
     ) -> Result<Option<SealedRecord>, StoreError>;
-    /// Deletes all versions of a reseller but the one to keep.
-    async fn prune_sealed(&self, reseller: &ResellerId, keep: Option<&str>) -> Result<(), StoreError>;
+    /// Deletes the versions of a reseller that were put before a moment, but the one to keep.
+    async fn prune_sealed(
+        &self,
+        reseller: &ResellerId,
+        keep: Option<&str>,
+        put_before: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// All records after this place, in order of reseller and version.
+    async fn list_sealed(
+        &self,
+        after: Option<(&ResellerId, &str)>,
+        limit: u32,
+    ) -> Result<Vec<(ResellerId, SealedRecord)>, StoreError>;
+    /// Puts other ciphertext in a record's place, if it is still `until_now`. `false`: it is not.
+    async fn replace_sealed(
+        &self,
+        reseller: &ResellerId,
+        version: &str,
+        until_now: &[u8],
+        ciphertext: &[u8],
+    ) -> Result<bool, StoreError>;
+    /// The keys that seal, where they lie in the database themselves: wrapped by a key of somebody else's.
+    async fn key_ring(&self) -> Result<Option<String>, StoreError>;
+    /// Puts another ring in its place, if it is still `until_now`. `false`: it is not.
+    async fn swap_key_ring(&self, until_now: Option<&str>, ring: &str) -> Result<bool, StoreError>;
 }

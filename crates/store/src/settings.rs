@@ -6,7 +6,7 @@ use postrider_domain::{
     CredentialInfo, Etag, Finding, ResellerId, Settings, SettingsState, SettingsValues, Usage,
 };
 
-use crate::StoreError;
+use crate::{ChangeId, StoreError};
 
 /// What is put. It replaces all that was there.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct NewSettings {
     pub reseller: ResellerId,
     pub values: SettingsValues,
     pub credential: CredentialInfo,
+    /// The change that put this credential; absent: it stays. Settings whose change was ended are an etag mismatch.
+    pub change: Option<ChangeId>,
     /// Known from the values alone, such as a secret's ID in place of its Value; shown until a test or a mail tells more.
     pub finding: Option<Finding>,
     /// The etag the caller read; absent: no check. `Some` where nothing is saved is a mismatch.

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use postrider_domain::{FindingCode, MessageState, Resolution, SettingsState, TestClock};
-use postrider_store::conformance::{World, at, doubt, held_by, hold, sent, token};
+use postrider_store::conformance::{UNBOUNDED, World, at, doubt, held_by, hold, sent, token};
 use postrider_store::{
-    Accepted, MessageFilter, NewMessage, Outbox, SettingsStore, SqliteStore, StoreError, StoreKind, TestMail,
+    Accepted, MessageFilter, NewMessage, Options, Outbox, SettingsStore, SqliteStore, StoreError, StoreKind,
+    TestMail,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -40,7 +41,7 @@ impl Home {
     }
 
     async fn open(&self) -> Result<SqliteStore, StoreError> {
-        SqliteStore::open(&self.path(), StoreKind::Real, self.clock.clone()).await
+        SqliteStore::open(&self.path(), self.clock.clone(), Options::of(StoreKind::Real)).await
     }
 
     async fn world(&self) -> World {
@@ -102,7 +103,7 @@ async fn what_was_accepted_is_there_after_a_restart() {
     let world = home.world().await;
     assert_eq!(world.message(&acme, first.id).await, first);
     assert!(world.has_content(&acme, first.id).await && world.is_due(&acme).await);
-    let answer = world.store.accept(again).await.expect("an answer");
+    let answer = world.store.accept(again, UNBOUNDED).await.expect("an answer");
     assert!(matches!(&answer, Accepted::Replayed(message) if message.id == first.id), "{answer:?}");
 }
 
@@ -153,7 +154,7 @@ async fn a_hold_outlives_a_restart() {
 }
 
 #[tokio::test]
-async fn a_test_mail_that_nobody_will_resolve_is_in_doubt_after_a_restart() {
+async fn a_test_mail_that_nobody_will_resolve_is_in_doubt_after_its_deadline() {
     let home = Home::new();
     let world = home.world().await;
     let nobody = World::slug("nobody");
@@ -162,7 +163,12 @@ async fn a_test_mail_that_nobody_will_resolve_is_in_doubt_after_a_restart() {
     let mailbox = World::mailbox("sales");
     world.store.accept_test(TestMail { message, mailbox, start }).await.expect("accepted");
     drop(world);
-    let message = home.world().await.message(&nobody, id).await;
+    let world = home.world().await;
+    assert!(!world.store.purge().await.expect("an answer"));
+    assert_eq!(world.state(&nobody, id).await, MessageState::Sending);
+    world.advance(60);
+    assert!(!world.store.purge().await.expect("resolved"));
+    let message = world.message(&nobody, id).await;
     assert_eq!(message.state, MessageState::OutcomeUnknown);
     assert_eq!(message.finding.map(|finding| finding.code), Some(FindingCode::OutcomeUnknown));
 }
@@ -192,7 +198,7 @@ async fn a_caller_who_goes_away_does_not_stop_its_write() {
     let new = world.mail(&acme);
     let id = new.id;
     {
-        let mut accept = Box::pin(world.store.accept(new));
+        let mut accept = Box::pin(world.store.accept(new, UNBOUNDED));
         // One poll hands the write in; then the caller is gone.
         assert!(futures::poll!(accept.as_mut()).is_pending());
     }
@@ -225,7 +231,7 @@ async fn a_file_has_one_process_and_the_next_touches_nothing_before() {
     insta::assert_snapshot!(home.refusal().await, @"another postrider has DB; stop it");
     let link = home.directory.path().join("link.db");
     std::os::unix::fs::symlink(home.path(), &link).expect("linked");
-    let by_link = SqliteStore::open(&link, StoreKind::Real, home.clock.clone()).await;
+    let by_link = SqliteStore::open(&link, home.clock.clone(), Options::of(StoreKind::Real)).await;
     assert!(by_link.is_err_and(|error| error.to_string().starts_with("another postrider has ")));
     assert!(world.starts(&acme, token(1), id, 1).await, "the lease is not void");
     home.end().await;
@@ -246,7 +252,9 @@ async fn the_lock_is_this_users_alone() {
 async fn a_missing_directory_is_named() {
     let home = Home::new();
     let path = home.directory.path().join("absent/postrider.db");
-    let error = SqliteStore::open(&path, StoreKind::Real, home.clock.clone()).await.expect_err("refused");
+    let error = SqliteStore::open(&path, home.clock.clone(), Options::of(StoreKind::Real))
+        .await
+        .expect_err("refused");
     let words = error.to_string().replace(&home.directory.path().display().to_string(), "DIR");
     insta::assert_snapshot!(words, @"DIR/absent is not there: make the data directory, or name another");
 }
@@ -307,11 +315,11 @@ async fn another_programs_database_is_refused() {
 async fn real_mail_and_the_sandboxs_never_meet() {
     let home = Home::new();
     closed(&home).await;
-    let swapped = SqliteStore::open(&home.path(), StoreKind::Sandbox, home.clock.clone()).await;
+    let swapped = SqliteStore::open(&home.path(), home.clock.clone(), Options::of(StoreKind::Sandbox)).await;
     let words = swapped.expect_err("refused").to_string().replace(&home.path().display().to_string(), "DB");
     insta::assert_snapshot!(words, @"DB holds real mail, which the sandbox would swallow: start without --sandbox, or name another data directory");
     let home = Home::new();
-    let sandbox = SqliteStore::open(&home.path(), StoreKind::Sandbox, home.clock.clone()).await;
+    let sandbox = SqliteStore::open(&home.path(), home.clock.clone(), Options::of(StoreKind::Sandbox)).await;
     sandbox.expect("opened").close().await;
     insta::assert_snapshot!(home.refusal().await, @"DB holds the sandbox's mail, which must never be sent: start with --sandbox, or name another data directory");
 }
@@ -353,8 +361,8 @@ async fn a_lane_that_cannot_be_read_keeps_no_other_and_wakes_nobody() {
     }
     world.accepts(NewMessage { send_time: Some(at(40)), ..world.mail(&beta) }).await;
     home.write(
-        "UPDATE lanes SET mailbox = 'nobody' WHERE reseller = 'acme';
-         UPDATE lanes SET hold_code = 'UNHEARD_OF', hold_class = '', hold_evidence = '{}', hold_probe_time = 0, hold_probes = 0
+        "UPDATE resellers SET mailbox = 'nobody' WHERE reseller = 'acme';
+         UPDATE resellers SET hold_code = 'UNHEARD_OF', hold_class = '', hold_evidence = '{}', hold_probe_time = 0, hold_probes = 0
          WHERE reseller = 'gamma'",
     )
     .await;
@@ -363,7 +371,7 @@ async fn a_lane_that_cannot_be_read_keeps_no_other_and_wakes_nobody() {
     assert!(!world.is_due(&gamma).await);
     assert_eq!(world.next_due().await, Some(at(40)), "the others' time");
     world.advance(40);
-    let due = world.store.due_lanes(world.now(), 1).await.expect("due lanes");
+    let due = world.store.due_lanes(world.now(), 1, &[]).await.expect("due lanes");
     assert_eq!(due.first().map(|lane| &lane.reseller), Some(&beta), "the unread take no place");
     for reseller in [&acme, &gamma] {
         world.put(world.new_settings(reseller)).await;

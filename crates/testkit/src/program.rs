@@ -63,6 +63,11 @@ impl Program {
         names.iter().map(value).collect()
     }
 
+    /// Of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// SIGKILL, and gone.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
@@ -77,11 +82,6 @@ impl Program {
 
     pub async fn ends(&mut self) -> ExitStatus {
         in_time(&format!("{} ends", self.name), self.child.wait()).await.unwrap()
-    }
-
-    /// Its process id, while it runs.
-    pub fn id(&self) -> u32 {
-        self.child.id().expect("it runs")
     }
 
     /// Of all runs.

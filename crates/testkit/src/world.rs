@@ -165,6 +165,11 @@ impl ServiceBuilder {
         &self.data_dir
     }
 
+    /// The `--section.key=value` that were given, for other commands of the same configuration.
+    pub fn overrides(&self) -> &[String] {
+        &self.arguments
+    }
+
     pub fn world(&self) -> &World {
         &self.world
     }

@@ -5,6 +5,9 @@
 //!
 //! Rules
 //! - A token serves until shortly before its end (`expiry.rs`), and only the [`TokenKey`] it was fetched for.
+//! - It is renewed ahead of that by whoever asks for it then, in the background, at a point that differs by key: those
+//!   that were fetched together are not renewed together. What nobody asks for is not renewed.
+//! - A token that cannot be renewed is used as long as it lives, whatever the reason.
 //! - One fetch at a time for a key: all who come while it runs share its answer, a refusal as well as a token.
 //! - A refusal that nobody keeps is shared by those who waited for it, and the next to come fetches anew.
 //! - A fetch that began before [`TokenCache::forget_reseller`] answers nobody who came after it.
@@ -13,8 +16,7 @@
 //! A fetch that panics does so in the caller that gave it; the next in line runs its own.
 //! Two clocks: validity goes by [`Clock`]. moka's own, which cannot be set back, ends entries no later than the token
 //! itself ends, and frees their memory.
-//! Knows: the clock. Does not know: Entra, credentials, settings. Renewal ahead of the end will live in `get_or_fetch`,
-//! which is given all it needs for it: the fetch is its own to run at any time.
+//! Knows: the clock. Does not know: Entra, credentials, settings.
 //! Read first: `a_thousand_callers_share_one_fetch` in `tests.rs`.
 
 mod entry;
@@ -25,6 +27,7 @@ mod tests;
 
 use std::fmt;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
@@ -74,10 +77,14 @@ impl TokenCache {
     {
         let slot = Slot { generation: self.generations.of(&key.reseller), key };
         let now = self.clock.now();
-        if let Some(entry) = self.entries.get(&slot).await.filter(|entry| entry.is_fresh(now)) {
+        let kept = self.entries.get(&slot).await;
+        if let Some(entry) = kept.as_ref().filter(|entry| entry.serves(now)) {
+            if entry.begins_renewal(now) {
+                tokio::spawn(self.clone().fetch_once(slot, kept.clone(), fetch));
+            }
             return entry.answer(now);
         }
-        match tokio::spawn(self.clone().fetch_once(slot, fetch)).await {
+        match tokio::spawn(self.clone().fetch_once(slot, kept, fetch)).await {
             Ok(entry) => entry.answer(self.clock.now()),
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
@@ -98,18 +105,50 @@ impl TokenCache {
         self.generations.next(reseller);
     }
 
-    async fn fetch_once<F, Fut>(self, slot: Slot, fetch: F) -> Arc<Entry>
+    /// `until_now` is what was kept, and is put again where nothing better is to be had.
+    async fn fetch_once<F, Fut>(self, slot: Slot, until_now: Option<Arc<Entry>>, fetch: F) -> Arc<Entry>
     where
         F: FnOnce() -> Fut + Send,
         Fut: Future<Output = Result<AccessToken, TokenRefusal>> + Send,
     {
+        let _renewal = until_now.clone().map(RenewalEnds);
+        let (reseller, chance) = (slot.key.reseller.clone(), chance(&slot));
         let fetched = async {
-            let result = fetch().await;
-            Arc::new(Entry::new(result, self.clock.now()))
+            let (result, now) = (fetch().await, self.clock.now());
+            match (result, &until_now) {
+                (Err(refusal), Some(entry)) if entry.lives(now) => {
+                    tracing::warn!(
+                        event = "token_renewal_failed", %reseller, finding = %refusal.finding.code,
+                        "the token cannot be renewed and is used as long as it lives"
+                    );
+                    entry.renewal_failed(refusal, now);
+                    Arc::clone(entry)
+                }
+                (result, _) => Arc::new(Entry::new(result, now, chance)),
+            }
         };
-        let stale = |entry: &Arc<Entry>| !entry.is_fresh(self.clock.now());
+        let is_until_now =
+            |entry: &Arc<Entry>| until_now.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, entry));
+        let stale = |entry: &Arc<Entry>| is_until_now(entry) || !entry.serves(self.clock.now());
         self.entries.entry(slot).or_insert_with_if(fetched, stale).await.into_value()
     }
+}
+
+/// A renewal ends, however it does.
+struct RenewalEnds(Arc<Entry>);
+
+impl Drop for RenewalEnds {
+    fn drop(&mut self) {
+        self.0.end_renewal();
+    }
+}
+
+/// From 0 to 1, and always the same for a slot.
+fn chance(slot: &Slot) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    slot.hash(&mut hasher);
+    let sixteen_bits = u16::try_from(hasher.finish() & 0xffff).unwrap_or_default();
+    f64::from(sixteen_bits) / f64::from(u16::MAX)
 }
 
 impl fmt::Debug for TokenCache {

@@ -142,17 +142,98 @@ async fn a_thousand_callers_share_one_fetch() {
 async fn a_token_serves_until_five_minutes_before_its_end() {
     let given = Given::tokens_that_live(HOUR);
     assert_eq!(given.asked(acme()).await, "token 1");
-    assert_eq!(given.after(3_299).asked(acme()).await, "token 1");
-    assert_eq!(given.after(1).asked(acme()).await, "token 2");
-    assert_eq!(given.after(3_299).asked(acme()).await, "token 2");
+    assert_eq!(given.after(3_300).asked(acme()).await, "token 2");
+    assert_eq!(given.after(2_300).asked(acme()).await, "token 2", "nobody renews it so early");
+    assert_eq!(given.fetches(), 2);
 }
 
 #[tokio::test]
 async fn a_short_lived_token_serves_for_nine_tenths_of_its_life() {
     let given = Given::tokens_that_live(SignedDuration::from_secs(60));
     assert_eq!(given.asked(acme()).await, "token 1");
-    assert_eq!(given.after(53).asked(acme()).await, "token 1");
-    assert_eq!(given.after(1).asked(acme()).await, "token 2");
+    assert_eq!(given.after(54).asked(acme()).await, "token 2");
+    assert_eq!(given.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_ahead_in_the_background_once_for_all_who_ask() {
+    let given = Given::tokens_that_live(HOUR);
+    assert_eq!(given.asked(acme()).await, "token 1");
+    given.after(3_061).entra.holds_back();
+    assert_eq!(given.asked_by(1_000, acme()).await, vec!["token 1"; 1_000], "nobody waits for it");
+    settled().await;
+    assert_eq!(given.fetches(), 2);
+    given.entra.lets_go();
+    settled().await;
+    assert_eq!(given.asked(acme()).await, "token 2");
+    assert_eq!(given.fetches(), 2);
+}
+
+#[tokio::test]
+async fn tokens_fetched_together_are_not_renewed_together() {
+    const RESELLERS: usize = 1_000;
+    let given = Given::tokens_that_live(HOUR);
+    let key = |n: usize| TokenKey { reseller: reseller(&format!("r{n}")), ..acme() };
+    for n in 0..RESELLERS {
+        given.asked(key(n)).await;
+    }
+    let (mut renewed_before, mut most) = (RESELLERS, 0);
+    for _ in 0..60 {
+        given.after(60);
+        for n in 0..RESELLERS {
+            given.asked(key(n)).await;
+        }
+        settled().await;
+        most = most.max(given.fetches() - renewed_before);
+        renewed_before = given.fetches();
+    }
+    assert!(renewed_before >= 2 * RESELLERS, "each was renewed: {renewed_before} fetches");
+    // The renewals of an hour lie within 12 minutes of it.
+    assert!(most < RESELLERS / 6, "{most} of {RESELLERS} in one minute");
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_renewed_is_used_as_long_as_it_lives() {
+    for code in [FindingCode::MicrosoftUnavailable, FindingCode::SecretExpired] {
+        let given = Given::tokens_that_live(HOUR);
+        assert_eq!(given.asked(acme()).await, "token 1");
+        given.entra.refuses(code, None);
+        for minutes in 0..59 {
+            assert_eq!(given.asked(acme()).await, "token 1", "{code} after {minutes} min");
+            settled().await;
+            given.after(60);
+        }
+        assert!(given.fetches() > 2, "it was tried again: {}", given.fetches());
+        assert_eq!(given.after(45).asked(acme()).await, code.to_string());
+        given.entra.relents();
+        let again = given.after(60).asked(acme()).await;
+        assert!(again.starts_with("token"), "{again}");
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_that_failed_is_not_tried_again_at_once() {
+    let given = Given::tokens_that_live(HOUR);
+    assert_eq!(given.asked(acme()).await, "token 1");
+    given.after(3_061).entra.refuses(FindingCode::MicrosoftUnavailable, None);
+    for _ in 0..100 {
+        assert_eq!(given.asked(acme()).await, "token 1");
+        settled().await;
+    }
+    assert_eq!(given.fetches(), 2);
+    given.entra.relents();
+    assert_eq!(given.after(15).asked(acme()).await, "token 1");
+    settled().await;
+    assert_eq!(given.asked(acme()).await, "token 3");
+}
+
+#[tokio::test]
+async fn a_token_asked_for_late_is_used_though_its_renewal_fails() {
+    let given = Given::tokens_that_live(HOUR);
+    assert_eq!(given.asked(acme()).await, "token 1");
+    given.entra.refuses(FindingCode::NetworkUnreachable, None);
+    assert_eq!(given.after(3_500).asked(acme()).await, "token 1", "nobody asked when it was to be renewed");
+    assert_eq!(given.after(70).asked(acme()).await, "NETWORK_UNREACHABLE");
 }
 
 #[tokio::test]
@@ -166,8 +247,8 @@ async fn a_token_that_is_over_when_it_comes_is_not_kept() {
 async fn a_token_that_claims_to_live_for_ever_serves_for_less_than_a_day() {
     let given = Given::tokens_that_live(HOUR * 100_000);
     assert_eq!(given.asked(acme()).await, "token 1");
-    assert_eq!(given.after(24 * 3_600 - 301).asked(acme()).await, "token 1");
-    assert_eq!(given.after(1).asked(acme()).await, "token 2");
+    assert_eq!(given.after(15 * 3_600).asked(acme()).await, "token 1");
+    assert_eq!(given.after(9 * 3_600 - 300).asked(acme()).await, "token 2");
 }
 
 #[tokio::test]
@@ -175,7 +256,7 @@ async fn a_permanent_refusal_is_kept_until_a_probe_may_ask() {
     let given = Given::refusals(FindingCode::SecretWrong, None);
     assert_eq!(given.asked(acme()).await, "SECRET_WRONG");
     given.entra.relents();
-    assert_eq!(given.after(24).asked(acme()).await, "SECRET_WRONG");
+    assert_eq!(given.after(59).asked(acme()).await, "SECRET_WRONG");
     assert_eq!(given.fetches(), 1);
     assert_eq!(given.after(1).asked(acme()).await, "token 2");
 }

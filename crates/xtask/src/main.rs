@@ -1,12 +1,14 @@
 //! Every task of the project that is not cargo's own: `cargo xtask <command>`.
 
-mod clients;
 mod counts;
 mod deny;
 mod findings;
+mod microsoft_clients;
 mod process;
 mod proto;
+mod simulate;
 mod steps;
+mod system;
 mod test;
 mod tidy;
 mod tools;
@@ -48,7 +50,19 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Finds or installs the tools, and Microsoft's own clients, that `test` needs
+    /// Runs the dispatcher through so many simulated storms; a failure names its seed
+    Simulate {
+        /// How many
+        #[arg(long, default_value_t = 10_000)]
+        seeds: u64,
+        /// The first of them
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Only this one, and all that happens in it
+        #[arg(long, value_name = "SEED")]
+        trace: Option<u64>,
+    },
+    /// Finds or installs the tools, servers, and Microsoft's own clients, that `test` needs
     Tools,
 }
 
@@ -59,8 +73,11 @@ fn main() -> ExitCode {
         Command::Test => return test::run(&toolbox),
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
         Command::Proto { check } => proto::run(check),
+        Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),
         Command::Findings { check } => findings::run(check),
-        Command::Tools => toolbox.all().and_then(|()| clients::ready().map(drop)),
+        Command::Tools => {
+            toolbox.all().and_then(|()| system::ready()).and_then(|()| microsoft_clients::ready().map(drop))
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,13 +12,14 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, bail};
 
-use crate::clients::{self, Clients};
 use crate::counts::Counts;
-use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox};
-use crate::{deny, process, tidy, workspace};
+use crate::microsoft_clients::{self, Clients};
+use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox, VAULT};
+use crate::{deny, process, system, tidy, workspace};
 
-/// How the tests learn where grpcurl is.
+/// How the tests learn where grpcurl and Vault are.
 const GRPCURL_VARIABLE: &str = "POSTRIDER_GRPCURL";
+const VAULT_VARIABLE: &str = "POSTRIDER_VAULT";
 
 /// How the tests learn where Microsoft's clients are.
 const PYTHON_VARIABLE: &str = "POSTRIDER_CLIENTS_PYTHON";
@@ -26,15 +27,17 @@ const NODE_VARIABLE: &str = "POSTRIDER_CLIENTS_NODE";
 
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
 pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
-    let mut steps = crate::steps::Steps::new(8);
+    let mut steps = crate::steps::Steps::new(10);
     steps.run("format", "every file as rustfmt writes it", || {
         process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
     });
     steps.run("tidy", "dependency edges, words, headers, budgets", || {
         tidy::run().map(|note| println!("   {note}"))
     });
-    steps.run("tools", "buf, grpcurl and cargo-deny, found or installed", || toolbox.all());
-    let clients = steps.run("clients", "Microsoft's own clients, found or installed", clients::ready);
+    steps.run("tools", "buf, grpcurl, cargo-deny and vault, found or built", || toolbox.all());
+    steps.run("servers", "PostgreSQL and pgbouncer, found or installed", system::ready);
+    let clients =
+        steps.run("clients", "Microsoft's own clients, found or installed", microsoft_clients::ready);
     steps.run("contract", "the API's files: lint, and nothing broken since the first ones", || {
         contract(&toolbox.path(&BUF)?)
     });
@@ -47,8 +50,9 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
     });
     let mut counts = Counts::default();
     steps.run("tests", "units, the built binary from outside, examples in the documentation", || {
-        tests(&toolbox.path(&GRPCURL)?, clients.as_ref(), &mut counts)
+        tests(&toolbox.path(&GRPCURL)?, &toolbox.path(&VAULT)?, clients.as_ref(), &mut counts)
     });
+    steps.run("planted bugs", "the simulation finds each of them", || planted(&mut counts));
     print!("{}", steps.summary());
     println!("{counts}");
     if steps.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -76,14 +80,30 @@ fn contract(buf: &Path) -> anyhow::Result<()> {
     process::run(Command::new(buf).args(["breaking", "proto", "--against", &against]).current_dir(&root))
 }
 
-/// `cargo test --workspace`, passed through line by line while its closing lines are summed.
-fn tests(grpcurl: &Path, clients: Option<&Clients>, counts: &mut Counts) -> anyhow::Result<()> {
+fn tests(grpcurl: &Path, vault: &Path, clients: Option<&Clients>, counts: &mut Counts) -> anyhow::Result<()> {
     let mut command = process::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
     if let Some(Clients { python, node }) = clients {
         command.env(PYTHON_VARIABLE, python).env(NODE_VARIABLE, node);
     }
-    command.env(GRPCURL_VARIABLE, grpcurl).stdin(Stdio::null()).stdout(Stdio::piped());
-    println!("   $ {GRPCURL_VARIABLE}={} {}", grpcurl.display(), process::spelled(&command));
+    command.env(GRPCURL_VARIABLE, grpcurl).env(VAULT_VARIABLE, vault);
+    let tools = format!("{GRPCURL_VARIABLE}={} {VAULT_VARIABLE}={}", grpcurl.display(), vault.display());
+    println!("   $ {tools} {}", process::spelled(&command));
+    counted(command, counts)
+}
+
+/// In a build of their own: a bug that can be planted is in no other.
+fn planted(counts: &mut Counts) -> anyhow::Result<()> {
+    let package = ["test", "--locked", "--package", "postrider-simulation"];
+    let mut command = process::cargo(&package);
+    command.args(["--features", "planted", "--test", "planted"]);
+    println!("   $ {}", process::spelled(&command));
+    counted(command, counts)
+}
+
+/// Passed through line by line, while its closing lines are summed.
+fn counted(mut command: Command, counts: &mut Counts) -> anyhow::Result<()> {
+    let passed = counts.passed;
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().context("cannot start cargo")?;
     let mut lines = BufReader::new(child.stdout.take().context("cargo test has no output")?);
     let mut line = Vec::new();
@@ -98,7 +118,7 @@ fn tests(grpcurl: &Path, clients: Option<&Clients>, counts: &mut Counts) -> anyh
         counts.failed = counts.failed.max(1);
         bail!("`{}` ended with {status}; the failures are named above", process::spelled(&command));
     }
-    if counts.passed == 0 {
+    if counts.passed == passed {
         bail!("`{}` passed but ran no test", process::spelled(&command));
     }
     Ok(())

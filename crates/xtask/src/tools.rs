@@ -1,8 +1,8 @@
-//! The three programs that the tests need and cargo does not bring: found where they are, else installed.
+//! The four programs that the tests need and cargo does not bring: found where they are, else installed.
 //!
 //! Rules
 //! - A tool fits only in its pinned version: a lint or a licence rule that moved by itself would break a build that
-//!   nobody touched.
+//!   nobody touched. Of Vault, which is a server as users have it, any version fits that is on PATH.
 //! - Looked for in `POSTRIDER_TOOLS`, then on PATH, then in `target/tools`; what is missing is built into
 //!   `target/tools` by the ordinary package clients, once.
 //! - Nothing outside `target` is changed.
@@ -24,6 +24,8 @@ pub(crate) struct Tool {
 enum Source {
     /// A package of a Go module, with the linker's flags that give it its version.
     Go { package: &'static str, flags: &'static str },
+    /// A module of ours with one file, which is the program of another module.
+    GoMain { go_mod: &'static str, main_go: &'static str, flags: &'static [&'static str] },
     /// A crate with a program in it.
     Crate,
 }
@@ -43,6 +45,16 @@ pub(crate) const GRPCURL: Tool = Tool {
     },
 };
 
+pub(crate) const VAULT: Tool = Tool {
+    name: "vault",
+    version: "1.21.2",
+    source: Source::GoMain {
+        go_mod: include_str!("../vault/go.mod"),
+        main_go: include_str!("../vault/main.go"),
+        flags: &["-mod=mod", "-tags", "minimal", "-trimpath", "-ldflags=-s -w"],
+    },
+};
+
 pub(crate) const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", source: Source::Crate };
 
 /// Where tools are looked for, and where they are put.
@@ -57,10 +69,10 @@ impl Toolbox {
         Self { given, own: workspace::root().join("target/tools") }
     }
 
-    /// All three of them; says of each where it is.
+    /// All four of them; says of each where it is.
     pub(crate) fn all(&self) -> anyhow::Result<()> {
         let mut missing = Vec::new();
-        for tool in [&BUF, &GRPCURL, &CARGO_DENY] {
+        for tool in [&BUF, &GRPCURL, &CARGO_DENY, &VAULT] {
             match self.path(tool) {
                 Ok(path) => println!("   {} {}: {}", tool.name, tool.version, path.display()),
                 Err(error) => missing.push(format!("{error:#}")),
@@ -93,7 +105,11 @@ impl Tool {
         if !path.is_file() {
             return false;
         }
-        if said(Command::new(path).arg("--version")).is_some_and(|text| says(&text, self.version)) {
+        let version = said(Command::new(path).arg("--version")).unwrap_or_default();
+        if let Source::GoMain { .. } = self.source {
+            return version.starts_with("Vault v");
+        }
+        if says(&version, self.version) {
             return true;
         }
         let Source::Go { .. } = self.source else { return false };
@@ -113,6 +129,17 @@ impl Tool {
                 command.env("GOBIN", folder.join("bin"));
                 process::run(&mut command).context(
                     "it is built by Go 1.21 or newer, which must be on PATH and reach its module proxy",
+                )
+            }
+            Source::GoMain { go_mod, main_go, flags } => {
+                let module = folder.join("build").join(self.name);
+                std::fs::create_dir_all(&module).with_context(|| format!("create {}", module.display()))?;
+                std::fs::write(module.join("go.mod"), go_mod)?;
+                std::fs::write(module.join("main.go"), main_go)?;
+                let mut command = Command::new("go");
+                command.arg("build").args(flags).arg("-o").arg(folder.join("bin").join(self.name)).arg(".");
+                process::run(command.current_dir(&module)).context(
+                    "it is built by Go 1.21 or newer, which must be on PATH and reach its module proxy; it takes some minutes",
                 )
             }
             Source::Crate => {

@@ -14,7 +14,7 @@ use crate::cli::screen::{Colour, Screen, add, plain};
 use crate::cli::{finding, time, words};
 
 /// Four calls to Microsoft and a test mail through its lane.
-const DEADLINE: Duration = Duration::from_mins(3);
+pub(super) const DEADLINE: Duration = Duration::from_mins(3);
 
 #[derive(Debug, Args)]
 pub(crate) struct TestArguments {
@@ -65,7 +65,7 @@ async fn candidate(
     flags.merge(saved.unwrap_or_else(blank)).map(Some)
 }
 
-fn text(response: &TestSettingsResponse, screen: &Screen) -> String {
+pub(super) fn text(response: &TestSettingsResponse, screen: &Screen) -> String {
     let mut text: String = response.steps.iter().map(|result| step(result, screen)).collect();
     if !response.message_id.is_empty() {
         add(&mut text, format_args!("test mail: {}\n", plain(&response.message_id)));

@@ -3,23 +3,39 @@
 //! The keeper of [`SealedRecords`] is not trusted: a record that was changed, or moved to another reseller or version,
 //! does not open. What it can do is withhold a record, or bring back one that was pruned under the very same version.
 //!
+//! The key may be replaced while this runs: before a put it is read anew, and so it is for a record that names a key not
+//! known yet.
+//!
 //! Read first: `a_moved_record_is_damaged` in `tests.rs`.
 
 mod envelope;
+mod plaintext;
+mod rekey;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use postrider_domain::{Credential, CredentialInfo, CredentialVersion, Fingerprint, ResellerId};
-use secrecy::ExposeSecret;
+use postrider_domain::{Credential, CredentialInfo, CredentialVersion, ResellerId};
 
-use crate::{Cause, CredentialStore, CredentialStoreError, KeyPurpose, KeyedHash, LocalKey, stored};
-use envelope::{Envelope, Place};
+use crate::parts::Parts;
+use crate::{
+    Cause, Change, CredentialStore, CredentialStoreError, KeyKeeper, KeyPurpose, KeyedHash, LocalKey,
+};
+use envelope::{Closed, Place};
+
+pub use rekey::{RekeyError, Rekeyed, rekey};
+
+/// One record, with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedRecord {
+    pub reseller: ResellerId,
+    pub version: CredentialVersion,
+    pub sealed: Vec<u8>,
+}
 
 /// Where ciphertext lies. Opaque to its keeper.
 #[async_trait]
@@ -36,37 +52,43 @@ pub trait SealedRecords: Send + Sync {
     async fn get(&self, reseller: &ResellerId, version: &CredentialVersion)
     -> Result<Option<Vec<u8>>, Cause>;
 
-    /// Deletes all of a reseller's records but the one to keep.
-    async fn prune(&self, reseller: &ResellerId, keep: Option<&CredentialVersion>) -> Result<(), Cause>;
+    /// Deletes the records of a reseller that were put before a moment, but the one to keep.
+    async fn prune(
+        &self,
+        reseller: &ResellerId,
+        keep: Option<&CredentialVersion>,
+        put_before: Timestamp,
+    ) -> Result<(), Cause>;
+
+    /// Some records after this one, in an order that stays.
+    async fn list(&self, after: Option<&PlacedRecord>) -> Result<Vec<PlacedRecord>, Cause>;
+
+    /// Puts other ciphertext in a record's place, if that is still as it was. `false`: it is not.
+    async fn replace(&self, record: &PlacedRecord, sealed: Vec<u8>) -> Result<bool, Cause>;
 }
 
 pub struct SealedCredentialStore {
     records: Arc<dyn SealedRecords>,
-    envelope: Envelope,
+    keeper: Arc<dyn KeyKeeper>,
+    key: RwLock<LocalKey>,
     fingerprints: KeyedHash,
 }
 
 impl SealedCredentialStore {
-    pub fn new(records: Arc<dyn SealedRecords>, key: &LocalKey) -> Self {
-        let fingerprints = KeyedHash::new(key, KeyPurpose::CredentialFingerprint);
-        Self { records, envelope: Envelope::new(key), fingerprints }
+    /// `key` is what the keeper gave.
+    pub fn new(records: Arc<dyn SealedRecords>, keeper: Arc<dyn KeyKeeper>, key: LocalKey) -> Self {
+        let fingerprints = KeyedHash::new(&key, KeyPurpose::CredentialFingerprint);
+        Self { records, keeper, key: RwLock::new(key), fingerprints }
     }
 
-    fn fingerprint(&self, credential: &Credential) -> Fingerprint {
-        let kind = credential.kind().as_str().as_bytes();
-        let hash = match credential {
-            Credential::ClientSecret { value, .. } => {
-                self.fingerprints.hash(&[kind, value.expose_secret().as_bytes()])
-            }
-            Credential::Certificate(certificate) => {
-                let send_chain = [u8::from(certificate.send_chain)];
-                let chain = certificate.chain.iter().map(Vec::as_slice);
-                self.fingerprints.hash(&[kind, &send_chain].into_iter().chain(chain).collect::<Vec<_>>())
-            }
-            // The same for every reseller: whoever names the same source is the same identity.
-            Credential::Federated { source } => self.fingerprints.hash(&[kind, source.as_str().as_bytes()]),
-        };
-        Fingerprint::of_store(HEXLOWER.encode(&hash[..8]))
+    fn key(&self) -> LocalKey {
+        self.key.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn newest_key(&self) -> Result<LocalKey, CredentialStoreError> {
+        let key = self.keeper.load().await.map_err(|error| unavailable(error.into()))?;
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = key.clone();
+        Ok(key)
     }
 }
 
@@ -76,18 +98,20 @@ impl CredentialStore for SealedCredentialStore {
         &self,
         reseller: &ResellerId,
         credential: &Credential,
-        now: Timestamp,
+        change: &Change,
     ) -> Result<CredentialInfo, CredentialStoreError> {
-        let version = CredentialVersion::of_store(uuid::Uuid::new_v4().simple().to_string());
-        let sealed = stored::write(credential)
-            .and_then(|plaintext| self.envelope.seal(Place { reseller, version: &version }, plaintext))
+        let key = self.newest_key().await?;
+        let parts = Parts::of(credential);
+        let version = CredentialVersion::of_store(change.id.simple().to_string());
+        let sealed = plaintext::write(&parts)
+            .and_then(|plaintext| envelope::seal(&key, Place { reseller, version: &version }, plaintext))
             .map_err(unavailable)?;
-        self.records.put(reseller, &version, sealed, now).await.map_err(unavailable)?;
+        self.records.put(reseller, &version, sealed, change.time).await.map_err(unavailable)?;
         Ok(CredentialInfo {
             kind: credential.kind(),
-            fingerprint: self.fingerprint(credential),
+            fingerprint: parts.fingerprint(&self.fingerprints),
             version,
-            create_time: now,
+            create_time: change.time,
             expire_time: credential.expire_time(),
         })
     }
@@ -97,29 +121,30 @@ impl CredentialStore for SealedCredentialStore {
         reseller: &ResellerId,
         version: &CredentialVersion,
     ) -> Result<Credential, CredentialStoreError> {
+        let named = || (reseller.clone(), version.clone());
         let sealed = self.records.get(reseller, version).await.map_err(unavailable)?.ok_or_else(|| {
-            CredentialStoreError::Missing { reseller: reseller.clone(), version: version.clone() }
+            let (reseller, version) = named();
+            CredentialStoreError::Missing { reseller, version }
         })?;
-        self.envelope
-            .open(Place { reseller, version }, sealed)
-            .and_then(|plaintext| stored::read(&plaintext))
-            .ok_or_else(|| CredentialStoreError::Damaged {
-                reseller: reseller.clone(),
-                version: version.clone(),
-            })
+        let place = Place { reseller, version };
+        let opened = match envelope::open(&self.key(), place, &sealed) {
+            Err(Closed::UnknownKey) => envelope::open(&self.newest_key().await?, place, &sealed),
+            opened => opened,
+        };
+        let parts = opened.ok().and_then(|plaintext| plaintext::read(&plaintext));
+        parts.and_then(Parts::into_credential).ok_or_else(|| {
+            let (reseller, version) = named();
+            CredentialStoreError::Damaged { reseller, version }
+        })
     }
 
     async fn prune(
         &self,
         reseller: &ResellerId,
         keep: Option<&CredentialVersion>,
+        put_before: Timestamp,
     ) -> Result<(), CredentialStoreError> {
-        self.records.prune(reseller, keep).await.map_err(unavailable)
-    }
-
-    /// Nothing to be asked beside the database, whose health is its own to tell.
-    async fn health(&self) -> Result<(), CredentialStoreError> {
-        Ok(())
+        self.records.prune(reseller, keep, put_before).await.map_err(unavailable)
     }
 }
 

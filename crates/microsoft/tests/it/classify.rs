@@ -69,7 +69,9 @@ fn effect(verdict: &Verdict) -> String {
         backoffs: 0,
         in_doubt: false,
         policy: InDoubtPolicy::AtLeastOnce,
+        due_time: now(),
         expire_time: Timestamp::MAX,
+        recipient_count: 1,
     };
     let after = |time: Timestamp| {
         let seconds = time.duration_since(now()).as_secs_f64();

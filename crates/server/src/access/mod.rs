@@ -98,6 +98,18 @@ impl Access {
         Ok(Caller { key })
     }
 
+    /// Whether a caller may still do what it was let in for: its key is neither revoked nor expired.
+    pub(crate) async fn look_again(&self, caller: &Caller) -> Result<(), Refusal> {
+        let (now, epoch) = (self.clock.now(), self.known.epoch());
+        let found = match self.known.get(caller.key_id(), now) {
+            Some(key) => Some(key),
+            None => self.store.find_key(caller.key_id()).await?.map(Arc::new),
+        };
+        let key = found.filter(|key| is_live(key, now)).ok_or(Refusal::Unauthenticated)?;
+        self.known.keep(&key, now, epoch);
+        Ok(())
+    }
+
     /// Notes the use of a key, never in the way of the call.
     fn touch(&self, id: KeyId, now: Timestamp) {
         let store = self.store.clone();

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::Uri;
 use postrider_domain::limits::{CALL_TIMEOUT_MAX, CALL_TIMEOUT_MIN};
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Fault, span};
+use super::{Fault, span, value};
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,7 +17,7 @@ pub struct Microsoft {
     #[serde(deserialize_with = "origin")]
     pub graph_url: Option<String>,
     /// A certificate authority to trust beside the system's.
-    #[serde(deserialize_with = "path")]
+    #[serde(deserialize_with = "value::path")]
     pub ca_file: Option<PathBuf>,
     #[serde(deserialize_with = "span::deserialize")]
     pub call_timeout: Duration,
@@ -39,35 +38,7 @@ impl Microsoft {
     }
 }
 
-fn path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
-    let text = String::deserialize(from)?;
-    Ok((!text.is_empty()).then(|| PathBuf::from(text)))
-}
-
 fn origin<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(from)?;
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let uri: Uri = text.parse().map_err(|_| de::Error::custom(NOT_AN_ORIGIN))?;
-    let host = uri.host().unwrap_or_default();
-    let bare = uri.path() == "/"
-        && uri.query().is_none()
-        && uri.authority().is_some_and(|a| !a.as_str().contains('@'));
-    match uri.scheme_str() {
-        Some("https") if bare => {}
-        Some("http") if bare && is_loopback(host) => {}
-        Some("http") if bare => return Err(de::Error::custom(PLAINTEXT)),
-        _ => return Err(de::Error::custom(NOT_AN_ORIGIN)),
-    }
-    Ok(Some(text.trim_end_matches('/').to_owned()))
-}
-
-const NOT_AN_ORIGIN: &str = "must be an origin without a path, such as https://login.microsoftonline.com";
-const PLAINTEXT: &str =
-    "would send credentials unencrypted over the network: use https, or a loopback address";
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|ip| ip.is_loopback())
+    value::origin(&text, "https://login.microsoftonline.com").map_err(de::Error::custom)
 }

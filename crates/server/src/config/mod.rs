@@ -4,8 +4,8 @@
 //! - The command line goes over the environment, that over the file, that over the defaults.
 //! - A key that `config.default.toml` does not hold is an error, wherever it comes from. A value for something that a
 //!   later version brings is refused, never ignored.
-//! - Of the environment only `POSTRIDER_…` names with `__` are configuration, beside [`DATA_DIR_VARIABLE`] and the two
-//!   by which Azure tells its app services of their managed identities.
+//! - Of the environment only `POSTRIDER_…` names with `__` are configuration, beside [`DATA_DIR_VARIABLE`], the folder
+//!   that systemd names and the two by which Azure tells its app services of their managed identities.
 //! - Unset never means a stand-in: without a word from the operator, mail goes to Microsoft.
 //! - An error is one sentence with the key, where it was set, and what to do.
 //!
@@ -21,8 +21,11 @@ mod listen;
 mod log;
 mod microsoft;
 mod pace;
+mod retention;
 mod span;
 mod storage;
+mod value;
+mod vault;
 
 use std::path::PathBuf;
 
@@ -30,7 +33,7 @@ use postrider_microsoft::IdentityEndpoint;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-pub use credentials::{CredentialStoreKind, Credentials};
+pub use credentials::{CredentialStoreKind, Credentials, KeySource};
 pub use error::ConfigError;
 pub use federated::{AssertionPlace, Federated, FederatedSource};
 pub use lease::Lease;
@@ -39,13 +42,18 @@ pub use listen::Listen;
 pub use log::{Log, LogFormat, LogLevel};
 pub use microsoft::Microsoft;
 pub use pace::Pace;
-pub use storage::Storage;
+pub use retention::Retention;
+pub use storage::{Database, Storage};
+pub use vault::{AuthMethod, Vault};
 
 /// The commented defaults, for whoever wants to print them.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
 
 /// The environment's name for `--data-dir`.
 pub const DATA_DIR_VARIABLE: &str = "POSTRIDER_DATA_DIR";
+
+/// systemd's name for the folder with the credentials of a unit.
+const SYSTEMD_CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 const DATA_DIR: &str = "./postrider-data";
 const DATA_DIR_SANDBOX: &str = "./postrider-sandbox";
@@ -74,10 +82,14 @@ pub struct Config {
     pub credentials: Credentials,
     pub federated: Federated,
     pub identity: IdentityEndpoint,
+    pub vault: Vault,
+    /// Where systemd puts the credentials of its unit.
+    pub systemd_credentials: Option<PathBuf>,
     pub microsoft: Microsoft,
     pub pace: Pace,
     pub lease: Lease,
     pub limits: Limits,
+    pub retention: Retention,
     pub log: Log,
 }
 
@@ -90,10 +102,12 @@ struct Sections {
     credentials: Credentials,
     #[serde(default, deserialize_with = "federated::deserialize")]
     federated: Federated,
+    vault: Vault,
     microsoft: Microsoft,
     pace: Pace,
     lease: Lease,
     limits: Limits,
+    retention: Retention,
     log: Log,
 }
 
@@ -109,10 +123,22 @@ impl Config {
         let layers = layers::Layers::read(file.as_deref(), &environment, &overrides)?;
         let sections: Sections = layers.deserialize()?;
         sections.check().map_err(|fault| layers.blame(fault.key, fault.problem))?;
-        let Sections { listen, storage, credentials, federated, microsoft, pace, lease, limits, log } =
-            sections;
+        let Sections {
+            listen,
+            storage,
+            credentials,
+            federated,
+            vault,
+            microsoft,
+            pace,
+            lease,
+            limits,
+            retention,
+            log,
+        } = sections;
         let data_dir = data_dir.unwrap_or_else(|| default_data_dir(&environment, sandbox));
         let identity = identity_endpoint(&environment);
+        let systemd_credentials = named(&environment, SYSTEMD_CREDENTIALS).map(PathBuf::from);
         Ok(Self {
             data_dir,
             sandbox,
@@ -121,10 +147,13 @@ impl Config {
             credentials,
             federated,
             identity,
+            vault,
+            systemd_credentials,
             microsoft,
             pace,
             lease,
             limits,
+            retention,
             log,
         })
     }
@@ -133,28 +162,38 @@ impl Config {
 impl Sections {
     fn check(&self) -> Result<(), Fault> {
         self.listen.check()?;
+        self.credentials.check()?;
+        self.vault.check()?;
+        if self.credentials.need_vault() {
+            self.vault.check_complete()?;
+        }
         self.microsoft.check()?;
         self.pace.check()?;
         self.lease.check()?;
-        self.limits.check()
+        self.limits.check()?;
+        self.retention.check()
     }
 }
 
 /// Azure sets both where an app service has identities; elsewhere the machine's metadata service is asked.
 fn identity_endpoint(environment: &[(String, String)]) -> IdentityEndpoint {
-    let value = |wanted: &str| environment.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
-    match value("IDENTITY_ENDPOINT").zip(value("IDENTITY_HEADER")) {
+    match named(environment, "IDENTITY_ENDPOINT").zip(named(environment, "IDENTITY_HEADER")) {
         Some((url, header)) => {
-            IdentityEndpoint::AppService { url: url.clone(), header: SecretString::from(header.as_str()) }
+            IdentityEndpoint::AppService { url: url.to_owned(), header: SecretString::from(header) }
         }
         None => IdentityEndpoint::metadata(),
     }
 }
 
 fn default_data_dir(environment: &[(String, String)], sandbox: bool) -> PathBuf {
-    let named = environment.iter().find(|(name, path)| name == DATA_DIR_VARIABLE && !path.is_empty());
     let default = if sandbox { DATA_DIR_SANDBOX } else { DATA_DIR };
-    PathBuf::from(named.map_or(default, |(_, path)| path))
+    PathBuf::from(named(environment, DATA_DIR_VARIABLE).unwrap_or(default))
+}
+
+/// An empty variable counts as none.
+fn named<'a>(environment: &'a [(String, String)], variable: &str) -> Option<&'a str> {
+    let found = environment.iter().find(|(name, value)| name == variable && !value.is_empty());
+    found.map(|(_, value)| value.as_str())
 }
 
 #[cfg(test)]

@@ -12,15 +12,17 @@ pub struct Pace {
     pub concurrency: u32,
     /// 0: no limit.
     pub messages_per_minute: u32,
+    /// 0: no limit.
+    pub recipients_per_day: u32,
 }
 
 impl Pace {
-    /// The operator's limits. Recipients a day are not counted in this version.
+    /// The operator's limits.
     pub fn limits(self) -> PaceLimits {
         PaceLimits {
             concurrency: self.concurrency,
             messages_per_minute: self.messages_per_minute,
-            recipients_per_day: 0,
+            recipients_per_day: self.recipients_per_day,
         }
     }
 

@@ -37,6 +37,20 @@ fn sentence(loaded: Result<Config, ConfigError>) -> String {
     loaded.map_or_else(|error| error.to_string(), |_| String::new())
 }
 
+fn sqlite(config: &Config, default: &str) -> Option<PathBuf> {
+    match config.storage.database(default.as_ref()) {
+        Database::Sqlite(path) => Some(path),
+        Database::Postgres(_) => None,
+    }
+}
+
+#[test]
+fn a_password_of_the_database_is_not_printed() {
+    let config = from_command_line(&[("storage.url", "postgres://postrider:hunter2@db/mail")]).unwrap();
+    assert!(sqlite(&config, "x").is_none());
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
 #[test]
 fn the_defaults_alone_are_a_working_configuration() {
     let config = Config::load(Sources::default()).unwrap();
@@ -44,7 +58,9 @@ fn the_defaults_alone_are_a_working_configuration() {
     assert_eq!(config.listen.grpc.to_string(), "127.0.0.1:50051");
     assert_eq!(config.listen.http.to_string(), "127.0.0.1:9464");
     assert_eq!(config.listen.sandbox.to_string(), "127.0.0.1:8025");
-    assert_eq!(config.storage.sqlite_path("data/postrider.db".as_ref()), PathBuf::from("data/postrider.db"));
+    assert_eq!(sqlite(&config, "data/postrider.db"), Some(PathBuf::from("data/postrider.db")));
+    assert_eq!(config.pace.recipients_per_day, postrider_domain::limits::MAILBOX_RECIPIENTS_PER_DAY);
+    assert_eq!(config.retention.history, postrider_domain::limits::HISTORY_KEPT);
     assert_eq!((config.microsoft.login_url, config.microsoft.graph_url), (None, None));
     assert_eq!(config.microsoft.call_timeout, postrider_domain::limits::CALL_TIMEOUT);
     assert_eq!(
@@ -77,9 +93,9 @@ fn the_command_line_goes_over_the_environment_over_the_file() {
 #[test]
 fn an_unknown_key_is_an_error_wherever_it_comes_from() {
     insta::assert_snapshot!(sentence(from_file("[listen]\ngprc = '127.0.0.1:1'")), @"unknown key `listen.gprc`, set by the file: mend or remove it; the keys of listen are allow_plaintext, grpc, http, sandbox");
-    insta::assert_snapshot!(sentence(from_file("[vault]\naddress = 'https://vault'")), @"unknown key `vault.address`, set by the file: mend or remove it; the sections are credentials, federated, lease, limits, listen, log, microsoft, pace, storage");
+    insta::assert_snapshot!(sentence(from_file("[valut]\naddress = 'https://vault'")), @"unknown key `valut.address`, set by the file: mend or remove it; the sections are credentials, federated, lease, limits, listen, log, microsoft, pace, retention, storage, vault");
     insta::assert_snapshot!(sentence(from_environment(&[("POSTRIDER_LISTEN__METRICS", "127.0.0.1:1")])), @"unknown key `listen.metrics`, set by the environment as POSTRIDER_LISTEN__METRICS: mend or remove it; the keys of listen are allow_plaintext, grpc, http, sandbox");
-    insta::assert_snapshot!(sentence(from_command_line(&[("pace.concurency", "1")])), @"unknown key `pace.concurency`, set by the command line: mend or remove it; the keys of pace are concurrency, messages_per_minute");
+    insta::assert_snapshot!(sentence(from_command_line(&[("pace.concurency", "1")])), @"unknown key `pace.concurency`, set by the command line: mend or remove it; the keys of pace are concurrency, messages_per_minute, recipients_per_day");
 }
 
 #[test]
@@ -150,9 +166,17 @@ fn a_value_that_does_not_hold_names_its_key_its_origin_and_the_mend() {
     let environment = |name, value| sentence(from_environment(&[(name, value)]));
     insta::assert_snapshot!(environment("POSTRIDER_LISTEN__GRPC", "localhost"), @"`listen.grpc`, set by the environment as POSTRIDER_LISTEN__GRPC, must be an IP address and a port, such as 127.0.0.1:50051");
     insta::assert_snapshot!(environment("POSTRIDER_LISTEN__HTTP", "0.0.0.0:9464"), @"`listen.http`, set by the environment as POSTRIDER_LISTEN__HTTP, is no loopback address, and this version has no TLS: use 127.0.0.1 or [::1], or set listen.allow_plaintext = true behind a proxy that has");
-    insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "postgres://u:secret@db/x"), @"`storage.url`, set by the environment as POSTRIDER_STORAGE__URL, names PostgreSQL, but this version has only SQLite: use sqlite:<path>");
-    insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "mysql:x"), @"`storage.url`, set by the environment as POSTRIDER_STORAGE__URL, must be sqlite:<path>, or empty for postrider.db in the data directory");
-    insta::assert_snapshot!(environment("POSTRIDER_CREDENTIALS__STORE", "vault"), @"`credentials.store`, set by the environment as POSTRIDER_CREDENTIALS__STORE, names Vault, but this version has only the sealed store: use sealed");
+    insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "mysql://u:secret@db/x"), @"`storage.url`, set by the environment as POSTRIDER_STORAGE__URL, must be sqlite:<path> or postgres://…, or empty for postrider.db in the data directory");
+    insta::assert_snapshot!(environment("POSTRIDER_RETENTION__HISTORY", "1h"), @"`retention.history`, set by the environment as POSTRIDER_RETENTION__HISTORY, must be 1d to 3660d");
+    insta::assert_snapshot!(environment("POSTRIDER_LIMITS__QUEUED_MESSAGES", "0"), @"`limits.queued_messages`, set by the environment as POSTRIDER_LIMITS__QUEUED_MESSAGES, must be at least 1");
+    insta::assert_snapshot!(environment("POSTRIDER_CREDENTIALS__STORE", "vault"), @"`vault.address`, set by the defaults, must be set, since credentials.store or credentials.key needs Vault (auth approle)");
+    insta::assert_snapshot!(environment("POSTRIDER_CREDENTIALS__STORE", "disk"), @"`credentials.store`, set by the environment as POSTRIDER_CREDENTIALS__STORE, must be sealed or vault");
+    insta::assert_snapshot!(environment("POSTRIDER_CREDENTIALS__KEY", "tpm"), @"`credentials.key`, set by the environment as POSTRIDER_CREDENTIALS__KEY, must be file, systemd or transit");
+    insta::assert_snapshot!(environment("POSTRIDER_CREDENTIALS__KEEP_REPLACED", "0s"), @"`credentials.keep_replaced`, set by the environment as POSTRIDER_CREDENTIALS__KEEP_REPLACED, must be 1s to 30d");
+    insta::assert_snapshot!(environment("POSTRIDER_VAULT__ADDRESS", "http://vault.example:8200"), @"`vault.address`, set by the environment as POSTRIDER_VAULT__ADDRESS, would send credentials unencrypted over the network: use https, or a loopback address");
+    insta::assert_snapshot!(environment("POSTRIDER_VAULT__ADDRESS", "https://vault.example:8200/v1"), @"`vault.address`, set by the environment as POSTRIDER_VAULT__ADDRESS, must be an origin without a path, such as https://vault.example:8200");
+    insta::assert_snapshot!(environment("POSTRIDER_VAULT__AUTH", "ldap"), @"`vault.auth`, set by the environment as POSTRIDER_VAULT__AUTH, must be token, approle, jwt or cert");
+    insta::assert_snapshot!(environment("POSTRIDER_VAULT__PREFIX", "a/../b"), @"`vault.prefix`, set by the environment as POSTRIDER_VAULT__PREFIX, must be letters, digits, `-`, `_` and `.`, parted by single slashes");
     insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__LOGIN_URL", "http://login.example"), @"`microsoft.login_url`, set by the environment as POSTRIDER_MICROSOFT__LOGIN_URL, would send credentials unencrypted over the network: use https, or a loopback address");
     insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__GRAPH_URL", "https://graph.example/v1.0"), @"`microsoft.graph_url`, set by the environment as POSTRIDER_MICROSOFT__GRAPH_URL, must be an origin without a path, such as https://login.microsoftonline.com");
     insta::assert_snapshot!(environment("POSTRIDER_MICROSOFT__CA_FILE", "/nowhere/ca.pem"), @"`microsoft.ca_file`, set by the environment as POSTRIDER_MICROSOFT__CA_FILE, names /nowhere/ca.pem, which cannot be read: name a PEM file, or none");
@@ -163,6 +187,21 @@ fn a_value_that_does_not_hold_names_its_key_its_origin_and_the_mend() {
     insta::assert_snapshot!(environment("POSTRIDER_LOG__FORMAT", "xml"), @"`log.format`, set by the environment as POSTRIDER_LOG__FORMAT, must be text or json");
     insta::assert_snapshot!(sentence(from_file("[lease]\nduration = 10")), @"`lease.duration`, set by the file, must be a whole number and a unit, such as 500ms, 10s, 2m, 1h or 3d");
     insta::assert_snapshot!(sentence(from_file("[log]\nlevel = 'loud'")), @"`log.level`, set by the file, must be off, error, warn, info, debug or trace");
+}
+
+#[test]
+fn vault_needs_what_its_auth_method_reads() {
+    let base = [("credentials.store", "vault"), ("vault.address", "https://vault.example:8200")];
+    let missing = |more: &[(&str, &str)]| {
+        let text = sentence(from_command_line(&[&base, more].concat()));
+        text.split('`').nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(missing(&[("vault.auth", "token")]), "vault.token_file");
+    assert_eq!(missing(&[]), "vault.role_id");
+    assert_eq!(missing(&[("vault.role_id", "r")]), "vault.secret_id_file");
+    assert_eq!(missing(&[("vault.auth", "jwt"), ("vault.role", "r")]), "vault.jwt_file");
+    assert_eq!(missing(&[("vault.auth", "cert"), ("vault.certificate_file", "c")]), "vault.key_file");
+    assert_eq!(missing(&[("vault.auth", "token"), ("vault.token_file", "t")]), "");
 }
 
 #[test]
@@ -193,5 +232,5 @@ fn an_origin_loses_its_last_slash_and_a_loopback_one_may_be_plain() {
     .unwrap();
     assert_eq!(config.microsoft.login_url.as_deref(), Some("http://127.0.0.1:8025"));
     assert_eq!(config.microsoft.graph_url.as_deref(), Some("https://graph.microsoft.com"));
-    assert_eq!(config.storage.sqlite_path("x".as_ref()), PathBuf::from("/var/lib/postrider/mail.db"));
+    assert_eq!(sqlite(&config, "x"), Some(PathBuf::from("/var/lib/postrider/mail.db")));
 }

@@ -7,6 +7,7 @@ use postrider_domain::{
 };
 use postrider_proto::v1;
 use postrider_store::{AccessKey, Scope};
+use prost::Message as _;
 
 use crate::ladder::{Step, StepResult, StepStatus};
 
@@ -63,6 +64,18 @@ fn state(state: MessageState) -> v1::MessageState {
     }
 }
 
+/// The same status, as a message of its own.
+pub(crate) fn rpc_status(status: &tonic::Status) -> tonic_types::Status {
+    // Its details are that message already; one without any has code and text alone.
+    let whole = tonic_types::Status::decode(status.details());
+    let bare = || tonic_types::Status {
+        code: status.code().into(),
+        message: status.message().to_owned(),
+        details: Vec::new(),
+    };
+    whole.ok().filter(|whole| whole.code != 0).unwrap_or_else(bare)
+}
+
 pub(crate) fn finding(finding: &Finding) -> v1::Finding {
     let class = match finding.class {
         FindingClass::Settings => v1::FindingClass::Settings,
@@ -83,10 +96,16 @@ pub(crate) fn finding(finding: &Finding) -> v1::Finding {
     }
 }
 
-/// A credential that ends soon is told as long as nothing worse is known.
-pub(crate) fn settings(settings: Settings, usage: Usage, now: Timestamp) -> v1::Settings {
+/// `refused`: of a newer credential that is not taken. It is told where nothing worse is known, and of one that ends soon
+/// last.
+pub(crate) fn settings(
+    settings: Settings,
+    refused: Option<Finding>,
+    usage: Usage,
+    now: Timestamp,
+) -> v1::Settings {
     let CredentialInfo { kind, expire_time, .. } = settings.credential;
-    let known = settings.status.finding.or_else(|| expiry_finding(kind, expire_time, now));
+    let known = settings.status.finding.or(refused).or_else(|| expiry_finding(kind, expire_time, now));
     let status = SettingsStatus { state: settings.status.state, finding: known };
     let values = settings.values;
     v1::Settings {

@@ -6,17 +6,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_dispatch::{NotYet, Pace, Turn};
 use postrider_domain::{
-    AccessToken, AttemptEnd, Email, EmailAddress, Finding, FindingCode, Lane, MessageId, MessageState,
-    Outcome, PaceLimits, ResellerId, Resolution, SettingsValues,
+    AccessToken, AttemptEnd, AttemptNumber, Email, EmailAddress, Finding, FindingCode, Lane, MessageId,
+    MessageState, Outcome, PaceLimits, ResellerId, Resolution, SettingsValues,
 };
 use postrider_microsoft::{Payload, SendMail};
-use postrider_store::Accepted;
+use postrider_store::{Accepted, Refused};
 use tokio::time::Instant;
 
 use super::{StepStatus, Trial};
 use crate::accept::test_mail;
 use crate::app::App;
 use crate::convert::content;
+use crate::ids::message_id;
 use crate::status::Refusal;
 
 /// How long a test waits for its turn at a busy mailbox.
@@ -50,9 +51,10 @@ pub(super) async fn send(
         return repeated(before, values, recipient);
     }
     let (email, content) = letter(values, recipient).ok_or_else(|| Refusal::internal(NO_LETTER))?;
+    let id = message_id(app.clock.now());
     let lane = Lane { reseller: reseller.clone(), mailbox: values.mailbox.clone() };
     let pace = app.wakeup.paces().of(&lane, app.clock.now());
-    let Some((turn, start_time)) = turn(app, &pace, values).await else {
+    let Some((mut turn, start_time)) = turn(app, &pace, values, id).await else {
         let finding = Finding::new(FindingCode::Throttled).with(
             "reason",
             "the mailbox is busy sending its queue, or Microsoft asked to wait; test again in a minute",
@@ -65,8 +67,8 @@ pub(super) async fn send(
             is_repeat: false,
         });
     };
-    let test = test_mail(app, trial, (&email, content), values, start_time);
-    let (id, start) = (test.message.id, test.start.clone());
+    let test = test_mail(app, trial, id, (&email, content), values, start_time);
+    let start = test.start.clone();
     let internet_message_id = test.message.internet_message_id.clone().unwrap_or_default();
     let payload = Payload::build(&email, values, &internet_message_id, test.message.create_time);
     match app.store.accept_test(test).await {
@@ -87,6 +89,9 @@ pub(super) async fn send(
         timeout: Duration::try_from(start.call_deadline.duration_since(app.clock.now())).unwrap_or_default(),
     };
     let verdict = app.microsoft.send_mail(call).await;
+    if matches!(verdict.outcome, Outcome::Deferred | Outcome::Rejected) {
+        turn.was_not_taken();
+    }
     let end_time = app.clock.now();
     if let Some(until) = verdict.retry_after.and_then(|asked| end_time.saturating_add(asked).ok()) {
         pace.close_until(until);
@@ -109,9 +114,9 @@ fn did(values: &SettingsValues, recipient: &EmailAddress) -> String {
 fn repeated(before: Accepted, values: &SettingsValues, recipient: &EmailAddress) -> Result<Sent, Refusal> {
     let message = match before {
         Accepted::New(message) | Accepted::Replayed(message) => message,
-        Accepted::RequestIdReused => return Err(Refusal::RequestIdReused),
-        Accepted::SettingsMissing => {
-            return Err(Refusal::internal("a test mail was refused for want of settings"));
+        Accepted::Refused(Refused::RequestIdReused) => return Err(Refusal::RequestIdReused),
+        Accepted::Refused(refused) => {
+            return Err(Refusal::internal(format!("a test mail was refused: {refused:?}")));
         }
     };
     let internet_message_id = message.internet_message_id.as_deref().unwrap_or_default();
@@ -160,12 +165,17 @@ fn end_of(outcome: Outcome) -> MessageState {
 }
 
 /// A turn, and the start that is to be written down with it.
-async fn turn(app: &App, pace: &Arc<Pace>, values: &SettingsValues) -> Option<(Turn, Timestamp)> {
+async fn turn(
+    app: &App,
+    pace: &Arc<Pace>,
+    values: &SettingsValues,
+    id: MessageId,
+) -> Option<(Turn, Timestamp)> {
     let limits: PaceLimits = values.pace.applied_to(app.pace);
     let give_up = Instant::now() + TURN_WAIT;
     loop {
         let now = app.clock.now();
-        let not_yet = match pace.turn(now, limits) {
+        let not_yet = match pace.turn(now, limits, (id, AttemptNumber(1)), 1) {
             Ok(turn) => return Some((turn, now)),
             Err(not_yet) => not_yet,
         };
@@ -175,7 +185,7 @@ async fn turn(app: &App, pace: &Arc<Pace>, values: &SettingsValues) -> Option<(T
         match not_yet {
             // The lane waits for the same call to end, and may be told first.
             NotYet::Busy => drop(tokio::time::timeout(TURN_LOOK_AGAIN, pace.freed()).await),
-            NotYet::Until(_) => tokio::time::sleep(TURN_LOOK_AGAIN).await,
+            NotYet::Until(_) | NotYet::TooManyRecipients => tokio::time::sleep(TURN_LOOK_AGAIN).await,
         }
     }
 }

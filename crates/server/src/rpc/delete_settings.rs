@@ -9,7 +9,7 @@ use postrider_store::Deleted;
 use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::from_proto;
-use crate::status::Refusal;
+use crate::status::{Refusal, with_sources};
 
 pub(super) async fn delete_settings(
     app: Arc<App>,
@@ -20,7 +20,6 @@ pub(super) async fn delete_settings(
     let reseller = from_proto::reseller(&request.reseller, &mut violations);
     let reseller = violations.into_result(reseller)?;
     let etag = Some(request.etag).filter(|etag| !etag.is_empty()).map(Etag::of_store);
-    let _one_at_a_time = app.puts.lock().await;
     let now = app.clock.now();
     match app.store.delete_settings(&reseller, etag.as_ref(), request.cancel_unfinished, now).await? {
         Deleted::Done => {}
@@ -29,12 +28,13 @@ pub(super) async fn delete_settings(
         Deleted::Unfinished(_) => return Err(Refusal::MessagesUnfinished),
         Deleted::InFlight(count) => return Err(Refusal::MessagesInFlight(count)),
     }
+    app.rotation.refused.forget(&reseller);
     app.tokens.forget_reseller(&reseller);
-    app.wakeup.settings_changed(&reseller);
-    app.waits.lane_changed(&reseller);
-    // The settings are gone, whatever becomes of this: a repeat would find nothing to delete.
-    if let Err(error) = app.credentials.prune(&reseller, None).await {
-        tracing::warn!(%reseller, %error, "the deleted settings' credential is left for the next put to prune");
+    app.wakeup.lane_changed(&reseller);
+    // The settings are gone, whatever becomes of this: a repeat would find nothing to delete. The janitor comes again.
+    if let Err(error) = app.credentials.prune(&reseller, None, now).await {
+        let error = with_sources(&error);
+        tracing::warn!(%reseller, error, "the deleted settings' credential is left for the janitor");
     }
     Ok(v1::DeleteSettingsResponse {})
 }

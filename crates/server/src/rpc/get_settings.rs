@@ -20,6 +20,7 @@ pub(super) async fn get_settings(
     let settings =
         app.store.get_settings(&reseller).await?.ok_or_else(|| Refusal::SettingsMissing(reseller.clone()))?;
     let now = app.clock.now();
+    let refused = app.rotation.refused.of(&reseller);
     let usage = app.store.usage(&reseller, now).await?;
-    Ok(v1::GetSettingsResponse { settings: Some(to_proto::settings(settings, usage, now)) })
+    Ok(v1::GetSettingsResponse { settings: Some(to_proto::settings(settings, refused, usage, now)) })
 }

@@ -33,7 +33,8 @@ pub(super) async fn list_settings(
     let mut settings = Vec::with_capacity(found.settings.len());
     for one in found.settings {
         let usage = app.store.usage(&one.reseller, now).await?;
-        settings.push(to_proto::settings(one, usage, now));
+        let refused = app.rotation.refused.of(&one.reseller);
+        settings.push(to_proto::settings(one, refused, usage, now));
     }
     Ok(v1::ListSettingsResponse {
         settings,

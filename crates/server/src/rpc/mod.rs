@@ -1,6 +1,7 @@
 //! One file a verb: request → domain, one piece of work, domain → reply.
 
 mod access_service;
+mod batch_send_mail;
 mod claims;
 mod delete_settings;
 mod get_message;
@@ -9,10 +10,13 @@ mod keys;
 mod list_messages;
 mod list_settings;
 mod mail_service;
+mod pause;
 mod put_settings;
 mod send_mail;
 mod settings_service;
+mod steer;
 mod test_settings;
+mod watch_messages;
 
 pub(crate) use access_service::AccessRpcs;
 pub(crate) use mail_service::Mail;

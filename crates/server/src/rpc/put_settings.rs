@@ -1,15 +1,17 @@
 //! `PutSettings`: settings and credential change together or not at all.
 //!
-//! The credential is put first, under a version of its own; the settings' row then names that version. A process that
-//! dies between the two leaves an orphan that nothing names, and the next put prunes it.
+//! That a change begins is written down, the credential is put under a version of its own, and the settings' row then
+//! names that version. A process that dies in between leaves an orphan that nothing names; the janitor finds it by what
+//! was written down, and destroys it.
 
 use std::sync::Arc;
 
+use postrider_credential_store::Change;
 use postrider_domain::{
     Credential, CredentialKind, Etag, Finding, FindingCode, ResellerId, Settings, SettingsValues, Violations,
 };
 use postrider_proto::v1;
-use postrider_store::{NewSettings, Put, Scope};
+use postrider_store::{ChangeId, NewSettings, Put, Scope};
 
 use crate::access::Caller;
 use crate::app::App;
@@ -17,6 +19,9 @@ use crate::call::Authorised;
 use crate::convert::{CredentialInput, credential, settings_draft, to_proto};
 use crate::proofs::NotBound;
 use crate::status::Refusal;
+
+/// Tries of a put without an etag that puts of the same reseller get in the way of: each time one of them went through.
+const TRIES: u32 = 100;
 
 pub(super) async fn put_settings(
     app: Arc<App>,
@@ -32,8 +37,7 @@ pub(super) async fn put_settings(
     let credential = credential(request.credential.take(), FIELD, &mut violations).await;
     let draft = settings_draft(request, FIELD, &mut violations);
     let values = violations.take(SettingsValues::parse(draft, FIELD, app.pace));
-    let _one_at_a_time = app.puts.lock().await;
-    let saved = match &reseller {
+    let mut saved = match &reseller {
         Some(reseller) => app.store.get_settings(reseller).await?,
         None => None,
     };
@@ -46,26 +50,26 @@ pub(super) async fn put_settings(
         );
     }
     let ((reseller, values), credential) = violations.into_result(reseller.zip(values).zip(credential))?;
-    if matches!(credential, CredentialInput::Saved) {
-        check_kept(&call.caller, saved.as_ref(), &values)?;
-    }
     // Before the credential is put: a refused put leaves nothing behind. The store looks again, in its transaction.
     if expected.is_some() && saved.as_ref().map(|saved| &saved.etag) != expected.as_ref() {
         return Err(Refusal::EtagMismatch);
     }
-    let now = app.clock.now();
-    let (credential, finding) = match (credential, saved) {
-        (CredentialInput::Given(given), _) => {
-            check_source(&app, &given, &reseller, &values)?;
-            let finding = given.looks_wrong(now);
-            (app.credentials.put(&reseller, &given, now).await?, finding)
+    // Who named an etag learns of another's put; who did not wants theirs to hold.
+    let mut tries = if expected.is_some() { 1 } else { TRIES };
+    let by = call.caller.key_id().to_string();
+    let wanted = Wanted { reseller, values, credential, expected, by };
+    loop {
+        tries -= 1;
+        if matches!(wanted.credential, CredentialInput::Saved) {
+            check_kept(&call.caller, saved.as_ref(), &wanted.values)?;
         }
-        // What looking at it told is still so.
-        (CredentialInput::Saved, Some(saved)) => (saved.credential, saved.status.finding.filter(is_of_shape)),
-        (CredentialInput::Saved, None) => return Err(Refusal::SettingsMissing(reseller)),
-    };
-    let new = NewSettings { reseller, values, credential, finding, expected, now };
-    save(&app, new).await.map(|settings| v1::PutSettingsResponse { settings: Some(settings) })
+        match wanted.put(&app, saved).await {
+            Err(Refusal::EtagMismatch) if tries > 0 => {
+                saved = app.store.get_settings(&wanted.reseller).await?;
+            }
+            put => return put.map(|settings| v1::PutSettingsResponse { settings: Some(settings) }),
+        }
+    }
 }
 
 const FIELD: &str = "settings";
@@ -112,21 +116,64 @@ fn check_source(
     }
 }
 
+/// Settings that were found to be well formed.
+struct Wanted {
+    reseller: ResellerId,
+    values: SettingsValues,
+    credential: CredentialInput,
+    expected: Option<Etag>,
+    /// The caller's key.
+    by: String,
+}
+
+impl Wanted {
+    /// Once. `saved` is what is saved now; a credential that stays is that of just these.
+    async fn put(&self, app: &App, saved: Option<Settings>) -> Result<v1::Settings, Refusal> {
+        let Self { reseller, values, expected, .. } = self;
+        let now = app.clock.now();
+        let new = |credential, change, finding, expected| NewSettings {
+            reseller: reseller.clone(),
+            values: values.clone(),
+            credential,
+            change,
+            finding,
+            expected,
+            now,
+        };
+        match (&self.credential, saved) {
+            (CredentialInput::Given(given), _) => {
+                check_source(app, given, reseller, values)?;
+                let change = Change { id: uuid::Uuid::new_v4(), by: self.by.clone(), time: now };
+                app.store.begin_change(reseller, ChangeId(change.id), now).await?;
+                let credential = app.credentials.put(reseller, given, &change).await?;
+                save(
+                    app,
+                    new(credential, Some(ChangeId(change.id)), given.looks_wrong(now), expected.clone()),
+                )
+                .await
+            }
+            (CredentialInput::Saved, Some(saved)) => {
+                // What looking at it told is still so.
+                let finding = saved.status.finding.filter(is_of_shape);
+                save(app, new(saved.credential, None, finding, Some(saved.etag))).await
+            }
+            (CredentialInput::Saved, None) => Err(Refusal::SettingsMissing(reseller.clone())),
+        }
+    }
+}
+
 async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
-    let (reseller, version) = (new.reseller.clone(), new.credential.version.clone());
+    let reseller = new.reseller.clone();
     let settings = match app.store.put_settings(new).await? {
         Put::Saved(settings) => settings,
-        // The credential that was just put is an orphan, which the next put prunes.
+        // The credential that was just put is an orphan, which the janitor destroys.
         Put::EtagMismatch => return Err(Refusal::EtagMismatch),
         Put::SourceTaken => return Err(Refusal::SourceTaken),
     };
-    if let Err(error) = app.credentials.prune(&reseller, Some(&version)).await {
-        tracing::warn!(%reseller, %error, "older credentials are left for the next put to prune");
-    }
+    app.rotation.refused.forget(&reseller);
     app.tokens.forget_reseller(&reseller);
-    app.wakeup.settings_changed(&reseller);
-    app.waits.lane_changed(&reseller);
+    app.wakeup.lane_changed(&reseller);
     let now = app.clock.now();
     let usage = app.store.usage(&reseller, now).await?;
-    Ok(to_proto::settings(*settings, usage, now))
+    Ok(to_proto::settings(*settings, None, usage, now))
 }

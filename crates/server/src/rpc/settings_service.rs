@@ -6,9 +6,9 @@ use postrider_proto::v1;
 use postrider_proto::v1::settings_service_server::SettingsService;
 use tonic::{Request, Response, Status};
 
-use super::{delete_settings, get_settings, list_settings, put_settings, test_settings};
+use super::{delete_settings, get_settings, list_settings, pause, put_settings, test_settings};
 use crate::app::App;
-use crate::call::{call, later};
+use crate::call::call;
 
 pub(crate) struct SettingsRpcs(pub Arc<App>);
 
@@ -61,13 +61,13 @@ impl SettingsService for SettingsRpcs {
         &self,
         request: Request<v1::PauseSendingRequest>,
     ) -> Result<Response<v1::PauseSendingResponse>, Status> {
-        call(&self.0, "/postrider.v1.SettingsService/PauseSending", request, later).await
+        call(&self.0, "/postrider.v1.SettingsService/PauseSending", request, pause::pause_sending).await
     }
 
     async fn resume_sending(
         &self,
         request: Request<v1::ResumeSendingRequest>,
     ) -> Result<Response<v1::ResumeSendingResponse>, Status> {
-        call(&self.0, "/postrider.v1.SettingsService/ResumeSending", request, later).await
+        call(&self.0, "/postrider.v1.SettingsService/ResumeSending", request, pause::resume_sending).await
     }
 }

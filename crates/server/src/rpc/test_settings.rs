@@ -60,8 +60,7 @@ pub(super) async fn test_settings(
     if let Some(etag) = etag.filter(|_| report.proven) {
         app.store.settings_work(&reseller, &etag).await?;
         app.tokens.forget_reseller(&reseller);
-        app.wakeup.settings_changed(&reseller);
-        app.waits.lane_changed(&reseller);
+        app.wakeup.lane_changed(&reseller);
     }
     Ok(reply(&report))
 }
@@ -84,6 +83,11 @@ async fn tested(
     let saved = app.store.get_settings(reseller).await?;
     let Some(Candidate { sender_mailbox, values, credential, wrong }) = candidate else {
         let saved = saved.ok_or_else(|| Refusal::SettingsMissing(reseller.clone()))?;
+        // What is tested is what the next mail would be sent with.
+        let saved = match app.rotation.catch_up(&saved).await {
+            Some(_) => app.store.get_settings(reseller).await?.unwrap_or(saved),
+            None => saved,
+        };
         let credential = Some(saved_credential(app, &saved).await?);
         let sender_mailbox = saved.values.mailbox.to_string();
         let (values, etag) = (Some(saved.values), Some(saved.etag));

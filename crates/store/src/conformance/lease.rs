@@ -2,7 +2,7 @@
 
 use postrider_domain::{AttemptNumber, Priority, Resolution};
 
-use super::{World, at, doubt, held_by, hold, sent, token};
+use super::{World, at, doubt, held_by, hold, seconds, sent, token};
 use crate::NewMessage;
 
 pub async fn a_lane_has_one_holder(world: &World) {
@@ -10,7 +10,7 @@ pub async fn a_lane_has_one_holder(world: &World) {
     world.accepted(&acme).await;
     let asking = (1..=32).map(|number| {
         let (store, acme) = (world.store.clone(), acme.clone());
-        tokio::spawn(async move { store.lease(&acme, token(number), at(0), at(10)).await })
+        tokio::spawn(async move { store.lease(&acme, token(number), seconds(10)).await })
     });
     let mut holders = 0;
     for asked in asking.collect::<Vec<_>>() {
@@ -26,7 +26,7 @@ pub async fn a_lease_that_ran_out_may_be_taken(world: &World) {
     world.leased(&acme, token(1)).await;
     world.advance(9);
     assert!(world.lease(&acme, token(2)).await.is_none());
-    assert!(world.store.renew(&acme, token(1), at(15)).await.expect("an answer"));
+    assert!(world.store.renew(&acme, token(1), seconds(6)).await.expect("an answer").is_some());
     world.advance(2);
     assert!(world.lease(&acme, token(2)).await.is_none());
     world.advance(4);
@@ -51,14 +51,17 @@ pub async fn an_old_token_changes_nothing(world: &World) {
     world.leased(&acme, token(1)).await;
     world.advance(11);
     world.leased(&acme, token(2)).await;
-    assert!(!world.store.renew(&acme, token(1), at(99)).await.expect("an answer"));
+    assert!(world.store.renew(&acme, token(1), seconds(88)).await.expect("an answer").is_none());
     assert!(!world.starts(&acme, token(1), id, 1).await);
-    assert!(world.store.expire(&acme, token(1), world.now()).await.expect("an answer").is_empty());
+    assert!(world.store.expire(&acme, token(1)).await.expect("an answer").is_empty());
     let refused = world.end(id, 1, held_by(hold(30)));
     let start = world.attempt(id, 1);
     assert!(!world.store.refuse_attempt(&acme, token(1), start, refused).await.expect("an answer"));
     world.release(&acme, token(1)).await;
-    assert!(world.store.renew(&acme, token(2), at(99)).await.expect("still held"));
+    assert!(
+        world.store.renew(&acme, token(2), seconds(88)).await.expect("an answer").is_some(),
+        "still held"
+    );
     assert!(world.message(&acme, id).await.attempts.is_empty());
 }
 
@@ -69,7 +72,7 @@ pub async fn due_lanes_come_the_longest_due_first(world: &World) {
     world.accepts(NewMessage { send_time: Some(at(1)), ..world.mail(&beta) }).await;
     world.accepts(NewMessage { send_time: Some(at(2)), ..world.mail(&gamma) }).await;
     let due = |now, limit| async move {
-        let lanes = world.store.due_lanes(now, limit).await.expect("due lanes");
+        let lanes = world.store.due_lanes(now, limit, &[]).await.expect("due lanes");
         lanes.iter().map(|lane| lane.reseller.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(due(at(3), 10).await, ["beta", "gamma", "acme"]);
@@ -86,8 +89,13 @@ pub async fn the_next_due_time_is_a_lanes_or_the_end_of_a_lease(world: &World) {
     world.accepts(NewMessage { send_time: Some(at(40)), ..world.mail(&beta) }).await;
     world.leased(&acme, token(1)).await;
     assert_eq!(world.next_due().await, Some(at(10)));
-    world.store.renew(&acme, token(1), at(50)).await.expect("renewed");
+    world.store.renew(&acme, token(1), seconds(50)).await.expect("renewed");
     assert_eq!(world.next_due().await, Some(at(40)));
+}
+
+/// When the calls of the last minute began, at the latest.
+fn times(lease: &postrider_domain::Lease) -> Vec<jiff::Timestamp> {
+    lease.recent_calls.iter().map(|call| call.time).collect()
 }
 
 pub async fn a_lease_tells_the_starts_of_the_last_minute(world: &World) {
@@ -97,13 +105,14 @@ pub async fn a_lease_tells_the_starts_of_the_last_minute(world: &World) {
     world.tries(&acme, id, 1, again()).await;
     world.advance(30);
     world.tries(&acme, id, 2, again()).await;
-    world.advance(30);
-    assert_eq!(world.leased(&acme, token(1)).await.recent_starts, [at(30)]);
+    // A minute, and the way to Microsoft.
+    world.advance(31);
+    assert_eq!(times(&world.leased(&acme, token(1)).await), [at(30)]);
     let (start, end) = (world.attempt(id, 3), world.end(id, 3, again()));
     assert!(world.store.refuse_attempt(&acme, token(1), start, end).await.expect("refused"));
     world.release(&acme, token(1)).await;
     let lease = world.leased(&acme, token(2)).await;
-    assert_eq!(lease.recent_starts, [at(30)], "an attempt that never left is no start");
+    assert_eq!(times(&lease), [at(30)], "an attempt that never left is no start");
 }
 
 pub async fn a_lease_tells_the_open_attempts_of_an_earlier_holder(world: &World) {
@@ -135,31 +144,32 @@ pub async fn a_lease_is_read_again_as_it_would_be_given_now(world: &World) {
     assert!(world.starts(&acme, token(1), lost, 1).await);
     world.advance(10);
     let given = world.leased(&acme, token(2)).await;
-    let reread = |second| world.store.reread(&acme, token(2), at(second));
-    let again = reread(10).await.expect("an answer").expect("held");
+    let reread = || world.store.reread(&acme, token(2));
+    let again = reread().await.expect("an answer").expect("held");
     assert_eq!(format!("{again:?}"), format!("{given:?}"));
     assert!(world.starts(&acme, token(2), own, 1).await);
-    let again = reread(10).await.expect("an answer").expect("held");
-    assert_eq!(again.recent_starts, [at(0), at(10)]);
+    let again = reread().await.expect("an answer").expect("held");
+    assert_eq!(times(&again), [at(10), at(10)]);
     assert_eq!(again.open_attempts, given.open_attempts, "its own are no news to it");
     world.ends(&acme, lost, 1, sent()).await;
     world.ends(&acme, own, 1, held_by(hold(600))).await;
-    let again = reread(65).await.expect("an answer").expect("held");
-    assert_eq!((again.recent_starts, again.open_attempts), (vec![at(10)], vec![]));
+    world.advance(55);
+    let again = reread().await.expect("an answer").expect("held");
+    assert_eq!((times(&again), again.open_attempts), (vec![at(10), at(10)], vec![]));
     assert_eq!(again.hold, Some(hold(600)));
     let mut new = world.new_settings(&acme);
     new.values.mailbox = World::mailbox("office");
     new.values.pace.messages_per_minute = Some(3);
     world.put(new).await;
-    let again = reread(65).await.expect("an answer").expect("held");
-    assert_eq!((again.lane.mailbox, again.pace.messages_per_minute), (World::mailbox("office"), Some(3)));
-    assert_eq!((again.hold, again.recent_starts), (None, vec![]), "another mailbox, another pace");
+    let again = reread().await.expect("an answer").expect("held");
+    assert_eq!((&again.lane.mailbox, again.pace.messages_per_minute), (&World::mailbox("office"), Some(3)));
+    assert_eq!((times(&again), again.hold), (vec![], None), "another mailbox, another pace");
 }
 
 pub async fn a_lost_lease_is_not_read_again(world: &World) {
     let acme = world.reseller("acme").await;
     world.accepted(&acme).await;
-    let reread = |holder| world.store.reread(&acme, holder, world.now());
+    let reread = |holder| world.store.reread(&acme, holder);
     assert!(reread(token(1)).await.expect("an answer").is_none(), "nobody holds it");
     world.leased(&acme, token(1)).await;
     assert!(reread(token(1)).await.expect("an answer").is_some());
@@ -201,8 +211,9 @@ pub async fn messages_come_by_priority_then_due_time_then_id(world: &World) {
     let queued = world.store.next_queued(&acme, at(3), 10).await.expect("queued");
     let order: Vec<_> = queued.iter().map(|queued| queued.id).collect();
     assert_eq!(order, [urgent, early, twin, late, bulk]);
-    let first = world.store.next_queued(&acme, at(3), 2).await.expect("queued");
-    assert_eq!(first, queued[..2]);
+    let first = world.store.next_queued(&acme, at(3), 1).await.expect("queued");
+    let order: Vec<_> = first.iter().map(|queued| queued.id).collect();
+    assert_eq!(order, [urgent, early, bulk], "so many of each priority");
 }
 
 pub async fn a_held_lane_still_tells_what_to_probe_with(world: &World) {
@@ -221,4 +232,50 @@ pub async fn a_held_lane_still_tells_what_to_probe_with(world: &World) {
     world.release(&acme, token(1)).await;
     world.tries(&acme, probe, 2, sent()).await;
     assert!(world.is_due(&acme).await);
+}
+
+pub async fn a_lease_tells_the_recipients_of_the_last_day(world: &World) {
+    let acme = world.reseller("acme").await;
+    let to = |recipient_count| NewMessage { recipient_count, ..world.mail(&acme) };
+    let first = world.accepts(to(7)).await.id;
+    world.tries(&acme, first, 1, sent()).await;
+    world.advance(3_600);
+    let (second, refused) = (world.accepts(to(5)).await.id, world.accepts(to(3)).await.id);
+    world.tries(&acme, second, 1, sent()).await;
+    world.tries(&acme, refused, 1, super::record::rejected()).await;
+    world.accepted(&acme).await;
+    let counts = |lease: &postrider_domain::Lease| {
+        lease.recent_recipients.iter().map(|hour| (hour.start, hour.recipients)).collect::<Vec<_>>()
+    };
+    let lease = world.leased(&acme, token(1)).await;
+    assert_eq!(counts(&lease), [(at(0), 7), (at(3_600), 5)], "what was not taken does not count");
+    world.release(&acme, token(1)).await;
+    world.advance(24 * 3_600);
+    assert_eq!(counts(&world.leased(&acme, token(2)).await), [(at(3_600), 5)]);
+}
+
+pub async fn a_lane_that_was_given_back_goes_behind_those_that_wait(world: &World) {
+    let (acme, beta) = (world.reseller("acme").await, world.reseller("beta").await);
+    world.accepted(&acme).await;
+    world.advance(5);
+    world.accepted(&beta).await;
+    world.advance(5);
+    world.leased(&acme, token(1)).await;
+    world.release(&acme, token(1)).await;
+    let due = world.store.due_lanes(world.now(), 10, &[]).await.expect("due lanes");
+    let order: Vec<_> = due.iter().map(|lane| lane.reseller.as_str()).collect();
+    assert_eq!(order, ["beta", "acme"], "though acme's mail is older");
+}
+
+pub async fn lanes_of_a_cloud_can_be_passed_over(world: &World) {
+    let acme = world.reseller("acme").await;
+    let mut china = world.new_settings(&World::slug("beta"));
+    china.values.cloud = postrider_domain::Cloud::China;
+    let beta = world.put(china).await.reseller;
+    world.accepted(&acme).await;
+    world.accepts(NewMessage { send_time: Some(at(40)), ..world.mail(&beta) }).await;
+    let but_global = [postrider_domain::Cloud::Global];
+    let due = world.store.due_lanes(at(50), 10, &but_global).await.expect("due lanes");
+    assert_eq!(due.iter().map(|lane| &lane.reseller).collect::<Vec<_>>(), [&beta]);
+    assert_eq!(world.store.next_due(&but_global).await.expect("an answer"), Some(at(40)));
 }

@@ -11,16 +11,20 @@
 
 pub mod accept;
 pub mod access;
+pub mod credential_change;
+pub mod events;
 pub mod lease;
+pub mod purge;
 pub mod read;
 pub mod record;
 pub mod release;
 pub mod sealed;
 pub mod settings;
+pub mod steer;
 pub mod test_mail;
 mod world;
 
-pub use world::{World, at, doubt, held_by, hold, secret_wrong, sent, token};
+pub use world::{UNBOUNDED, World, again, at, doubt, held_by, hold, seconds, secret_wrong, sent, token};
 
 /// Makes a test of every promise. Give it the name of an `async fn() -> World` beside it.
 #[macro_export]
@@ -41,6 +45,38 @@ macro_rules! conformance {
                 a_message_for_later_is_scheduled_and_its_lane_is_due_then
                 a_message_does_not_hasten_a_held_lane
                 a_message_does_not_hasten_a_waiting_lane
+                a_full_queue_takes_nothing_new_and_still_tells_a_replay
+                an_end_gives_its_place_in_the_queue_back
+                many_are_accepted_together_or_not_at_all
+                the_bounds_of_the_queue_hold_for_many_together
+            }
+            steer {
+                what_waits_is_cancelled_and_stays_so
+                what_is_on_its_way_or_in_doubt_is_not_cancelled
+                a_retry_waits_again_with_a_fresh_expiry_and_its_history
+                whatever_ended_unsent_can_be_retried_and_what_was_sent_cannot
+                a_full_queue_takes_no_retry
+                without_its_content_nothing_is_retried
+                a_paused_lane_sends_nothing_and_says_why
+                resuming_lets_the_lane_go_on_and_probes_a_held_one_at_once
+                the_holder_of_a_lane_hears_of_every_change_by_others
+            }
+            events {
+                each_change_is_told_once_with_the_message_as_it_was
+                a_reader_goes_on_after_what_it_has_seen
+                a_lane_that_is_stopped_or_freed_is_told_once
+                the_events_of_all_resellers_come_in_the_order_of_their_commits
+                a_position_that_no_event_can_have_is_not_taken
+                events_of_the_past_go_and_whoever_missed_them_is_told
+                changes_are_heard_after_their_commit
+            }
+            purge {
+                unsent_content_goes_after_a_week_and_the_subject_stays
+                cancelled_content_goes_after_a_minute
+                what_was_retried_meanwhile_keeps_its_content
+                history_goes_after_its_days_and_takes_nothing_unfinished_along
+                a_request_id_is_known_for_a_day_after_its_messages_end
+                a_step_takes_so_much_and_tells_that_there_is_more
             }
             read {
                 another_resellers_message_is_not_found
@@ -61,6 +97,9 @@ macro_rules! conformance {
                 a_lease_tells_the_starts_of_the_last_minute
                 a_lease_tells_the_open_attempts_of_an_earlier_holder
                 a_lease_tells_the_resellers_own_pace
+                a_lease_tells_the_recipients_of_the_last_day
+                a_lane_that_was_given_back_goes_behind_those_that_wait
+                lanes_of_a_cloud_can_be_passed_over
                 a_lease_is_read_again_as_it_would_be_given_now
                 a_lost_lease_is_not_read_again
                 the_end_of_a_lease_counts_only_where_there_is_work
@@ -100,7 +139,8 @@ macro_rules! conformance {
                 a_hold_under_an_old_token_is_not_written
                 a_hold_by_settings_that_were_replaced_is_not_written
                 a_202_frees_a_held_lane_and_makes_the_settings_ready
-                an_operators_pause_is_not_ended_by_a_202
+                no_attempt_starts_with_settings_that_were_replaced
+                an_operators_pause_is_ended_neither_by_a_202_nor_by_a_hold
                 an_attempt_that_never_left_is_written_whole
             }
             test_mail {
@@ -138,7 +178,17 @@ macro_rules! conformance {
             sealed {
                 a_database_belongs_to_the_first_key_that_seals_in_it
                 ciphertext_is_found_by_reseller_and_version_only
-                all_versions_but_one_are_pruned
+                versions_put_before_are_pruned_but_one
+                records_are_listed_by_reseller_and_version
+                a_record_is_replaced_only_while_it_is_as_it_was
+                a_key_ring_is_swapped_only_while_it_is_as_it_was
+            }
+            credential_change {
+                a_change_that_began_is_due_until_it_is_ended
+                a_closed_change_is_not_committed
+                settings_are_put_only_while_their_change_is_there
+                a_deletion_ends_changes_and_leaves_one_of_its_own
+                another_version_is_adopted_unless_the_settings_changed
             }
         }
     };

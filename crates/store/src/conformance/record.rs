@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, Finding, FindingCode, MessageId, MessageState, Outcome, ResellerId, Resolution,
+    AttemptEnd, AttemptStart, Finding, FindingCode, MessageId, MessageState, Outcome, ResellerId, Resolution,
     SettingsState, Verdict,
 };
 
 use super::{World, at, doubt, held_by, hold, sent, token};
 use crate::NewMessage;
 
-fn rejected() -> (Verdict, Resolution) {
+pub(super) fn rejected() -> (Verdict, Resolution) {
     let finding = Finding::new(FindingCode::RecipientInvalid);
     (Verdict::of(Outcome::Rejected, finding), Resolution::End(MessageState::Failed))
 }
@@ -281,15 +281,25 @@ pub async fn a_hold_by_settings_that_were_replaced_is_not_written(world: &World)
     world.ends(&acme, id, 1, held_by(hold(30))).await;
     assert_eq!(world.state(&acme, id).await, MessageState::Deferred);
     assert_eq!(world.release(&acme, token(1)).await, Some(at(0)), "it is simply due again");
-    // Put while the token was being asked for: the row is newer than the settings, the attempt is not.
-    world.leased(&acme, token(2)).await;
-    let start = world.attempt(id, 2);
-    world.advance(1);
-    world.put(world.new_settings(&acme)).await;
-    world.advance(1);
-    let end = world.end(id, 2, held_by(hold(30)));
-    assert!(world.store.refuse_attempt(&acme, token(2), start, end).await.expect("refused"));
     assert_eq!(world.settings(&acme).await.status.state, SettingsState::Untested);
+}
+
+pub async fn no_attempt_starts_with_settings_that_were_replaced(world: &World) {
+    let acme = world.reseller("acme").await;
+    let id = world.accepted(&acme).await;
+    let lease = world.leased(&acme, token(1)).await;
+    assert_eq!(lease.settings, world.settings(&acme).await.etag);
+    // Put while the token was being asked for.
+    world.put(world.new_settings(&acme)).await;
+    let start = AttemptStart { settings: Some(lease.settings), ..world.attempt(id, 1) };
+    assert!(!world.store.start_attempt(&acme, token(1), start.clone()).await.expect("an answer"));
+    let end = world.end(id, 1, held_by(hold(30)));
+    assert!(!world.store.refuse_attempt(&acme, token(1), start, end).await.expect("an answer"));
+    let message = world.message(&acme, id).await;
+    assert_eq!((message.state, message.attempts.len()), (MessageState::Accepted, 0));
+    let settings = Some(world.settings(&acme).await.etag);
+    let start = AttemptStart { settings, ..world.attempt(id, 1) };
+    assert!(world.store.start_attempt(&acme, token(1), start).await.expect("started"));
 }
 
 pub async fn a_202_frees_a_held_lane_and_makes_the_settings_ready(world: &World) {
@@ -297,24 +307,25 @@ pub async fn a_202_frees_a_held_lane_and_makes_the_settings_ready(world: &World)
     let other = world.accepted(&acme).await;
     assert_eq!(world.settings(&acme).await.status.state, SettingsState::Paused);
     world.advance(30);
-    assert_eq!(world.tries(&acme, probe, 2, sent()).await, Some(at(0)), "the others are due");
+    assert_eq!(world.tries(&acme, probe, 2, sent()).await, Some(at(30)), "the others are due now");
     let status = world.settings(&acme).await.status;
     assert_eq!((status.state, status.finding), (SettingsState::Ready, None));
     assert_eq!(world.state(&acme, other).await, MessageState::Accepted);
 }
 
-pub async fn an_operators_pause_is_not_ended_by_a_202(world: &World) {
+pub async fn an_operators_pause_is_ended_neither_by_a_202_nor_by_a_hold(world: &World) {
     let acme = world.reseller("acme").await;
     let (first, second) = (world.accepted(&acme).await, world.accepted(&acme).await);
     world.leased(&acme, token(1)).await;
     assert!(world.starts(&acme, token(1), first, 1).await && world.starts(&acme, token(1), second, 1).await);
-    let pause = postrider_domain::Hold { finding: Finding::new(FindingCode::SendingPaused), ..hold(90) };
-    world.ends(&acme, first, 1, held_by(pause.clone())).await;
-    world.ends(&acme, second, 1, sent()).await;
-    assert_eq!(world.settings(&acme).await.status.finding, Some(pause.finding.clone()));
-    assert!(world.starts(&acme, token(1), first, 2).await);
-    world.ends(&acme, first, 2, held_by(hold(30))).await;
-    assert_eq!(world.settings(&acme).await.status.finding, Some(pause.finding), "nor by a hold");
+    assert!(world.store.pause(&acme, "unpaid").await.expect("paused"));
+    let paused = || async { world.settings(&acme).await.status.finding.map(|finding| finding.code) };
+    world.ends(&acme, first, 1, sent()).await;
+    assert_eq!(paused().await, Some(FindingCode::SendingPaused));
+    world.ends(&acme, second, 1, held_by(hold(30))).await;
+    assert_eq!(paused().await, Some(FindingCode::SendingPaused));
+    assert_eq!(world.state(&acme, second).await, MessageState::Held);
+    assert!(!world.starts(&acme, token(1), second, 2).await, "nothing starts while it is paused");
 }
 
 pub async fn an_attempt_that_never_left_is_written_whole(world: &World) {

@@ -1,8 +1,8 @@
 //! Settings: etags, holds, the lane that goes with them, and what they have used.
 
 use postrider_domain::{
-    CredentialKind, DirectoryId, Finding, FindingCode, Fingerprint, Hold, MessageState, ResellerId,
-    Resolution, SettingsState, SettingsStatus, Usage,
+    CredentialKind, DirectoryId, Finding, FindingCode, Fingerprint, MessageState, ResellerId, Resolution,
+    SettingsState, SettingsStatus, Usage,
 };
 
 use super::{World, at, doubt, held_by, hold, secret_wrong, sent, token};
@@ -88,10 +88,10 @@ pub async fn a_put_frees_a_lane_that_broken_settings_held(world: &World) {
 pub async fn a_put_does_not_end_an_operators_pause(world: &World) {
     let acme = world.reseller("acme").await;
     let id = world.accepted(&acme).await;
-    let pause = Hold { finding: Finding::new(FindingCode::SendingPaused), ..hold(600) };
-    world.tries(&acme, id, 1, held_by(pause.clone())).await;
+    assert!(world.store.pause(&acme, "unpaid").await.expect("paused"));
     let saved = world.put(world.new_settings(&acme)).await;
-    assert_eq!(saved.status, SettingsStatus { state: SettingsState::Paused, finding: Some(pause.finding) });
+    let code = saved.status.finding.map(|finding| finding.code);
+    assert_eq!((saved.status.state, code), (SettingsState::Paused, Some(FindingCode::SendingPaused)));
     world.store.settings_work(&acme, &saved.etag).await.expect("an answer");
     assert_eq!(world.state(&acme, id).await, MessageState::Held);
     assert!(!world.is_due(&acme).await);
@@ -138,9 +138,12 @@ pub async fn usage_counts_what_waits_and_what_was_sent_within_a_day(world: &Worl
     assert!(world.starts(&acme, token(1), third, 1).await);
     let usage = |second| world.store.usage(&acme, at(second));
     let now = usage(3_600).await.expect("usage");
-    assert_eq!(now, Usage { queued_messages: 2, recipients_last_day: 8 });
-    assert_eq!(usage(24 * 3_600).await.expect("usage").recipients_last_day, 5);
-    assert_eq!(usage(25 * 3_600).await.expect("usage").recipients_last_day, 0);
+    assert_eq!(now, Usage { queued_messages: 2, recipients_last_day: 15 }, "calls in flight count");
+    world.ends(&acme, third, 1, held_by(hold(90_000))).await;
+    let not_taken = usage(3_600).await.expect("usage");
+    assert_eq!(not_taken, Usage { queued_messages: 2, recipients_last_day: 8 });
+    assert_eq!(usage(25 * 3_600).await.expect("usage").recipients_last_day, 5, "by whole hours");
+    assert_eq!(usage(26 * 3_600).await.expect("usage").recipients_last_day, 0);
 }
 
 pub async fn lists_go_by_slug_and_filter(world: &World) {

@@ -6,7 +6,7 @@ use postrider_domain::{
 };
 
 use super::{World, at, doubt, held_by, hold, sent, token};
-use crate::{Accepted, ContentHash, TestMail};
+use crate::{Accepted, ContentHash, Refused, TestMail};
 
 /// A test mail that is being sent.
 async fn tested(world: &World, reseller: &ResellerId, mailbox: EmailAddress) -> MessageId {
@@ -70,7 +70,7 @@ pub async fn a_request_id_of_another_content_is_refused_to_a_test(world: &World)
     let mut other = of_request(world, &acme, "order-1");
     other.message.content_hash = ContentHash([2; 32]);
     let answer = world.store.accept_test(other).await.expect("an answer");
-    assert!(matches!(answer, Accepted::RequestIdReused), "{answer:?}");
+    assert!(matches!(answer, Accepted::Refused(Refused::RequestIdReused)), "{answer:?}");
     assert_eq!(world.all(&acme).await.len(), 1);
 }
 
@@ -85,7 +85,7 @@ pub async fn concurrent_twins_of_a_test_are_one_mail(world: &World) {
         match twin.await.expect("joined").expect("an answer") {
             Accepted::New(_) => new += 1,
             Accepted::Replayed(_) => {}
-            other => panic!("neither new nor replayed: {other:?}"),
+            other @ Accepted::Refused(_) => panic!("neither new nor replayed: {other:?}"),
         }
     }
     assert_eq!((new, world.all(&acme).await.len()), (1, 1));
@@ -110,7 +110,7 @@ pub async fn a_test_mail_counts_in_the_pace_of_its_mailbox(world: &World) {
         world.ends(&acme, id, 1, sent()).await;
     }
     world.accepted(&acme).await;
-    assert_eq!(world.leased(&acme, token(1)).await.recent_starts, [at(0)]);
+    assert_eq!(world.leased(&acme, token(1)).await.recent_calls.len(), 1);
 }
 
 pub async fn an_abandoned_test_mail_is_left_to_the_lane_after_its_deadline(world: &World) {

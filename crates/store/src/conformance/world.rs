@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use postrider_domain::{
@@ -13,7 +14,9 @@ use postrider_domain::{
 };
 use uuid::Uuid;
 
-use crate::{Accepted, ContentHash, DynStore, MessageFilter, NewMessage, NewSettings, Put};
+use crate::{
+    Accepted, ContentHash, DynStore, MessageFilter, NewMessage, NewSettings, Put, QueueBounds, Retry,
+};
 
 /// A new, empty store under a clock that stands still at [`at`]`(0)`.
 pub struct World {
@@ -27,6 +30,18 @@ pub struct World {
 /// So many seconds after the beginning.
 pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).expect("in range")
+}
+
+pub fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A queue that is never full.
+pub const UNBOUNDED: QueueBounds = QueueBounds { messages: i64::MAX, bytes: i64::MAX };
+
+/// A retry that expires then.
+pub fn again(expire_time: Timestamp, accept_duplicate: bool) -> Retry {
+    Retry { expire_time, accept_duplicate, bounds: UNBOUNDED }
 }
 
 pub fn token(number: u8) -> LeaseToken {
@@ -106,6 +121,7 @@ impl World {
                 create_time: self.now(),
                 expire_time: Some(at(1_000_000)),
             },
+            change: None,
             finding: None,
             expected: None,
             now: self.now(),
@@ -156,7 +172,7 @@ impl World {
     }
 
     pub async fn accepts(&self, new: NewMessage) -> Message {
-        match self.store.accept(new).await.expect("accept") {
+        match self.store.accept(new, UNBOUNDED).await.expect("accept") {
             Accepted::New(message) => *message,
             other => panic!("not new: {other:?}"),
         }
@@ -187,8 +203,7 @@ impl World {
 
     /// The lane for ten seconds, if it may be had.
     pub async fn lease(&self, reseller: &ResellerId, holder: LeaseToken) -> Option<Lease> {
-        let until = self.now().saturating_add(SignedDuration::from_secs(10)).expect("in range");
-        self.store.lease(reseller, holder, self.now(), until).await.expect("lease")
+        self.store.lease(reseller, holder, seconds(10)).await.expect("lease")
     }
 
     pub async fn leased(&self, reseller: &ResellerId, holder: LeaseToken) -> Lease {
@@ -196,7 +211,7 @@ impl World {
     }
 
     pub async fn is_due(&self, reseller: &ResellerId) -> bool {
-        let due = self.store.due_lanes(self.now(), 100).await.expect("due lanes");
+        let due = self.store.due_lanes(self.now(), 100, &[]).await.expect("due lanes");
         due.iter().any(|lane| lane.reseller == *reseller)
     }
 
@@ -207,13 +222,19 @@ impl World {
     }
 
     pub async fn next_due(&self) -> Option<Timestamp> {
-        self.store.next_due().await.expect("an answer")
+        self.store.next_due(&[]).await.expect("an answer")
     }
 
     /// The attempt that begins now.
     pub fn attempt(&self, message: MessageId, number: u32) -> AttemptStart {
         let call_deadline = self.now().saturating_add(SignedDuration::from_secs(60)).expect("in range");
-        AttemptStart { message, number: AttemptNumber(number), start_time: self.now(), call_deadline }
+        AttemptStart {
+            message,
+            number: AttemptNumber(number),
+            start_time: self.now(),
+            call_deadline,
+            settings: None,
+        }
     }
 
     pub async fn starts(

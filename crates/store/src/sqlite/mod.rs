@@ -3,38 +3,16 @@
 //! | file | does |
 //! | --- | --- |
 //! | `open` | finds or makes the file, checks it, brings its schema up to date, tidies up after the process before |
-//! | `writer` | group commit, and what happens when a COMMIT fails |
-//! | `accept`, `read`, `lease`, `record` | the verbs of [`Outbox`](crate::Outbox) |
-//! | `settings`, `access`, `sealed` | the other traits |
-//! | `seen` | how a message reads with its lane |
-//! | `cells` | columns to domain values |
-//! | `passed_over` | lanes that cannot be read |
+//! | `connection` | the one connection that writes, and its transactions |
+//! | `room` | whether the disk has room for more |
 //!
-//! The statements are in `sql/sqlite/<verb>/`, the tables in `migrations/sqlite/`. Several statements of a file are one
-//! round trip; their parameters are `$1`, for with gaps between `?1` and `?3` sqlx leaves later statements unbound.
-//! Reads see what is committed.
-//! Does not know: who calls.
+//! The file is one process's: its clock is the database's.
 
-/// A statement by its path under `sql/sqlite/`.
-macro_rules! sql {
-    ($path:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/sqlite/", $path, ".sql"))
-    };
-}
-
-mod accept;
-mod access;
-mod cells;
-mod lease;
+mod connection;
 mod open;
-mod outbox;
-mod passed_over;
-mod read;
-mod record;
-mod sealed;
-mod seen;
-mod settings;
-mod writer;
+mod room;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -42,41 +20,61 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 use postrider_domain::Clock;
 use sqlx::sqlite::SqlitePool;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
+use self::connection::SqliteWriter;
 use self::open::{Opened, Place};
-use self::passed_over::PassedOver;
-use self::writer::{Write, Writes};
-use crate::{Store, StoreError, StoreHealth, StoreKind};
+use self::room::Room;
+use crate::backend::{Backend, PassedOver};
+use crate::book::Retention;
+use crate::sql::{Dialect, Reader, Row, Statement, Value};
+use crate::verbs::Write;
+use crate::writer::{Source, Writes};
+use crate::{CHANGES_KEPT, Changed, Options, Store, StoreError, StoreHealth};
 
 /// All that is in the database, in one file.
 #[derive(Debug)]
 pub struct SqliteStore {
     shared: Arc<Shared>,
     writes: Writes,
-    clock: Arc<dyn Clock>,
 }
 
 impl SqliteStore {
     /// Opens the file, or makes it where there is none; its directory must be there. It is locked (`<file>.lock`) until
     /// it was closed, or all that waits was written after a drop. Needs a Tokio runtime, which the writer lives on.
-    pub async fn open(path: &Path, kind: StoreKind, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let place = Place::new(path, kind);
+    pub async fn open(path: &Path, clock: Arc<dyn Clock>, options: Options) -> Result<Self, StoreError> {
+        let place = Place::new(path, options.kind);
         let lock = place.lock()?;
         let Opened { writer, reader } = place.open(&lock, clock.now()).await?;
-        let shared = Arc::new(Shared::new(place, reader));
-        let writes = Writes::start(writer, lock, Arc::clone(&shared));
-        Ok(Self { shared, writes, clock })
+        let shared = Arc::new(Shared {
+            room: Room::new(place.directory(), options.free_bytes_min),
+            place,
+            clock,
+            retention: options.retention,
+            reader: RwLock::new(reader),
+            health: watch::Sender::new(StoreHealth::Serving),
+            changed: broadcast::Sender::new(CHANGES_KEPT),
+            passed_over: PassedOver::default(),
+            #[cfg(test)]
+            faults: connection::Faults::default(),
+        });
+        let connection = shared.writer_of(writer);
+        let writes = Writes::start(vec![connection], &shared, lock);
+        Ok(Self { shared, writes })
     }
 
     /// Lets the writes that wait be done, then closes the file; every later call is refused.
     pub async fn close(&self) {
         self.writes.close().await;
+        self.shared.reader().close().await;
     }
+}
 
-    /// For reads. What is read is committed.
-    fn reader(&self) -> SqlitePool {
-        self.shared.reader()
+impl Backend for SqliteStore {
+    type Reads = SqliteReader;
+
+    fn reads(&self) -> SqliteReader {
+        SqliteReader(self.shared.reader())
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
@@ -84,13 +82,30 @@ impl SqliteStore {
     }
 
     fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.shared.clock.now()
+    }
+
+    fn retention(&self) -> Retention {
+        self.shared.retention
+    }
+
+    fn passed_over(&self) -> &PassedOver {
+        &self.shared.passed_over
+    }
+
+    fn changed(&self) -> &broadcast::Sender<Changed> {
+        &self.shared.changed
     }
 }
 
+#[async_trait::async_trait]
 impl Store for SqliteStore {
     fn health(&self) -> watch::Receiver<StoreHealth> {
         self.shared.health.subscribe()
+    }
+
+    async fn close(&self) {
+        Self::close(self).await;
     }
 }
 
@@ -98,59 +113,75 @@ impl Store for SqliteStore {
 #[derive(Debug)]
 struct Shared {
     place: Place,
+    clock: Arc<dyn Clock>,
+    retention: Retention,
+    room: Room,
     /// Replaced when the file is opened again.
     reader: RwLock<SqlitePool>,
     health: watch::Sender<StoreHealth>,
+    changed: broadcast::Sender<Changed>,
     passed_over: PassedOver,
     #[cfg(test)]
-    faults: std::sync::Mutex<std::collections::VecDeque<Fault>>,
-}
-
-/// What the next COMMIT does instead, in tests.
-#[cfg(test)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    /// It fails, and nothing was written.
-    CommitLost,
-    /// It fails, and all was written.
-    AnswerLost,
+    faults: connection::Faults,
 }
 
 impl Shared {
-    fn new(place: Place, reader: SqlitePool) -> Self {
-        Self {
-            place,
-            reader: RwLock::new(reader),
-            health: watch::Sender::new(StoreHealth::Serving),
-            passed_over: PassedOver::default(),
-            #[cfg(test)]
-            faults: std::sync::Mutex::default(),
-        }
-    }
-
     fn reader(&self) -> SqlitePool {
         self.reader.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_reader(&self, reader: SqlitePool) {
-        *self.reader.write().unwrap_or_else(PoisonError::into_inner) = reader;
+    fn writer_of(&self, connection: sqlx::SqliteConnection) -> SqliteWriter {
+        SqliteWriter::new(
+            connection,
+            Arc::clone(&self.clock),
+            #[cfg(test)]
+            self.faults.clone(),
+        )
     }
+}
 
-    async fn close_reader(&self) {
+impl Source for Shared {
+    type Connection = SqliteWriter;
+
+    /// Everything is closed, so that the file is recovered from what is on disk.
+    async fn reopen(&self) -> Result<SqliteWriter, StoreError> {
         self.reader().close().await;
+        let Opened { writer, reader } = self.place.reopen().await?;
+        *self.reader.write().unwrap_or_else(PoisonError::into_inner) = reader;
+        Ok(self.writer_of(writer))
     }
 
-    fn is_serving(&self) -> bool {
-        *self.health.borrow() == StoreHealth::Serving
+    fn full(&self) -> Option<String> {
+        self.room.full(self.clock.now())
     }
 
-    fn set_health(&self, health: StoreHealth) {
+    fn keeps_resellers_apart(&self) -> bool {
+        false
+    }
+
+    fn retention(&self) -> Retention {
+        self.retention
+    }
+
+    fn set_serving(&self, _: usize, serving: bool) {
+        let health = if serving { StoreHealth::Serving } else { StoreHealth::Away };
         self.health.send_if_modified(|now| std::mem::replace(now, health) != health);
     }
 
-    #[cfg(test)]
-    fn next_fault(&self) -> Option<Fault> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    fn changed(&self) -> &broadcast::Sender<Changed> {
+        &self.changed
+    }
+}
+
+/// Reads see what is committed.
+pub(crate) struct SqliteReader(SqlitePool);
+
+impl Reader for SqliteReader {
+    async fn read(&self, statement: &'static Statement, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        let arguments = Value::to_sqlite(values).map_err(failed)?;
+        let text = statement.text(Dialect::Sqlite, 1);
+        let rows = sqlx::query_with(text, arguments).fetch_all(&self.0).await.map_err(failed)?;
+        Ok(rows.into_iter().map(Row::Sqlite).collect())
     }
 }
 

@@ -22,8 +22,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 
-use super::cells::FindingCells;
 use super::{SQLITE_FULL, result_code};
+use crate::sql::FindingCells;
 use crate::{StoreError, StoreKind};
 
 /// The first version without the WAL-reset corruption (3.7.0 to 3.51.2).
@@ -35,10 +35,13 @@ const READERS: u32 = 4;
 /// Files up to this size are checked whole when they are opened; it takes well under a second.
 const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-const RECOVER: &str = sql!("open/recover");
+const RECOVER: &str = include_str!("../../sql/sqlite/open/recover.sql");
 
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
+    (2, "one row a reseller", include_str!("../../migrations/sqlite/0002_one_row_a_reseller.sql")),
+    (3, "credential changes", include_str!("../../migrations/sqlite/0003_credential_changes.sql")),
+];
 
 /// The connections of an open file.
 pub(super) struct Opened {
@@ -147,7 +150,7 @@ impl Place {
         options.connect().await.map_err(|error| self.unreadable(&error))
     }
 
-    fn directory(&self) -> &Path {
+    pub(super) fn directory(&self) -> &Path {
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
         parent.unwrap_or(Path::new("."))
     }

@@ -1,7 +1,7 @@
 //! Who may depend on whom: design.md's table of crates and the invariants 1 to 3 of ARCHITECTURE.md.
 //!
-//! Dependencies of a build are held, those of tests are not. `testkit` and `xtask` are development only: they may
-//! depend on anything, and nothing may depend on them.
+//! Dependencies of a build are held, those of tests are not. `testkit`, `simulation` and `xtask` are development
+//! only: they may depend on anything, and nothing may depend on them.
 
 use super::Violation;
 use super::tree::{OwnPackage, Tree};
@@ -32,13 +32,14 @@ const SIBLINGS: [(&str, &[&str]); 10] = [
     ("postrider", &["postrider-server", "postrider-sandbox", "postrider-proto", "postrider-domain"]),
 ];
 
-const DEVELOPMENT: [&str; 2] = ["postrider-testkit", "xtask"];
+const DEVELOPMENT: [&str; 3] = ["postrider-testkit", "postrider-simulation", "xtask"];
 
 /// Libraries, by name or by the beginning of a family's names, and the only crates that may depend on each.
-const OWNERS: [(&str, &[&str]); 5] = [
-    ("reqwest", &["postrider-microsoft", "postrider-server"]),
+const OWNERS: [(&str, &[&str]); 6] = [
+    ("reqwest", &["postrider-microsoft", "postrider-server", "postrider-credential-store"]),
     ("sqlx", &["postrider-store"]),
     ("vaultrs", &["postrider-credential-store"]),
+    ("rustify", &["postrider-credential-store"]),
     ("moka", &["postrider-token-cache"]),
     ("tonic", &["postrider-server", "postrider-proto", "postrider"]),
 ];

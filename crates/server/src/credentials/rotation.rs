@@ -1,0 +1,153 @@
+//! What another hand put into Vault: a new secret stands beside the one in use, is tried, and only then taken.
+//!
+//! One that Entra refuses leaves the old one in use; why is logged, and told with the settings. The orphan of a put of ours
+//! that died is never looked at: the store tells it by its mark.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use postrider_credential_store::CredentialStore;
+use postrider_dispatch::Wakeup;
+use postrider_domain::{
+    AccessToken, Clock, CredentialInfo, CredentialVersion, Finding, FindingClass, ResellerId, Settings,
+};
+use postrider_store::{ChangeId, DynStore};
+use postrider_token_cache::TokenCache;
+
+use crate::proofs::Proofs;
+
+/// Refused secrets remembered; past that, all are forgotten and told anew.
+const REFUSED_MAX: usize = 10_000;
+/// As long as Entra's refusals are remembered.
+const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+const STAYS: &str = "a newer secret in Vault does not work; the old one stays in use";
+
+#[derive(Clone)]
+pub(crate) struct Rotation {
+    pub store: DynStore,
+    pub credentials: Arc<dyn CredentialStore>,
+    pub proofs: Proofs,
+    pub tokens: TokenCache,
+    pub wakeup: Wakeup,
+    pub clock: Arc<dyn Clock>,
+    pub refused: Refused,
+}
+
+/// Secrets of another hand that Entra does not take, by reseller.
+#[derive(Clone, Default)]
+pub(crate) struct Refused(Arc<Mutex<HashMap<ResellerId, RefusedSecret>>>);
+
+struct RefusedSecret {
+    version: CredentialVersion,
+    finding: Finding,
+    tried: Timestamp,
+}
+
+impl Refused {
+    /// Why a newer secret than the one in use is not taken.
+    pub(crate) fn of(&self, reseller: &ResellerId) -> Option<Finding> {
+        self.lock().get(reseller).map(|refused| refused.finding.clone())
+    }
+
+    /// A new secret takes a while until all of Entra knows it: after a minute it is tried again.
+    fn was_just_tried(&self, reseller: &ResellerId, version: &CredentialVersion, now: Timestamp) -> bool {
+        self.lock().get(reseller).is_some_and(|refused| {
+            refused.version == *version && now.duration_since(refused.tried) < TRIED_AGAIN
+        })
+    }
+
+    fn note(&self, reseller: &ResellerId, refused: RefusedSecret) {
+        let mut all = self.lock();
+        if all.len() >= REFUSED_MAX {
+            all.clear();
+        }
+        all.insert(reseller.clone(), refused);
+    }
+
+    /// The settings were put or deleted.
+    pub(crate) fn forget(&self, reseller: &ResellerId) {
+        self.lock().remove(reseller);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ResellerId, RefusedSecret>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rotation {
+    /// Takes what another hand put in the place of these settings' credential, if there is such a thing and it works:
+    /// with the token that showed it. Troubles of ours are logged, and leave all as it is.
+    pub(crate) async fn catch_up(&self, settings: &Settings) -> Option<AccessToken> {
+        let reseller = &settings.reseller;
+        let found = match self.credentials.put_by_another_hand(reseller, &settings.credential).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                self.refused.forget(reseller);
+                return None;
+            }
+            // Of an outage it is told elsewhere, once.
+            Err(error) if error.is_outage() => return None,
+            Err(error) => {
+                let error = crate::status::with_sources(&error);
+                tracing::warn!(%reseller, error, "it cannot be told whether another hand changed the credential");
+                return None;
+            }
+        };
+        let now = self.clock.now();
+        if self.refused.was_just_tried(reseller, &found.version, now) {
+            return None;
+        }
+        let credential = match self.credentials.get(reseller, &found.version).await {
+            Ok(credential) => credential,
+            Err(error) => {
+                let error = crate::status::with_sources(&error);
+                tracing::warn!(%reseller, error, "what another hand put cannot be read");
+                return None;
+            }
+        };
+        let values = &settings.values;
+        let tried = self.proofs.token(&settings.reseller, values, &credential).await;
+        match tried {
+            Ok(token) => {
+                // It works for these settings, also where somebody was faster to take it.
+                self.adopt(settings, &found).await;
+                Some(token)
+            }
+            // An outage says nothing of the secret.
+            Err(refusal) if refusal.finding.class != FindingClass::Settings => None,
+            Err(refusal) => {
+                let (version, tried, finding) = (found.version, now, refusal.finding.with("reason", STAYS));
+                tracing::warn!(
+                    event = "credential_refused", %reseller, version = version.as_str(),
+                    finding = %finding.code, "{STAYS}"
+                );
+                self.refused.note(reseller, RefusedSecret { version, finding, tried });
+                None
+            }
+        }
+    }
+
+    async fn adopt(&self, settings: &Settings, found: &CredentialInfo) {
+        let (reseller, now) = (&settings.reseller, self.clock.now());
+        let adopting = async {
+            // What is replaced by it is to be destroyed some time.
+            self.store.begin_change(reseller, ChangeId(uuid::Uuid::new_v4()), now).await?;
+            self.store.adopt_credential(reseller, &settings.credential.version, found, true, now).await
+        };
+        match adopting.await {
+            Ok(true) => tracing::info!(
+                event = "credential_adopted", %reseller, version = found.version.as_str(),
+                "a secret that another hand put into Vault works and is used from now on"
+            ),
+            Ok(false) => return,
+            Err(error) => {
+                return tracing::error!(%reseller, %error, "a newer secret works, and could not be taken");
+            }
+        }
+        self.refused.forget(reseller);
+        self.tokens.forget_reseller(reseller);
+        self.wakeup.lane_changed(reseller);
+    }
+}

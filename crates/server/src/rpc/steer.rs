@@ -1,0 +1,117 @@
+//! `CancelMessage`, `RetryMessage`, `RetryMessages`: what a person does about mail that was not sent.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use postrider_domain::{MessageId, MessageState, ResellerId, Violations, limits};
+use postrider_proto::v1;
+use postrider_store::{MessageFilter, Retry, Steered};
+
+use crate::app::App;
+use crate::call::Authorised;
+use crate::convert::{from_proto, to_proto};
+use crate::status::Refusal;
+
+/// Messages looked at in one step of a retry of many.
+const RETRIED_AT_ONCE: u32 = 100;
+
+pub(super) async fn cancel_message(
+    app: Arc<App>,
+    call: Authorised<v1::CancelMessageRequest>,
+) -> Result<v1::CancelMessageResponse, Refusal> {
+    let (reseller, id) = named(&call.request.reseller, &call.request.message_id)?;
+    let steered = app.store.cancel(&reseller, &id).await?;
+    let message = steered_message(&app, steered, &reseller, id, "cancelled").await?;
+    Ok(v1::CancelMessageResponse { message: Some(message) })
+}
+
+pub(super) async fn retry_message(
+    app: Arc<App>,
+    call: Authorised<v1::RetryMessageRequest>,
+) -> Result<v1::RetryMessageResponse, Refusal> {
+    let request = call.request;
+    let (reseller, id) = named(&request.reseller, &request.message_id)?;
+    let steered = app.store.retry(&reseller, &id, how(&app, request.accept_duplicate)).await?;
+    let message = steered_message(&app, steered, &reseller, id, "retried").await?;
+    app.wakeup.wake(&reseller);
+    Ok(v1::RetryMessageResponse { message: Some(message) })
+}
+
+pub(super) async fn retry_messages(
+    app: Arc<App>,
+    call: Authorised<v1::RetryMessagesRequest>,
+) -> Result<v1::RetryMessagesResponse, Refusal> {
+    let request = call.request;
+    let mut violations = Violations::default();
+    let reseller = from_proto::reseller(&request.reseller, &mut violations);
+    let states = from_proto::states(&request.states, &mut violations);
+    let labels = violations.labels("labels", request.labels);
+    let reseller = violations.into_result(reseller)?;
+    let states = if states.is_empty() { vec![MessageState::Failed, MessageState::Expired] } else { states };
+    let how = how(&app, request.accept_duplicate);
+    let (mut retried, mut before) = (0, None);
+    loop {
+        let filter =
+            MessageFilter { states: states.clone(), labels: labels.clone(), before, limit: RETRIED_AT_ONCE };
+        let page = app.store.list_messages(&reseller, filter).await?;
+        before = page.messages.last().map(|message| message.id);
+        let ids: Vec<_> = page.messages.iter().map(|message| message.id).collect();
+        retried += retry_all(&app, &reseller, &ids, how).await?;
+        app.wakeup.wake(&reseller);
+        if !page.more {
+            return Ok(v1::RetryMessagesResponse { retried_count: retried });
+        }
+    }
+}
+
+/// How many of them could be retried. Those that are written together share a commit.
+async fn retry_all(app: &App, reseller: &ResellerId, ids: &[MessageId], how: Retry) -> Result<i32, Refusal> {
+    let all = futures::future::join_all(ids.iter().map(|id| app.store.retry(reseller, id, how))).await;
+    let mut retried = 0;
+    for steered in all {
+        match steered? {
+            Steered::Done => retried += 1,
+            Steered::QueueFull => return Err(Refusal::QueueFull(reseller.clone())),
+            Steered::SettingsMissing => return Err(Refusal::SettingsMissing(reseller.clone())),
+            Steered::Missing | Steered::Forbidden { .. } | Steered::ContentGone { .. } => {}
+        }
+    }
+    Ok(retried)
+}
+
+fn how(app: &App, accept_duplicate: bool) -> Retry {
+    let expire_time = app.clock.now().saturating_add(limits::EXPIRY_DEFAULT).unwrap_or(Timestamp::MAX);
+    Retry { expire_time, accept_duplicate, bounds: app.limits.of_reseller() }
+}
+
+/// What is no id names no message.
+fn named(reseller: &str, message_id: &str) -> Result<(ResellerId, MessageId), Refusal> {
+    let mut violations = Violations::default();
+    let reseller = from_proto::reseller(reseller, &mut violations);
+    if message_id.is_empty() {
+        violations.push("message_id", "is required");
+    }
+    let reseller = violations.into_result(reseller)?;
+    let id = MessageId::parse(message_id).ok_or(Refusal::MessageNotFound)?;
+    Ok((reseller, id))
+}
+
+async fn steered_message(
+    app: &App,
+    steered: Steered,
+    reseller: &ResellerId,
+    id: MessageId,
+    what: &'static str,
+) -> Result<v1::Message, Refusal> {
+    match steered {
+        Steered::Done => {
+            let message = app.store.get_message(reseller, &id).await?;
+            message.map(to_proto::message).ok_or(Refusal::MessageNotFound)
+        }
+        Steered::Missing => Err(Refusal::MessageNotFound),
+        Steered::SettingsMissing => Err(Refusal::SettingsMissing(reseller.clone())),
+        Steered::QueueFull => Err(Refusal::QueueFull(reseller.clone())),
+        Steered::Forbidden { state, in_doubt } => Err(Refusal::MessageState { what, state, in_doubt }),
+        Steered::ContentGone { state } => Err(Refusal::ContentGone { state }),
+    }
+}

@@ -1,0 +1,21 @@
+//! Runs seeds: `simulate [SEEDS] [FROM]`; with `simulate trace SEED`, one seed, whose trace is printed.
+
+use std::process::ExitCode;
+
+use postrider_simulation::{Trace, seeds};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number =
+        |index: usize, default| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(default);
+    if arguments.first().is_some_and(|first| first == "trace") {
+        let trace = Trace::readable();
+        let report = postrider_simulation::run::run(number(1, 0), &trace);
+        println!("{}{}", trace.text(), report.failure());
+        return if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let from = number(1, 0);
+    let summary = seeds::run(from..from + number(0, 1_000));
+    print!("{summary}");
+    if summary.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

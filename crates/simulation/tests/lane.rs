@@ -1,0 +1,292 @@
+//! Promise: a lane is drained in order and within its limits, stops when it must, and never doubts in silence.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use postrider_domain::{FindingCode, InDoubtPolicy, Message, MessageState, Outcome, PaceLimits, ResellerId};
+use postrider_simulation::microsoft::Answer;
+use postrider_simulation::world::{PACE, World};
+use postrider_store::{NewMessage, Outbox as _};
+
+const UNPACED: PaceLimits = PaceLimits { messages_per_minute: 0, ..PACE };
+const ALONE: PaceLimits = PaceLimits { concurrency: 1, ..UNPACED };
+
+async fn acme(pace: PaceLimits) -> (World, ResellerId) {
+    let world = World::scripted(pace);
+    let acme = world.reseller("acme").await;
+    (world, acme)
+}
+
+fn starts(messages: &[Message]) -> Vec<Timestamp> {
+    messages.iter().flat_map(|message| &message.attempts).map(|attempt| attempt.start_time).collect()
+}
+
+fn outcomes(message: &Message) -> Vec<Option<Outcome>> {
+    message.attempts.iter().map(|attempt| attempt.outcome).collect()
+}
+
+fn states(messages: &[Message]) -> Vec<MessageState> {
+    messages.iter().map(|message| message.state).collect()
+}
+
+fn is_held(messages: &[Message]) -> bool {
+    messages.iter().any(|message| message.state == MessageState::Held)
+}
+
+/// How long ago, in milliseconds.
+fn since(world: &World, begun: Timestamp) -> i128 {
+    world.now().duration_since(begun).as_millis()
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_drained_four_at_once() {
+    let (world, acme) = acme(UNPACED).await;
+    let begun = world.now();
+    world.accepts_many(&acme, 40, InDoubtPolicy::AtLeastOnce).await;
+    world.all_are(&acme, MessageState::Sent).await;
+    assert_eq!(world.microsoft.most_in_flight(&acme), 4);
+    assert_eq!(since(&world, begun), 10 * 80);
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_attempts_start_in_the_order_of_acceptance() {
+    let (world, acme) = acme(UNPACED).await;
+    world.accepts_many(&acme, 20, InDoubtPolicy::AtLeastOnce).await;
+    world.all_are(&acme, MessageState::Sent).await;
+    assert!(starts(&world.messages(&acme).await).is_sorted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_minute_sees_more_than_its_messages() {
+    let (world, acme) = acme(PACE).await;
+    world.accepts_many(&acme, 100, InDoubtPolicy::AtLeastOnce).await;
+    world.all_are(&acme, MessageState::Sent).await;
+    let mut starts = starts(&world.messages(&acme).await);
+    starts.sort_unstable();
+    for window in starts.windows(31) {
+        assert!(window[30].duration_since(window[0]).as_secs() >= 60, "31 within {window:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn broken_settings_hold_it_and_burn_nothing_until_they_are_mended() {
+    let (world, acme) = acme(UNPACED).await;
+    world.replica().tokens.refuses(Some(FindingCode::SecretExpired));
+    world.accepts_many(&acme, 10, InDoubtPolicy::AtLeastOnce).await;
+    world.until(&acme, is_held).await;
+    let held = world.messages(&acme).await;
+    assert!(
+        held.iter()
+            .all(|message| message.finding.as_ref().map(|f| f.code) == Some(FindingCode::SecretExpired))
+    );
+    assert_eq!(starts(&held).len(), 1, "only the first was tried");
+    let mended = world.now();
+    world.replica().tokens.refuses(None);
+    world.puts(world.settings(&acme)).await;
+    world.replica().hears_of_lane(&acme);
+    world.all_are(&acme, MessageState::Sent).await;
+    assert!(since(&world, mended) < 2_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_held_it_is_probed_with_one_message_at_growing_gaps_and_heals_by_itself() {
+    let (world, acme) = acme(ALONE).await;
+    let refused = Answer::of(Outcome::Deferred, FindingCode::MailSendMissing);
+    world.microsoft.answers(std::iter::repeat_n(refused, 4));
+    let begun = world.now();
+    world.accepts_many(&acme, 3, InDoubtPolicy::AtLeastOnce).await;
+    world.all_are(&acme, MessageState::Sent).await;
+    // 30 s, 60 s, 120 s and 240 s after the four refusals.
+    assert_eq!(since(&world, begun) / 1_000, 450);
+    assert_eq!(starts(&world.messages(&acme).await).len(), 4 + 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_dropped_and_another_tried_at_once_as_a_second_attempt() {
+    let (world, acme) = acme(UNPACED).await;
+    let mut refused = Answer::of(Outcome::Deferred, FindingCode::MicrosoftUnavailable);
+    refused.verdict.token_refused = true;
+    world.microsoft.answers([refused]);
+    let begun = world.now();
+    world.accepts_many(&acme, 1, InDoubtPolicy::AtLeastOnce).await;
+    world.all_are(&acme, MessageState::Sent).await;
+    assert_eq!(outcomes(&world.messages(&acme).await[0]), [Some(Outcome::Deferred), Some(Outcome::Sent)]);
+    assert_eq!(world.replica().tokens.fetched_and_forgotten(), (2, 1));
+    assert!(since(&world, begun) < 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubt_is_repeated_or_ends_by_the_policy_of_its_message() {
+    let (world, acme) = acme(UNPACED).await;
+    let doubt = || Answer::of(Outcome::InDoubt, FindingCode::OutcomeUnknown);
+    world.microsoft.answers([doubt()]);
+    world.accepts_many(&acme, 1, InDoubtPolicy::AtLeastOnce).await;
+    world.all_are(&acme, MessageState::Sent).await;
+    let sent = world.messages(&acme).await;
+    assert_eq!(outcomes(&sent[0]), [Some(Outcome::InDoubt), Some(Outcome::Sent)], "its history says so");
+    world.microsoft.answers([doubt()]);
+    world.accepts_many(&acme, 1, InDoubtPolicy::AtMostOnce).await;
+    world.until(&acme, |messages| messages[1].state == MessageState::OutcomeUnknown).await;
+    assert_eq!(outcomes(&world.messages(&acme).await[1]), [Some(Outcome::InDoubt)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_stops_it_for_as_long_as_microsoft_asked() {
+    let (world, acme) = acme(ALONE).await;
+    let throttled = Answer::of(Outcome::Deferred, FindingCode::Throttled);
+    world.microsoft.answers([throttled.asking_to_wait(Duration::from_mins(5))]);
+    let begun = world.now();
+    world.accepts_many(&acme, 5, InDoubtPolicy::AtLeastOnce).await;
+    world.all_are(&acme, MessageState::Sent).await;
+    let mut starts = starts(&world.messages(&acme).await);
+    starts.sort_unstable();
+    assert!(starts[1].duration_since(begun).as_secs() >= 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_at_fault_fails_alone() {
+    let (world, acme) = acme(ALONE).await;
+    world.microsoft.answers([Answer::of(Outcome::Rejected, FindingCode::RecipientInvalid)]);
+    world.accepts_many(&acme, 3, InDoubtPolicy::AtLeastOnce).await;
+    world.until(&acme, |messages| messages.iter().all(|message| message.state.is_end())).await;
+    let states = states(&world.messages(&acme).await);
+    assert_eq!(states, [MessageState::Failed, MessageState::Sent, MessageState::Sent]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_starts_nothing_more_and_hears_out_what_is_in_flight() {
+    let (world, acme) = acme(UNPACED).await;
+    let slow = Answer::sent(Duration::from_secs(5));
+    world.microsoft.answers(std::iter::repeat_n(slow, 20));
+    world.accepts_many(&acme, 20, InDoubtPolicy::AtLeastOnce).await;
+    tokio::time::advance(Duration::from_secs(1)).await;
+    world.replica().shuts_down();
+    while !world.replica().is_finished() {
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    let states = states(&world.messages(&acme).await);
+    let sent = states.iter().filter(|state| **state == MessageState::Sent).count();
+    assert_eq!((sent, states.iter().filter(|state| **state == MessageState::Accepted).count()), (4, 16));
+}
+
+/// Whatever comes first, the news or the disk: at most the calls that were already on their way are made.
+#[tokio::test(start_paused = true)]
+async fn once_stopped_it_makes_no_call_that_had_not_left() {
+    for stop in [FindingCode::Throttled, FindingCode::MailSendMissing] {
+        let (world, acme) = acme(UNPACED).await;
+        world.microsoft.answers(std::iter::repeat_n(Answer::of(Outcome::Deferred, stop), 4));
+        let begun = world.now();
+        world.accepts_many(&acme, 20, InDoubtPolicy::AtLeastOnce).await;
+        world.all_are(&acme, MessageState::Sent).await;
+        let calls = world.microsoft.calls();
+        let early = calls.iter().filter(|call| call.time.duration_since(begun).as_secs() < 5).count();
+        assert_eq!(early, 4, "{stop}: {calls:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn mended_settings_are_taken_over_at_once_though_an_earlier_call_still_hangs() {
+    let (world, acme) = acme(PaceLimits { concurrency: 2, ..UNPACED }).await;
+    let refused = Answer::of(Outcome::Deferred, FindingCode::MailSendMissing);
+    world.microsoft.answers([refused, Answer::sent(Duration::from_secs(50))]);
+    world.accepts_many(&acme, 10, InDoubtPolicy::AtLeastOnce).await;
+    world.until(&acme, is_held).await;
+    let mended = world.now();
+    world.puts(world.settings(&acme)).await;
+    world.replica().hears_of_lane(&acme);
+    let sent = |messages: &[Message]| states(messages).iter().filter(|s| **s == MessageState::Sent).count();
+    world.until(&acme, |messages| sent(messages) == 9).await;
+    assert!(since(&world, mended) < 2_000);
+    world.all_are(&acme, MessageState::Sent).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_paused_it_tries_nothing_and_once_resumed_it_goes_on_at_once() {
+    let (world, acme) = acme(UNPACED).await;
+    world.store.pause(&acme, "a look at it").await.expect("paused");
+    world.replica().hears_of_lane(&acme);
+    world.accepts_many(&acme, 3, InDoubtPolicy::AtLeastOnce).await;
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    assert!(world.microsoft.calls().is_empty());
+    let resumed = world.now();
+    world.store.resume(&acme).await.expect("resumed");
+    world.replica().hears_of_lane(&acme);
+    world.all_are(&acme, MessageState::Sent).await;
+    assert!(since(&world, resumed) < 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_with_more_recipients_than_a_day_may_have_is_set_aside_and_holds_up_no_other() {
+    let (world, acme) = acme(PaceLimits { recipients_per_day: 100, ..UNPACED }).await;
+    let many = NewMessage { recipient_count: 101, ..world.mail(&acme, 1) };
+    world.accepts(many).await;
+    world.accepts_many(&acme, 2, InDoubtPolicy::AtLeastOnce).await;
+    world.until(&acme, |messages| messages[1..].iter().all(|m| m.state == MessageState::Sent)).await;
+    let aside = &world.messages(&acme).await[0];
+    assert_eq!(aside.state, MessageState::Deferred);
+    assert_eq!(aside.finding.as_ref().map(|finding| finding.code), Some(FindingCode::DailyLimit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_holder_was_calling_counts_until_its_deadline_and_is_in_doubt_after_it() {
+    let (mut world, acme) = acme(UNPACED).await;
+    let hangs = Answer::sent(Duration::from_secs(50));
+    world.microsoft.answers(std::iter::repeat_n(hangs, 4));
+    world.accepts_many(&acme, 8, InDoubtPolicy::AtLeastOnce).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.replica().crashes();
+    let other = world.adds_replica(std::sync::Arc::new(postrider_store::memory::Kind), SignedDuration::ZERO);
+    other.starts();
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(world.microsoft.calls().len(), 4, "the mailbox may still be busy with them");
+    world.all_are(&acme, MessageState::Sent).await;
+    let messages = world.messages(&acme).await;
+    assert!(messages[..4].iter().all(|m| outcomes(m) == [Some(Outcome::InDoubt), Some(Outcome::Sent)]));
+    assert!(messages[4..].iter().all(|m| outcomes(m) == [Some(Outcome::Sent)]));
+    assert_eq!(world.microsoft.breaches(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_graph_is_away_from_all_each_is_tried_little_and_all_come_back() {
+    let world = World::scripted(UNPACED);
+    let mut resellers = Vec::new();
+    world.microsoft.is_away(true);
+    for number in 0..50 {
+        let reseller = world.reseller(&format!("r{number}")).await;
+        world.accepts_many(&reseller, 2, InDoubtPolicy::AtLeastOnce).await;
+        resellers.push(reseller);
+    }
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    let tries = world.microsoft.calls().len();
+    assert!(tries < 50 * 4 + 60, "the service as a whole backs off: {tries} calls");
+    let back = world.now();
+    world.microsoft.is_away(false);
+    for reseller in &resellers {
+        world.all_are(reseller, MessageState::Sent).await;
+    }
+    assert!(since(&world, back) < 4 * 60 * 1_000, "{} ms", since(&world, back));
+}
+
+/// When each of the small lanes is through, with a large one beside them and without.
+async fn small_lanes_are_through(large: u128) -> i128 {
+    let world = World::scripted(PACE);
+    let neighbour = world.reseller("loud").await;
+    world.accepts_many(&neighbour, large, InDoubtPolicy::AtLeastOnce).await;
+    let begun = world.now();
+    let mut small = Vec::new();
+    for number in 0..99 {
+        let reseller = world.reseller(&format!("quiet-{number}")).await;
+        world.accepts_many(&reseller, 10, InDoubtPolicy::AtLeastOnce).await;
+        small.push(reseller);
+    }
+    for reseller in &small {
+        world.all_are(reseller, MessageState::Sent).await;
+    }
+    since(&world, begun)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_of_one_slows_nobody_else() {
+    let (alone, beside) = (small_lanes_are_through(0).await, small_lanes_are_through(20_000).await);
+    assert!(beside * 10 <= alone * 11, "{alone} ms alone, {beside} ms beside 20,000");
+}

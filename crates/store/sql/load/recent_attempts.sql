@@ -1,0 +1,10 @@
+-- Calls begun after a moment.
+-- $1 reseller, $2 after
+WITH wanted (reseller, after) AS (VALUES /*each*/($1, $2)/*each*/)
+SELECT
+    a.reseller, a.message_id, a.number, a.mailbox, a.lease_token, a.settings_revision, a.start_time, a.call_deadline,
+    a.end_time, a.outcome, a.finding_code, a.finding_class, a.finding_evidence, a.graph_request_id, a.late_time,
+    a.late_outcome, a.late_graph_request_id
+FROM wanted
+JOIN attempts AS a ON a.reseller = wanted.reseller AND a.start_time > wanted.after
+WHERE a.call_deadline IS NOT NULL

@@ -1,0 +1,21 @@
+-- One message as its caller sees it, with its lane, by which it may read as HELD.
+-- $1 reseller, $2 message_id
+SELECT
+    m.reseller, m.message_id, m.state, m.due_time, m.expire_time, m.send_time, m.create_time, m.update_time, m.request_id,
+    m.internet_message_id, m.subject, m.recipient_count, m.labels, m.finding_code, m.finding_class, m.finding_evidence,
+    r.pause_time, r.pause_reason, r.wait_until, r.hold_code, r.hold_class, r.hold_evidence, r.hold_probe_time,
+    r.hold_probes,
+    coalesce((
+        SELECT json_agg(json_build_object(
+            'number', a.number, 'start_time', a.start_time, 'end_time', a.end_time, 'outcome', a.outcome,
+            'finding_code', a.finding_code, 'finding_class', a.finding_class,
+            'finding_evidence', a.finding_evidence, 'graph_request_id', a.graph_request_id,
+            'late_time', a.late_time, 'late_outcome', a.late_outcome,
+            'late_graph_request_id', a.late_graph_request_id
+        ) ORDER BY a.number)
+        FROM attempts AS a
+        WHERE a.reseller = m.reseller AND a.message_id = m.message_id
+    ), '[]')::text AS attempts
+FROM messages AS m
+LEFT JOIN resellers AS r ON r.reseller = m.reseller
+WHERE m.reseller = $1 AND m.message_id = $2

@@ -1,0 +1,2 @@
+-- $1 reseller, $2 message_id
+DELETE FROM attempts WHERE (reseller, message_id) IN (VALUES /*each*/($1, $2)/*each*/)

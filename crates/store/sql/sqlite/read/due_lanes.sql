@@ -1,0 +1,8 @@
+-- The one statement of the hot path that crosses resellers: a read without locks, by the due index.
+-- $1 now, $2 limit, $3 resellers to pass over, $4 clouds to pass over (JSON arrays)
+SELECT reseller, mailbox FROM resellers INDEXED BY resellers_due
+WHERE due_time <= $1 AND (lease_until IS NULL OR lease_until <= $1)
+    AND reseller NOT IN (SELECT value FROM json_each($3))
+    AND cloud NOT IN (SELECT value FROM json_each($4))
+ORDER BY due_time
+LIMIT $2

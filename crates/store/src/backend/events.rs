@@ -1,0 +1,61 @@
+//! The trait [`Events`].
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use postrider_domain::{Message, MessageId, ResellerId};
+use tokio::sync::broadcast;
+
+use super::Backend;
+use crate::StoreError;
+use crate::reads::Reads;
+use crate::watch::{Changed, Event, Events, KeptEvents, Position};
+
+#[async_trait]
+impl<B: Backend> Events for B {
+    async fn events(
+        &self,
+        reseller: &ResellerId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Option<Vec<Event>>, StoreError> {
+        let events = self.reads().events(reseller, after, limit).await?;
+        if events.first().is_some_and(|first| first.number == after + 1) {
+            return Ok(Some(events));
+        }
+        let KeptEvents { first, last } = self.reads().kept_events(reseller).await?;
+        let is_whole = after <= last && first.unwrap_or(last + 1) <= after + 1;
+        Ok(is_whole.then_some(events))
+    }
+
+    async fn last_event(&self, reseller: &ResellerId) -> Result<i64, StoreError> {
+        Ok(self.reads().kept_events(reseller).await?.last)
+    }
+
+    async fn all_events(&self, after: &Position, limit: u32) -> Result<Option<Vec<Event>>, StoreError> {
+        let events = self.reads().all_events(after, limit).await?;
+        // Looked at after the read: what was purged before it is noticed.
+        let purged = self.reads().purged_position().await?;
+        let is_known = !events.is_empty() || after.order <= self.reads().last_position().await?;
+        Ok((after.order >= purged && is_known).then_some(events))
+    }
+
+    async fn last_position(&self) -> Result<Position, StoreError> {
+        let order = self.reads().last_position().await?;
+        // After every event of that transaction.
+        Ok(Position { order, reseller: "~".to_owned(), number: i64::MAX })
+    }
+
+    async fn waiting(
+        &self,
+        reseller: &ResellerId,
+        after: Option<MessageId>,
+        created_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.reads().waiting(reseller, after, created_until, limit, self.now()).await
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Changed> {
+        self.changed().subscribe()
+    }
+}

@@ -1,0 +1,29 @@
+//! The store's traits, served once for every database: a write is a verb on a book, a read is one of [`Reads`].
+
+mod access;
+mod events;
+mod outbox;
+mod passed_over;
+mod sealed;
+mod settings;
+
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+
+pub(crate) use self::passed_over::PassedOver;
+use crate::book::Retention;
+use crate::reads::Reads;
+use crate::verbs::Write;
+use crate::{Changed, StoreError};
+
+/// One kind of database.
+pub(crate) trait Backend: Send + Sync + 'static {
+    type Reads: Reads;
+
+    fn reads(&self) -> Self::Reads;
+    fn write<W: Write>(&self, write: W) -> impl Future<Output = Result<W::Answer, StoreError>> + Send;
+    fn now(&self) -> Timestamp;
+    fn retention(&self) -> Retention;
+    fn passed_over(&self) -> &PassedOver;
+    fn changed(&self) -> &broadcast::Sender<Changed>;
+}

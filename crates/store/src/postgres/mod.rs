@@ -1,0 +1,250 @@
+//! The store in PostgreSQL, for any number of replicas that share it.
+//!
+//! | file | does |
+//! | --- | --- |
+//! | `open` | connects, looks at the server's own settings, brings the schema up to date |
+//! | `connection` | a connection that writes, and its transactions |
+//! | `reader` | reads, each with a time limit |
+//! | `clock` | the database's clock, which all replicas share |
+//! | `hints` | what the other replicas say they changed |
+//!
+//! Rules
+//! - A transaction takes the rows of its resellers first, in their order: what two replicas write of one reseller is written
+//!   one after the other, and none waits for another that waits for it.
+//! - A connection whose COMMIT went unanswered is given up; the others go on.
+//! - Every statement has a time limit, here and at the server. A transaction that is left open is ended by the server, so
+//!   that a replica that hangs holds nobody up for long.
+//! - Hints may be lost: whoever waits for a change looks again by itself.
+
+mod clock;
+mod connection;
+mod hints;
+mod open;
+mod reader;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use postrider_domain::Clock;
+use sqlx::postgres::{PgConnectOptions, PgPool};
+use tokio::sync::{broadcast, watch};
+use tokio::task::AbortHandle;
+
+use self::clock::DatabaseClock;
+use self::connection::PgWriter;
+use self::open::{Opened, Server};
+use self::reader::PgReader;
+use crate::backend::{Backend, PassedOver};
+use crate::book::Retention;
+use crate::verbs::Write;
+use crate::writer::{Source, Writes};
+use crate::{CHANGES_KEPT, Changed, Options, Store, StoreError, StoreHealth};
+
+/// Connections that write. Two keep one another's commits company; more only split the batches.
+const WRITERS: usize = 2;
+/// On Citus, where a transaction holds one reseller's rows, more of them run side by side.
+const WRITERS_APART: usize = 8;
+/// How long one statement may take at the server.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may wait for another transaction's rows.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the server lets a transaction lie idle, before it ends it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the server may stay silent, before the connection counts as lost.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
+
+/// All that is in the database, for one replica.
+#[derive(Debug)]
+pub struct PostgresStore {
+    shared: Arc<Shared>,
+    writes: Writes,
+    background: Vec<AbortHandle>,
+}
+
+impl PostgresStore {
+    /// Connects to `url` (`postgres://…`) and brings the schema up to date. A `statement-cache-capacity=0` in it says that
+    /// a pooler hands out another connection for each transaction: then nothing is kept on a connection.
+    /// `time` tells the time in the database's place, in tests.
+    pub async fn open(
+        url: &str,
+        base: Arc<dyn Clock>,
+        time: Option<Arc<dyn Clock>>,
+        options: Options,
+    ) -> Result<Self, StoreError> {
+        let Opened { server, reader } = Server::open(url, options.kind).await?;
+        let (clock, synced) = if let Some(given) = time {
+            (given, None)
+        } else {
+            let clock = DatabaseClock::synced(base, &reader).await?;
+            (Arc::clone(&clock) as Arc<dyn Clock>, Some(clock))
+        };
+        let apart = server.is_citus;
+        let writers = if apart { WRITERS_APART } else { WRITERS };
+        let shared = Arc::new(Shared {
+            is_given_time: synced.is_none(),
+            clock,
+            retention: options.retention,
+            apart,
+            away: AtomicU64::new(0),
+            writers,
+            health: watch::Sender::new(StoreHealth::Serving),
+            changed: broadcast::Sender::new(CHANGES_KEPT),
+            passed_over: PassedOver::default(),
+            origin: uuid::Uuid::new_v4().simple().to_string(),
+            server,
+            reader,
+        });
+        let mut connections = Vec::with_capacity(writers);
+        for _ in 0..writers {
+            connections.push(shared.connect().await?);
+        }
+        let writes = Writes::start(connections, &shared, ());
+        let mut background = Vec::new();
+        if let Some(clock) = synced {
+            let reader = shared.reader.clone();
+            background.push(tokio::spawn(clock.follow(reader)).abort_handle());
+        }
+        if !shared.server.is_pooled {
+            background.push(tokio::spawn(hints::follow(Arc::clone(&shared))).abort_handle());
+        }
+        Ok(Self { shared, writes, background })
+    }
+
+    /// Lets the writes that wait be done, then closes the connections; every later call is refused.
+    pub async fn close(&self) {
+        self.writes.close().await;
+        self.background.iter().for_each(AbortHandle::abort);
+        self.shared.reader.close().await;
+    }
+
+    /// The database's clock.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.shared.clock)
+    }
+}
+
+impl Backend for PostgresStore {
+    type Reads = PgReader;
+
+    fn reads(&self) -> PgReader {
+        PgReader::new(self.shared.reader.clone(), self.shared.server.is_pooled)
+    }
+
+    async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
+        self.writes.write(write).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    fn retention(&self) -> Retention {
+        self.shared.retention
+    }
+
+    fn passed_over(&self) -> &PassedOver {
+        &self.shared.passed_over
+    }
+
+    fn changed(&self) -> &broadcast::Sender<Changed> {
+        &self.shared.changed
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for PostgresStore {
+    fn health(&self) -> watch::Receiver<StoreHealth> {
+        self.shared.health.subscribe()
+    }
+
+    async fn close(&self) {
+        Self::close(self).await;
+    }
+}
+
+/// What writers, readers and hints share.
+#[derive(Debug)]
+struct Shared {
+    server: Server,
+    reader: PgPool,
+    clock: Arc<dyn Clock>,
+    /// The clock is a test's: transactions ask it, not the database.
+    is_given_time: bool,
+    retention: Retention,
+    /// Transactions hold the rows of one reseller.
+    apart: bool,
+    /// A bit for each writer that is away.
+    away: AtomicU64,
+    writers: usize,
+    health: watch::Sender<StoreHealth>,
+    changed: broadcast::Sender<Changed>,
+    passed_over: PassedOver,
+    /// Names this process in its hints, so that it does not take its own for news.
+    origin: String,
+}
+
+impl Shared {
+    fn options(&self) -> &PgConnectOptions {
+        &self.server.options
+    }
+
+    async fn connect(&self) -> Result<PgWriter, StoreError> {
+        let given = self.is_given_time.then(|| Arc::clone(&self.clock));
+        PgWriter::connect(&self.server, given, self.origin.clone()).await
+    }
+}
+
+impl Source for Shared {
+    type Connection = PgWriter;
+
+    async fn reopen(&self) -> Result<PgWriter, StoreError> {
+        self.connect().await
+    }
+
+    /// The server says so itself.
+    fn full(&self) -> Option<String> {
+        None
+    }
+
+    fn keeps_resellers_apart(&self) -> bool {
+        self.apart
+    }
+
+    fn retention(&self) -> Retention {
+        self.retention
+    }
+
+    /// The database is away when no writer has it.
+    fn set_serving(&self, writer: usize, serving: bool) {
+        let bit = 1_u64 << writer;
+        let before = if serving {
+            self.away.fetch_and(!bit, Ordering::AcqRel) & !bit
+        } else {
+            self.away.fetch_or(bit, Ordering::AcqRel) | bit
+        };
+        let all_away = before.count_ones() as usize >= self.writers;
+        let health = if all_away { StoreHealth::Away } else { StoreHealth::Serving };
+        self.health.send_if_modified(|now| std::mem::replace(now, health) != health);
+    }
+
+    fn changed(&self) -> &broadcast::Sender<Changed> {
+        &self.changed
+    }
+}
+
+/// An error before COMMIT, or of a read, by PostgreSQL's own codes (appendix A of its manual).
+fn failed(error: &sqlx::Error) -> StoreError {
+    let cause = error.to_string();
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    match code.as_deref() {
+        // serialization_failure, deadlock_detected, unique_violation: another transaction was first.
+        Some("40001" | "40P01" | "23505") => StoreError::Conflict { cause },
+        // lock_not_available
+        Some("55P03") => StoreError::Busy { cause },
+        // disk_full
+        Some("53100") => StoreError::Full { cause },
+        _ => StoreError::Unavailable { cause },
+    }
+}

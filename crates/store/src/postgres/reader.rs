@@ -1,0 +1,51 @@
+//! Reads, each with a time limit.
+
+use sqlx::postgres::{PgArguments, PgPool, PgRow};
+use sqlx::{AssertSqlSafe, SqlStr};
+
+use super::{SILENCE_MAX, STATEMENT_TIMEOUT, failed};
+use crate::StoreError;
+use crate::sql::{Dialect, Reader, Row, Statement, Value};
+
+/// Each read sees what is committed.
+pub(crate) struct PgReader {
+    pool: PgPool,
+    is_pooled: bool,
+}
+
+impl PgReader {
+    pub(super) fn new(pool: PgPool, is_pooled: bool) -> Self {
+        Self { pool, is_pooled }
+    }
+
+    /// Behind a pooler, a statement is prepared and run on one connection only within a transaction.
+    async fn in_transaction(&self, text: SqlStr, arguments: PgArguments) -> Result<Vec<PgRow>, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let limit = format!("SET LOCAL statement_timeout = {}", STATEMENT_TIMEOUT.as_millis());
+        sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *transaction).await?;
+        let read = sqlx::query_with(text, arguments).persistent(false);
+        let rows = read.fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+}
+
+impl Reader for PgReader {
+    async fn read(&self, statement: &'static Statement, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        let arguments = Value::to_postgres(values).map_err(|error| failed(&error))?;
+        let text = statement.text(Dialect::Postgres, 1);
+        let reading = async {
+            if self.is_pooled {
+                self.in_transaction(text, arguments).await
+            } else {
+                sqlx::query_with(text, arguments).fetch_all(&self.pool).await
+            }
+        };
+        match tokio::time::timeout(SILENCE_MAX, reading).await {
+            Ok(rows) => Ok(rows.map_err(|error| failed(&error))?.into_iter().map(Row::Postgres).collect()),
+            Err(_) => Err(StoreError::Unavailable {
+                cause: format!("PostgreSQL was silent for too long ({})", statement.path),
+            }),
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Accept: message, content, request key, event and due lane in one transaction. Concurrent twins make one message, for
+//! the second sees the first's key.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use postrider_domain::{
+    Bug, EmailAddress, InDoubtPolicy, Message, MessageId, MessageState, RequestId, ResellerId, planted,
+};
+
+use super::Write;
+use crate::book::{AttemptRow, Book, LaneRow, MessageRow, Needs, RequestKeyRow};
+use crate::{ContentHash, NewMessage, QueueBounds, Refused, StoreError, TestMail};
+
+/// What becomes of one mail.
+#[derive(Debug)]
+pub(crate) enum Admitted {
+    New(Box<Message>),
+    Replayed(MessageId),
+    Refused(Refused),
+}
+
+pub(crate) struct Accept {
+    pub new: Arc<NewMessage>,
+    pub bounds: QueueBounds,
+}
+
+impl Write for Accept {
+    type Answer = Admitted;
+
+    const NAME: &'static str = "accept";
+    const GROWS: bool = true;
+
+    fn reseller(&self) -> Option<&ResellerId> {
+        Some(&self.new.reseller)
+    }
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.reseller(&self.new.reseller).request_key(&self.new.reseller, self.new.request_id.as_ref());
+    }
+
+    fn run(&self, book: &mut Book) -> Result<Admitted, StoreError> {
+        admit(book, &self.new, self.bounds)
+    }
+}
+
+/// All of them, or none.
+pub(crate) struct AcceptAll {
+    pub new: Vec<Arc<NewMessage>>,
+    pub bounds: QueueBounds,
+}
+
+impl Write for AcceptAll {
+    /// The first refused by its index, or what became of each.
+    type Answer = Result<Vec<Admitted>, (usize, Refused)>;
+
+    const NAME: &'static str = "accept_all";
+    const GROWS: bool = true;
+
+    fn reseller(&self) -> Option<&ResellerId> {
+        self.new.first().map(|new| &new.reseller)
+    }
+
+    fn needs(&self, needs: &mut Needs) {
+        for new in &self.new {
+            needs.reseller(&new.reseller).request_key(&new.reseller, new.request_id.as_ref());
+        }
+    }
+
+    fn run(&self, book: &mut Book) -> Result<Self::Answer, StoreError> {
+        let mut bounds = self.bounds;
+        let mut names: HashMap<(&ResellerId, &RequestId), ContentHash> = HashMap::new();
+        for (index, new) in self.new.iter().enumerate() {
+            let name = new.request_id.as_ref().map(|id| (&new.reseller, id));
+            let twin = name.and_then(|name| names.get(&name));
+            match (twin, before(book, new, bounds)) {
+                (Some(hash), _) if *hash != new.content_hash => {
+                    return Ok(Err((index, Refused::RequestIdReused)));
+                }
+                (Some(_), _) | (None, Before::Replayed(_)) => {}
+                (None, Before::Refused(refused)) => return Ok(Err((index, refused))),
+                (None, Before::New) => {
+                    names.extend(name.map(|name| (name, new.content_hash)));
+                    bounds = bounds.without(bytes(&new.content));
+                }
+            }
+        }
+        self.new.iter().map(|new| admit(book, new, self.bounds)).collect::<Result<_, _>>().map(Ok)
+    }
+}
+
+pub(crate) struct AcceptTest {
+    pub test: Arc<TestMail>,
+}
+
+impl Write for AcceptTest {
+    type Answer = Admitted;
+
+    const NAME: &'static str = "accept_test";
+    const GROWS: bool = true;
+
+    fn reseller(&self) -> Option<&ResellerId> {
+        Some(&self.test.message.reseller)
+    }
+
+    fn needs(&self, needs: &mut Needs) {
+        let new = &self.test.message;
+        needs.reseller_made(&new.reseller).request_key(&new.reseller, new.request_id.as_ref());
+    }
+
+    /// As any other, but for the settings and the queue, which it does not ask for; and its attempt begins at once.
+    fn run(&self, book: &mut Book) -> Result<Admitted, StoreError> {
+        let TestMail { message: new, mailbox, start } = &*self.test;
+        if let Some(known) = known(book, new) {
+            return Ok(known.into());
+        }
+        let row = MessageRow { is_test: true, attempts: start.number.0, ..row(new, MessageState::Sending) };
+        // Nobody tries it again.
+        let row = MessageRow { policy: InDoubtPolicy::AtMostOnce, ..row };
+        let row = MessageRow { due_time: start.start_time, update_time: start.start_time, ..row };
+        let attempt = AttemptRow::started(start, mailbox.clone(), None, None);
+        let shown = attempt.clone().shown(start.number.0);
+        book.attempts.insert((new.reseller.clone(), new.id, start.number.0), attempt);
+        count_recipients(book, &new.reseller, mailbox, start.start_time, new.recipient_count);
+        insert(book, &Arc::new(new.clone()), row)?;
+        if let Some(lane) = book.change_lane(&new.reseller) {
+            lane.is_due_at(start.call_deadline);
+        }
+        let mut message = message(book, new);
+        message.state = MessageState::Sending;
+        message.next_attempt_time = None;
+        message.update_time = start.start_time;
+        message.attempts = vec![shown];
+        Ok(Admitted::New(Box::new(message)))
+    }
+}
+
+fn admit(book: &mut Book, new: &Arc<NewMessage>, bounds: QueueBounds) -> Result<Admitted, StoreError> {
+    match before(book, new, bounds) {
+        Before::Replayed(id) => return Ok(Admitted::Replayed(id)),
+        Before::Refused(refused) => return Ok(Admitted::Refused(refused)),
+        Before::New => {}
+    }
+    insert(book, new, row(new, state(new)))?;
+    let due = due(new);
+    if let Some(lane) = book.change_lane(&new.reseller) {
+        let not_before = Some(due).max(lane.not_before()).filter(|_| lane.pause.is_none());
+        lane.is_due_at(not_before.unwrap_or(new.expire_time).min(new.expire_time));
+    }
+    Ok(Admitted::New(Box::new(message(book, new))))
+}
+
+/// What an acceptance meets.
+enum Before {
+    New,
+    Replayed(MessageId),
+    Refused(Refused),
+}
+
+impl From<Before> for Admitted {
+    fn from(before: Before) -> Self {
+        match before {
+            Before::Replayed(id) => Self::Replayed(id),
+            Before::Refused(refused) => Self::Refused(refused),
+            Before::New => Self::Refused(Refused::SettingsMissing),
+        }
+    }
+}
+
+/// The key comes first: a replay is answered even when the settings are gone, and costs no place in the queue.
+fn before(book: &Book, new: &NewMessage, bounds: QueueBounds) -> Before {
+    if let Some(known) = known(book, new) {
+        return known;
+    }
+    match book.resellers.get(&new.reseller) {
+        Some(row) if row.lane.is_some() => {
+            let (messages, bytes) = (row.queued_messages + 1, row.queued_bytes + bytes(&new.content));
+            if messages > bounds.messages || bytes > bounds.bytes {
+                Before::Refused(Refused::QueueFull)
+            } else {
+                Before::New
+            }
+        }
+        _ => Before::Refused(Refused::SettingsMissing),
+    }
+}
+
+fn known(book: &Book, new: &NewMessage) -> Option<Before> {
+    let key = (new.reseller.clone(), new.request_id.clone()?);
+    let first = book.request_keys.get(&key)?;
+    Some(if first.content_hash == new.content_hash {
+        Before::Replayed(first.message)
+    } else {
+        Before::Refused(Refused::RequestIdReused)
+    })
+}
+
+fn insert(book: &mut Book, new: &Arc<NewMessage>, row: MessageRow) -> Result<(), StoreError> {
+    if let Some(reseller) = book.resellers.change(&new.reseller) {
+        reseller.queued_messages += 1;
+        reseller.queued_bytes += row.content_bytes;
+    }
+    book.messages.insert((new.reseller.clone(), new.id), row);
+    if let Some(request_id) = new.request_id.as_ref().filter(|_| !planted(Bug::RequestKeyNotStored)) {
+        let key =
+            RequestKeyRow { message: new.id, content_hash: new.content_hash, create_time: new.create_time };
+        book.request_keys.insert((new.reseller.clone(), request_id.clone()), key);
+    }
+    book.written.accepted.push(Arc::clone(new));
+    book.tell(&new.reseller, new.id)
+}
+
+fn due(new: &NewMessage) -> jiff::Timestamp {
+    new.send_time.filter(|_| state(new) == MessageState::Scheduled).unwrap_or(new.create_time)
+}
+
+fn state(new: &NewMessage) -> MessageState {
+    match new.send_time {
+        Some(send) if send > new.create_time && !planted(Bug::ScheduleIgnored) => MessageState::Scheduled,
+        _ => MessageState::Accepted,
+    }
+}
+
+fn bytes(content: &[u8]) -> i64 {
+    i64::try_from(content.len()).unwrap_or(i64::MAX)
+}
+
+fn row(new: &NewMessage, state: MessageState) -> MessageRow {
+    MessageRow {
+        is_test: false,
+        priority: new.priority,
+        policy: new.policy,
+        create_time: new.create_time,
+        content_bytes: bytes(&new.content),
+        recipient_count: new.recipient_count,
+        request_id: new.request_id.clone(),
+        state,
+        due_time: due(new),
+        expire_time: new.expire_time,
+        update_time: new.create_time,
+        end_time: None,
+        purge_time: None,
+        has_content: true,
+        attempts: 0,
+        backoffs: 0,
+        in_doubt: false,
+        finding: None,
+    }
+}
+
+/// The message as it will be read back.
+fn message(book: &Book, new: &NewMessage) -> Message {
+    let lane = book.lane(&new.reseller).map(LaneRow::seen).unwrap_or_default();
+    let seen = lane.shows(state(new), due(new), None, new.create_time);
+    Message {
+        reseller: new.reseller.clone(),
+        id: new.id,
+        request_id: new.request_id.clone(),
+        state: seen.state,
+        internet_message_id: new.internet_message_id.clone(),
+        create_time: new.create_time,
+        update_time: new.create_time,
+        send_time: new.send_time,
+        expire_time: new.expire_time,
+        next_attempt_time: seen.next_attempt_time,
+        attempts: Vec::new(),
+        finding: seen.finding,
+        subject: new.subject.clone(),
+        recipient_count: new.recipient_count,
+        labels: new.labels.clone(),
+    }
+}
+
+/// Recipients count from the start of their call; a call that was not taken gives them back.
+pub(super) fn count_recipients(
+    book: &mut Book,
+    reseller: &ResellerId,
+    mailbox: &EmailAddress,
+    start: jiff::Timestamp,
+    recipients: u32,
+) {
+    add_recipients(book, reseller, mailbox, start, i64::from(recipients));
+}
+
+pub(super) fn add_recipients(
+    book: &mut Book,
+    reseller: &ResellerId,
+    mailbox: &EmailAddress,
+    start: jiff::Timestamp,
+    recipients: i64,
+) {
+    let hour = start.as_second().div_euclid(3_600);
+    *book.written.recipients.entry((reseller.clone(), mailbox.clone(), hour)).or_default() += recipients;
+}

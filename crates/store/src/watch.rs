@@ -1,0 +1,91 @@
+//! What changed, for those who watch.
+//!
+//! Events of a reseller are numbered without a gap, for whoever writes them holds the reseller's row. Those of all resellers
+//! are told in the order of their transactions, and only once none that is still open can precede them: commits land out
+//! of order, and a reader must never pass over one.
+//!
+//! An event holds what the message was like; with the message's row and its attempts, which only grow, it tells the message
+//! as it was then.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use postrider_domain::{Finding, Message, MessageId, MessageState, ResellerId};
+
+use crate::StoreError;
+
+/// Where a reader of all resellers' events stands: after this event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Grows with the transactions.
+    pub order: i64,
+    /// Within a transaction, by reseller and number.
+    pub reseller: String,
+    pub number: i64,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub reseller: ResellerId,
+    pub number: i64,
+    pub order: i64,
+    pub time: Timestamp,
+    pub change: Change,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// A message, as it was. Absent: its history is gone meanwhile.
+    Message(Option<Box<Message>>),
+    /// The lane was paused or held (the finding says why), or let go: what waits in it reads so from then on.
+    Lane { state: MessageState, finding: Option<Finding> },
+}
+
+impl Event {
+    pub fn position(&self) -> Position {
+        Position { order: self.order, reseller: self.reseller.as_str().to_owned(), number: self.number }
+    }
+}
+
+/// The first event of a reseller that is kept, if any is, and the last there ever was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeptEvents {
+    pub first: Option<i64>,
+    pub last: i64,
+}
+
+/// What a commit of this process changed, or what another replica says it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// Absent: the lane, or whatever else of the reseller.
+    Message(ResellerId, Option<MessageId>),
+    /// Something, somewhere: look at all.
+    Anything,
+}
+
+#[async_trait]
+pub trait Events: Send + Sync {
+    /// Events of a reseller after a number, oldest first. `None`: some of them are gone.
+    async fn events(
+        &self,
+        reseller: &ResellerId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Option<Vec<Event>>, StoreError>;
+    /// The number of its last event.
+    async fn last_event(&self, reseller: &ResellerId) -> Result<i64, StoreError>;
+    /// Events of all resellers after a position. `None`: some of them are gone.
+    async fn all_events(&self, after: &Position, limit: u32) -> Result<Option<Vec<Event>>, StoreError>;
+    /// Where a reader stands who wants what comes from now on.
+    async fn last_position(&self) -> Result<Position, StoreError>;
+    /// Messages that wait now and did at `created_until`, oldest first: what an event of their lane is about.
+    async fn waiting(
+        &self,
+        reseller: &ResellerId,
+        after: Option<MessageId>,
+        created_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Message>, StoreError>;
+    /// Told after each commit: a hint, for what changed is read.
+    fn changes(&self) -> tokio::sync::broadcast::Receiver<Changed>;
+}

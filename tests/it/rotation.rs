@@ -1,0 +1,223 @@
+//! A credential changes without a gap: by whoever puts it, and by another hand in Vault; and nobody learns of its end too
+//! late.
+
+use std::time::Duration;
+
+use postrider_proto::v1::settings::Credential;
+use postrider_proto::v1::{
+    ClientSecret, ListSettingsRequest, MessageState, Settings, TestLevel, TestSettingsRequest,
+};
+use postrider_sandbox::seed;
+use postrider_testkit::{
+    Client, Microsoft, Service, Vault, World, acme_settings, from_now, in_time, mail, secret,
+};
+use serde_json::json;
+
+use crate::support::{given, mortal, ready, status_code};
+
+const SECOND: &str = "s3cOnd~value.of-the_same~app~0123456789ab";
+const WRONG: &str = "wr0ng~value.that-opens_nothing~0123456789";
+
+/// Microsoft with these secrets of the app that works.
+async fn accepts(microsoft: &Microsoft, secrets: &[&str]) {
+    let secrets: Vec<_> =
+        secrets.iter().map(|value| json!({"id": seed::SECRET_ID, "value": value})).collect();
+    let directory = json!({
+        "apps": [{"client_id": seed::CLIENT_ID, "secrets": secrets}],
+        "mailboxes": [{"address": seed::MAILBOX}],
+    });
+    microsoft.knows_directory(seed::TENANT_ID, &directory).await;
+}
+
+async fn in_vault(world: &World, watch_interval: &str) -> (Microsoft, Vault, Service) {
+    let microsoft = world.microsoft().await;
+    accepts(&microsoft, &[seed::SECRET, SECOND]).await;
+    let vault = Vault::starts(world).await;
+    let service = vault.keeps_credentials_of(mortal(world, &microsoft)).await;
+    let service = service
+        .with("vault.watch_interval", watch_interval)
+        .with("credentials.keep_replaced", "1s")
+        .starts()
+        .await;
+    service.admin().puts(acme_settings()).await;
+    (microsoft, vault, service)
+}
+
+async fn version(client: &Client) -> String {
+    client.saved_settings("acme").await.credential_info.unwrap().version
+}
+
+async fn until_version_is(client: &Client, number: &str) {
+    let looking = async {
+        while !version(client).await.starts_with(number) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    in_time(&format!("version {number} is used"), looking).await;
+}
+
+async fn sends(client: &Client) {
+    let sent = client.sends(mail("acme").waiting_for_sent()).await;
+    assert_eq!((sent.state(), sent.attempts.len()), (MessageState::Sent, 1), "{sent:#?}");
+}
+
+#[tokio::test]
+async fn a_secret_that_another_hand_put_into_vault_is_read_before_a_send_fails() {
+    let world = given();
+    let (microsoft, vault, mut service) = in_vault(&world, "24h").await;
+    sends(service.admin()).await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": SECOND})).await;
+    accepts(&microsoft, &[SECOND]).await;
+    sends(service.admin()).await;
+    assert!(version(service.admin()).await.starts_with("1-"), "the token that was held serves on");
+    service.is_killed_and_returns().await;
+    sends(service.admin()).await;
+    assert!(version(service.admin()).await.starts_with("2-"));
+    vault.comes_to_have("acme", &[2]).await;
+}
+
+#[tokio::test]
+async fn a_secret_that_another_hand_put_into_vault_is_noticed_without_a_send() {
+    let world = given();
+    let (_microsoft, vault, service) = in_vault(&world, "1s").await;
+    let mut data = vault.secret("acme").await["data"].clone();
+    data["client_secret"] = SECOND.into();
+    data["expire_time"] = "2099-01-01T00:00:00Z".into();
+    vault.is_written_by_hand("acme", &data).await;
+    until_version_is(service.admin(), "2-").await;
+    let info = service.admin().saved_settings("acme").await.credential_info.unwrap();
+    assert_eq!(info.expire_time.unwrap().seconds, 4_070_908_800);
+    sends(service.admin()).await;
+}
+
+#[tokio::test]
+async fn a_secret_of_another_hand_that_does_not_work_leaves_the_old_one_in_use_and_says_why() {
+    let world = given();
+    let (_microsoft, vault, service) = in_vault(&world, "1s").await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": WRONG})).await;
+    service.logs("credential_refused").await;
+    sends(service.admin()).await;
+    let saved = service.admin().saved_settings("acme").await;
+    assert!(saved.credential_info.as_ref().unwrap().version.starts_with("1-"));
+    assert_eq!(status_code(saved.status.as_ref()), "SECRET_WRONG");
+    let reason = &saved.status.unwrap().finding.unwrap().evidence["reason"];
+    assert!(reason.contains("the old one stays in use"), "{reason}");
+    // And when it is mended.
+    vault.is_written_by_hand("acme", &json!({"client_secret": SECOND})).await;
+    until_version_is(service.admin(), "3-").await;
+    assert_eq!(status_code(service.admin().saved_settings("acme").await.status.as_ref()), "");
+}
+
+#[tokio::test]
+async fn a_test_of_the_saved_settings_tests_what_another_hand_put() {
+    let world = given();
+    let (microsoft, vault, service) = in_vault(&world, "24h").await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": SECOND})).await;
+    accepts(&microsoft, &[SECOND]).await;
+    assert!(service.admin().tests("acme", None).await.passed);
+    assert!(version(service.admin()).await.starts_with("2-"));
+}
+
+#[tokio::test]
+async fn what_was_replaced_is_kept_for_a_while_and_then_destroyed() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    accepts(&microsoft, &[seed::SECRET, SECOND]).await;
+    let vault = Vault::starts(&world).await;
+    let service = vault.keeps_credentials_of(mortal(&world, &microsoft)).await;
+    let mut service = service.with("credentials.keep_replaced", "1h").starts().await;
+    service.admin().puts(acme_settings()).await;
+    service.admin().puts(Settings { credential: Some(secret(SECOND)), ..acme_settings() }).await;
+    sends(service.admin()).await;
+    assert_eq!(vault.versions("acme").await, [1, 2]);
+    service.is_asked_to_end().await;
+    let built = service.built().clone().with("credentials.keep_replaced", "1s");
+    let service = built.starts().await;
+    vault.comes_to_have("acme", &[2]).await;
+    sends(service.admin()).await;
+}
+
+#[tokio::test]
+async fn a_rotation_tries_the_new_secret_and_keeps_the_old_one_where_it_fails() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    accepts(&microsoft, &[seed::SECRET, SECOND]).await;
+    let service = mortal(&world, &microsoft).starts().await;
+    service.admin().puts(acme_settings()).await;
+    let before = service.admin().saved_settings("acme").await;
+
+    let wrong =
+        service.cli_reading(&["settings", "rotate", "acme", "--client-secret-file", "-"], WRONG).await;
+    assert_eq!(wrong.code, 1, "{wrong:#?}");
+    assert!(
+        wrong.stdout.contains("SECRET_WRONG") && wrong.stderr.contains("the old one stays in use"),
+        "{wrong:#?}"
+    );
+    assert_eq!(service.admin().saved_settings("acme").await.etag, before.etag);
+    sends(service.admin()).await;
+
+    let line = ["settings", "rotate", "acme", "--client-secret-file", "-", "--secret-expires", "2099-01-01"];
+    service.cli_reading(&line, SECOND).await.answer();
+    let after = service.admin().saved_settings("acme").await.credential_info.unwrap();
+    assert_ne!(after.fingerprint, before.credential_info.unwrap().fingerprint);
+    accepts(&microsoft, &[SECOND]).await;
+    sends(service.admin()).await;
+
+    let nothing = service.cli(&["settings", "rotate", "acme", "--cloud", "global"]).await;
+    assert_eq!(nothing.code, 2, "{nothing:#?}");
+}
+
+#[tokio::test]
+async fn a_candidate_is_tested_beside_the_cache_and_changes_nothing() {
+    let service = ready().await;
+    sends(service.admin()).await;
+    let candidate = Settings { credential: Some(secret(WRONG)), ..acme_settings() };
+    let request = TestSettingsRequest {
+        reseller: "acme".to_owned(),
+        candidate: Some(candidate),
+        level: TestLevel::Token.into(),
+        ..TestSettingsRequest::default()
+    };
+    let tested = service.admin().settings().test_settings(request).await.unwrap().into_inner();
+    assert!(!tested.passed, "it does not read the cache: {tested:#?}");
+    sends(service.admin()).await;
+}
+
+fn ending_in(days: u64) -> Credential {
+    let expire_time = Some(from_now(Duration::from_hours(24 * days)));
+    Credential::ClientSecret(ClientSecret { value: seed::SECRET.to_owned(), expire_time })
+}
+
+#[tokio::test]
+async fn an_end_that_is_known_is_told_in_settings_lists_and_the_log() {
+    let mut service = ready().await;
+    let admin = service.admin().clone();
+    for (reseller, days) in [("soon", 10), ("later", 100)] {
+        let settings =
+            Settings { reseller: reseller.to_owned(), credential: Some(ending_in(days)), ..acme_settings() };
+        let put = admin.puts(settings).await;
+        let expected = if days < 30 { "SECRET_EXPIRES_SOON" } else { "" };
+        assert_eq!(status_code(put.status.as_ref()), expected);
+        assert_eq!(status_code(admin.saved_settings(reseller).await.status.as_ref()), expected);
+    }
+    let listed = |days: i64| {
+        let expiring_within = Some(prost_types::Duration { seconds: days * 24 * 3_600, nanos: 0 });
+        let request = ListSettingsRequest { expiring_within, ..ListSettingsRequest::default() };
+        let admin = admin.clone();
+        async move {
+            let listed = admin.settings().list_settings(request).await.unwrap().into_inner().settings;
+            listed.into_iter().map(|settings| settings.reseller).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(listed(30).await, ["soon"]);
+    assert_eq!(listed(200).await, ["later", "soon"]);
+    let shown = service.cli(&["settings", "list", "--expiring-within", "30d"]).await.answer();
+    assert!(shown.contains("soon") && shown.contains("SECRET_EXPIRES_SOON"), "{shown}");
+    assert_eq!(shown.lines().count(), 2, "{shown}");
+
+    service.is_asked_to_end().await;
+    service.returns().await;
+    service.logs("credential_expires").await;
+    let line = service.stderr().lines().find(|line| line.contains("credential_expires")).unwrap().to_owned();
+    assert!(line.contains("reseller=soon") && line.contains("days_left=14"), "{line}");
+}
