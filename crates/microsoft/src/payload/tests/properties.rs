@@ -63,7 +63,15 @@ fn files() -> impl Strategy<Value = Vec<AttachmentDraft>> {
             content_id,
         },
     );
-    proptest::collection::vec(file, 0..4)
+    proptest::collection::vec(file, 0..4).prop_map(apart)
+}
+
+/// No two with one content id.
+fn apart(mut files: Vec<AttachmentDraft>) -> Vec<AttachmentDraft> {
+    for (number, file) in files.iter_mut().enumerate().filter(|(_, file)| !file.content_id.is_empty()) {
+        file.content_id.insert_str(0, &number.to_string());
+    }
+    files
 }
 
 fn threading() -> impl Strategy<Value = BTreeMap<String, String>> {
