@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use postrider_proto::v1::MessageState;
-use postrider_testkit::{Proxy, acme_settings, in_time, mail};
+use postrider_proto::v1::{MessageState, Settings};
+use postrider_testkit::{Proxy, Weather, acme_settings, in_time, mail};
 
 use crate::support::{given, mortal, together};
 
@@ -41,6 +41,30 @@ async fn a_broken_reseller_asks_entra_once_a_minute_however_much_it_sends() {
         assert_eq!(held.state(), MessageState::Held);
     }
     assert_eq!(proxy.seen("/oauth2/v2.0/token").len(), 1);
+}
+
+#[tokio::test]
+async fn while_entra_does_not_answer_few_ask_it_and_all_go_on_when_it_is_back() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    let proxy = Proxy::before(microsoft.origin()).await;
+    proxy.turns(Weather::Answers(503, "down".to_owned()));
+    let service = mortal(&world, &microsoft).with("microsoft.login_url", proxy.address()).starts().await;
+    let mut waiting = Vec::new();
+    for number in 0..30 {
+        let reseller = format!("reseller-{number}");
+        service.admin().puts(Settings { reseller: reseller.clone(), ..acme_settings() }).await;
+        let accepted = service.admin().sends(mail(&reseller)).await;
+        waiting.push(service.admin().reaches(&accepted, MessageState::Deferred).await);
+    }
+    let asked = proxy.seen("/oauth2/v2.0/token").len();
+    assert!((3..15).contains(&asked), "30 resellers asked {asked} times");
+    let last = waiting.last().unwrap();
+    assert_eq!(last.finding.as_ref().unwrap().code, "MICROSOFT_UNAVAILABLE");
+    proxy.turns(Weather::Fair);
+    for message in &waiting {
+        service.admin().reaches(message, MessageState::Sent).await;
+    }
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptNumber, AttemptStart, Bug, Etag, Finding, FindingCode, Hold, Lane,
-    LeaseToken, OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits, planted,
+    AttemptEnd, AttemptNumber, AttemptStart, Bug, Etag, Finding, FindingCode, Hold, Lane, LeaseToken,
+    OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits, planted,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use uuid::Uuid;

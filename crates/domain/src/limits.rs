@@ -97,6 +97,10 @@ pub const MAILBOX_RECIPIENTS_PER_DAY: u32 = 10_000;
 /// What a minute of a mailbox's pace lasts: Microsoft counts arrivals, we count starts, and the way takes its time.
 pub const PACE_MINUTE: Duration = Duration::from_millis(60_500);
 
+/// From so many recipients a day on, a reseller is warned of the limit of the whole directory: 10,000 with one licence,
+/// for recipients outside (Exchange Online's limits, TERRL).
+pub const DIRECTORY_RECIPIENTS_WARNED: u32 = 8_000;
+
 /// A call begins so soon after its attempt was written down, or not at all: the pace is counted by what is written.
 pub const CALL_BEGINS_WITHIN: Duration = Duration::from_secs(10);
 

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use crate::address::is_domain;
 use crate::message::parse_labels;
 use crate::pasted::unpasted;
-use crate::{CredentialInfo, EmailAddress, Finding, Labels, ResellerId, TokenKey, Violations, limits};
+use crate::{
+    CredentialInfo, EmailAddress, Finding, FindingCode, Labels, ResellerId, TokenKey, Violations, limits,
+};
 
 /// The reseller's Entra directory: its ID (a GUID) or one of its verified domains, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -284,6 +286,19 @@ pub struct Usage {
     pub recipients_last_day: u32,
 }
 
+impl Usage {
+    /// A word of warning before Exchange Online refuses: its limit of a whole directory counts other senders too, which
+    /// nobody but Microsoft knows.
+    pub fn nears_directory_limit(&self) -> Option<Finding> {
+        let nears = self.recipients_last_day >= limits::DIRECTORY_RECIPIENTS_WARNED;
+        nears.then(|| {
+            Finding::new(FindingCode::TenantSendLimit)
+                .with("recipients_last_day", self.recipients_last_day)
+                .with("reason", "a warning: as far as it is counted here, the limit is near but not reached")
+        })
+    }
+}
+
 impl Settings {
     /// Under which its access token is cached.
     pub fn token_key(&self) -> TokenKey {
@@ -303,6 +318,17 @@ mod tests {
 
     const OPERATOR: PaceLimits =
         PaceLimits { concurrency: 4, messages_per_minute: 30, recipients_per_day: 100 };
+
+    #[test]
+    fn a_reseller_who_sends_much_is_warned_of_the_limit_of_its_directory() {
+        let told = |recipients_last_day| {
+            Usage { queued_messages: 0, recipients_last_day }
+                .nears_directory_limit()
+                .map(|finding| finding.code)
+        };
+        assert_eq!(told(7_999), None);
+        assert_eq!(told(8_000), Some(FindingCode::TenantSendLimit));
+    }
 
     #[test]
     fn every_wrong_value_is_named_at_once() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault};
-use postrider_dispatch::{Dispatcher, Policy, Ports, Wakeup};
+use postrider_dispatch::{Breakers, Dispatcher, Policy, Ports, Wakeup};
 use postrider_domain::{Clock, limits};
 use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
 use postrider_proto::v1::access_service_server::AccessServiceServer;
@@ -282,6 +282,8 @@ fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
             proofs: app.proofs.clone(),
             rotation: app.rotation.clone(),
             facts: Arc::clone(&app.facts),
+            entra: Breakers::default(),
+            clock: Arc::clone(&app.clock),
         }),
         microsoft: Arc::new(MicrosoftPort { microsoft: app.microsoft.clone(), cache: app.tokens.clone() }),
         clock: Arc::clone(&app.clock),

@@ -96,8 +96,8 @@ pub(crate) fn finding(finding: &Finding) -> v1::Finding {
     }
 }
 
-/// `refused`: of a newer credential that is not taken. It is told where nothing worse is known, and of one that ends soon
-/// last.
+/// `refused`: of a newer credential that is not taken. It is told where nothing worse is known; after it one that ends
+/// soon, and last a limit that is near.
 pub(crate) fn settings(
     settings: Settings,
     refused: Option<Finding>,
@@ -106,6 +106,7 @@ pub(crate) fn settings(
 ) -> v1::Settings {
     let CredentialInfo { kind, expire_time, .. } = settings.credential;
     let known = settings.status.finding.or(refused).or_else(|| expiry_finding(kind, expire_time, now));
+    let known = known.or_else(|| usage.nears_directory_limit());
     let status = SettingsStatus { state: settings.status.state, finding: known };
     let values = settings.values;
     v1::Settings {

@@ -2,13 +2,18 @@
 //!
 //! Settings are read for each grant: a change on any replica holds for the next send on all of them. A credential is read
 //! for a token request, and gone with it.
+//!
+//! While Entra does not answer, nobody is asked for a token: as with Graph, one request tries first, then two, then four.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use postrider_credential_store::{CredentialStore, CredentialStoreError};
 use postrider_dispatch::ports::{self, Grant};
-use postrider_domain::{AccessToken, Finding, FindingCode, ResellerId, Settings, TokenRefusal};
+use postrider_dispatch::{Breakers, Told};
+use postrider_domain::{AccessToken, Clock, Finding, FindingCode, ResellerId, Settings, TokenRefusal};
 use postrider_store::DynStore;
 use postrider_token_cache::TokenCache;
 
@@ -25,6 +30,8 @@ pub(crate) struct TokensPort {
     pub proofs: Proofs,
     pub rotation: Rotation,
     pub facts: Arc<Facts>,
+    pub entra: Breakers,
+    pub clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
@@ -77,7 +84,27 @@ impl TokensPort {
             refusal.finding.evidence.insert(GONE.to_owned(), is_gone(&error).to_owned());
             refusal
         })?;
-        self.proofs.token(&settings.reseller, &settings.values, &credential).await
+        let pass = self.entra.of(settings.values.cloud).pass(self.clock.now());
+        let pass = pass.map_err(|until| not_asked(until, self.clock.now()))?;
+        let asked = self.proofs.token(&settings.reseller, &settings.values, &credential).await;
+        pass.ended(told_by(&asked), &settings.reseller, self.clock.now());
+        asked
+    }
+}
+
+fn not_asked(until: Timestamp, now: Timestamp) -> TokenRefusal {
+    let finding = Finding::new(FindingCode::MicrosoftUnavailable)
+        .with("reason", "Entra did not answer others: no token is asked for until it is tried again");
+    let retry_after = Duration::try_from(until.duration_since(now)).ok();
+    TokenRefusal { finding: Box::new(finding), retry_after }
+}
+
+fn told_by(asked: &Result<AccessToken, TokenRefusal>) -> Told {
+    match asked.as_ref().map_err(|refusal| refusal.finding.code) {
+        Err(FindingCode::MicrosoftUnavailable | FindingCode::NetworkUnreachable) => Told::Outage,
+        // Of the assertion's source, before Entra was asked.
+        Err(FindingCode::CredentialStoreUnavailable) => Told::Nothing,
+        Ok(_) | Err(_) => Told::Answered,
     }
 }
 
