@@ -18,7 +18,22 @@ mod durable_accept;
 mod idempotency;
 
 #[cfg(test)]
+mod batch;
+
+#[cfg(test)]
 mod delivery;
+
+#[cfg(test)]
+mod watch;
+
+#[cfg(test)]
+mod steering;
+
+#[cfg(test)]
+mod queue;
+
+#[cfg(test)]
+mod replicas;
 
 #[cfg(test)]
 mod mistakes;

@@ -5,6 +5,7 @@
 //! | [`World`] | a folder for one test, and what can be started in it |
 //! | [`Service`] | a running `postrider serve`: its client, its command line, its death and its return |
 //! | [`Client`] | the API with one access key |
+//! | [`Watching`] | a reader of `WatchMessages` |
 //! | [`Microsoft`] | the stand-in's control: what it received, what it is to answer, what it knows |
 //! | [`Vault`] | HashiCorp Vault itself |
 //! | [`Proxy`] | what lies between a client and a server, in any [`Weather`] |
@@ -36,6 +37,7 @@ mod refusal;
 mod service;
 mod settings;
 mod vault;
+mod watch;
 mod weather;
 mod world;
 
@@ -49,5 +51,6 @@ pub use refusal::{Refusal, reason, violations};
 pub use service::Service;
 pub use settings::{Mistake, acme_settings, secret};
 pub use vault::{MOUNT, PREFIX, Vault, vault_program};
+pub use watch::Watching;
 pub use weather::{Proxy, Weather};
 pub use world::{ServiceBuilder, World};
