@@ -68,9 +68,17 @@ async fn watch(
     let mut newest = None;
     loop {
         let client = newest.as_ref().unwrap_or(client);
-        let status = follow(request, client, screen).await?;
-        let Some(delay) = mended_after(&status) else { return Err(client.refused(&status)) };
-        eprintln!("{}; connecting again", plain(status.message()));
+        let delay = match follow(request, client, screen).await? {
+            End::Silent => {
+                eprintln!("the service is silent; connecting again");
+                RECONNECT_AFTER
+            }
+            End::Said(status) => {
+                let Some(delay) = mended_after(&status) else { return Err(client.refused(&status)) };
+                eprintln!("{}; connecting again", plain(status.message()));
+                delay
+            }
+        };
         newest = Some(reconnected(delay, &connect).await?);
     }
 }
@@ -88,22 +96,28 @@ async fn reconnected(
     }
 }
 
-/// Shows what comes, until it ends with this. `request` then goes on after what was shown.
+/// How a stream ends.
+enum End {
+    Said(Status),
+    /// Nothing was said for too long, or the end without a reason.
+    Silent,
+}
+
+/// Shows what comes, until it ends. `request` then goes on after what was shown.
 async fn follow(
     request: &mut WatchMessagesRequest,
     client: &Client,
     screen: &Screen,
-) -> Result<Status, Failure> {
+) -> Result<End, Failure> {
     let mut events = match client.endless_mail().watch_messages(request.clone()).await {
         Ok(response) => response.into_inner(),
-        Err(status) => return Ok(status),
+        Err(status) => return Ok(End::Said(status)),
     };
     loop {
         let event = match tokio::time::timeout(SILENCE_MAX, events.message()).await {
             Ok(Ok(Some(event))) => event,
-            Ok(Ok(None)) => return Ok(Status::unavailable("the stream ended")),
-            Ok(Err(status)) => return Ok(status),
-            Err(_) => return Ok(Status::unavailable("the service is silent")),
+            Ok(Err(status)) => return Ok(End::Said(status)),
+            Ok(Ok(None)) | Err(_) => return Ok(End::Silent),
         };
         show(&event, screen)?;
         request.cursor = event.cursor;
