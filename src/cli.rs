@@ -79,10 +79,10 @@ enum Command {
     /// The stores of credentials, with the service stopped: rekey, migrate.
     #[command(subcommand)]
     Credentials(credentials::CredentialsCommand),
-    /// What a reseller's mail is sent with: put, get, test, rotate, list, delete.
+    /// What a reseller's mail is sent with, and whether it is: put, get, test, rotate, pause, resume, list, delete.
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
-    /// What became of messages: list, get.
+    /// What became of messages, and what to do about it: list, get, watch, cancel, retry.
     #[command(subcommand)]
     Messages(messages::MessagesCommand),
     /// The keys by which callers are known: create, list, revoke.
@@ -150,7 +150,10 @@ impl Invocation {
                 call(&flags, environment, async |client| settings::run(command, client, &screen).await)
             }
             Command::Messages(command) => {
-                call(&flags, environment, async |client| messages::run(command, client, &screen).await)
+                let connect = async || Client::connect(&flags, environment).await;
+                call(&flags, environment, async |client| {
+                    messages::run(command, client, connect, &screen).await
+                })
             }
             Command::Keys(command) => {
                 call(&flags, environment, async |client| keys::run(command, client, &screen).await)

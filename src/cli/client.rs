@@ -77,13 +77,16 @@ impl ClientFlags {
 #[derive(Clone)]
 pub(crate) struct Shown {
     authorization: MetadataValue<Ascii>,
-    deadline: Duration,
+    /// None: it is a stream without an end.
+    deadline: Option<Duration>,
 }
 
 impl Interceptor for Shown {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         request.metadata_mut().insert("authorization", self.authorization.clone());
-        request.set_timeout(self.deadline);
+        if let Some(deadline) = self.deadline {
+            request.set_timeout(deadline);
+        }
         Ok(request)
     }
 }
@@ -129,17 +132,23 @@ impl Client {
     }
 
     pub(crate) fn mail(&self, deadline: Duration) -> MailServiceClient<Calls> {
-        MailServiceClient::with_interceptor(self.channel.clone(), self.shown(deadline))
+        MailServiceClient::with_interceptor(self.channel.clone(), self.shown(Some(deadline)))
+            .max_decoding_message_size(RESPONSE_BYTES_MAX)
+    }
+
+    /// For a stream that lasts as long as it is read.
+    pub(crate) fn endless_mail(&self) -> MailServiceClient<Calls> {
+        MailServiceClient::with_interceptor(self.channel.clone(), self.shown(None))
             .max_decoding_message_size(RESPONSE_BYTES_MAX)
     }
 
     pub(crate) fn settings(&self, deadline: Duration) -> SettingsServiceClient<Calls> {
-        SettingsServiceClient::with_interceptor(self.channel.clone(), self.shown(deadline))
+        SettingsServiceClient::with_interceptor(self.channel.clone(), self.shown(Some(deadline)))
             .max_decoding_message_size(RESPONSE_BYTES_MAX)
     }
 
     pub(crate) fn access(&self) -> AccessServiceClient<Calls> {
-        AccessServiceClient::with_interceptor(self.channel.clone(), self.shown(DEADLINE))
+        AccessServiceClient::with_interceptor(self.channel.clone(), self.shown(Some(DEADLINE)))
             .max_decoding_message_size(RESPONSE_BYTES_MAX)
     }
 
@@ -148,7 +157,7 @@ impl Client {
         Failure::Failed(anyhow::anyhow!("{}\nasked: {}", rpc_error::describe(status), self.asked))
     }
 
-    fn shown(&self, deadline: Duration) -> Shown {
+    fn shown(&self, deadline: Option<Duration>) -> Shown {
         Shown { authorization: self.authorization.clone(), deadline }
     }
 }

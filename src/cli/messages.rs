@@ -1,9 +1,12 @@
-//! `postrider messages`: what became of a reseller's mail.
+//! `postrider messages`: what became of a reseller's mail, and what a person does about it.
+
+mod again;
+mod watch;
 
 use clap::{Args, Subcommand};
 use postrider_proto::v1::{
-    Attempt, AttemptOutcome, GetMessageRequest, ListMessagesRequest, ListMessagesResponse, Message,
-    MessageState,
+    Attempt, AttemptOutcome, CancelMessageRequest, GetMessageRequest, ListMessagesRequest,
+    ListMessagesResponse, Message, MessageState,
 };
 
 use super::client::{Client, DEADLINE};
@@ -24,6 +27,16 @@ pub(crate) enum MessagesCommand {
         #[arg(value_name = "ID")]
         message_id: String,
     },
+    /// Stops a message that has not been sent, and destroys its content.
+    Cancel {
+        reseller: String,
+        #[arg(value_name = "ID")]
+        message_id: String,
+    },
+    /// Sends a message again, or with a filter all that match.
+    Retry(again::RetryArguments),
+    /// Tells of every change as it happens, until it is interrupted.
+    Watch(watch::WatchArguments),
 }
 
 #[derive(Debug, Args)]
@@ -46,7 +59,13 @@ pub(crate) struct ListArguments {
     all: bool,
 }
 
-pub(crate) async fn run(command: MessagesCommand, client: &Client, screen: &Screen) -> Result<(), Failure> {
+/// `connect` makes another connection, for what outlives one.
+pub(crate) async fn run(
+    command: MessagesCommand,
+    client: &Client,
+    connect: impl AsyncFn() -> Result<Client, Failure>,
+    screen: &Screen,
+) -> Result<(), Failure> {
     match command {
         MessagesCommand::List(arguments) => list(arguments, client, screen).await,
         MessagesCommand::Get { reseller, message_id } => {
@@ -54,10 +73,24 @@ pub(crate) async fn run(command: MessagesCommand, client: &Client, screen: &Scre
             let response = client.mail(DEADLINE).get_message(request).await;
             let response = response.map_err(|status| client.refused(&status))?.into_inner();
             screen.answer("postrider.v1.GetMessageResponse", &response, |response, screen| {
-                response.message.as_ref().map(|message| text(message, screen)).unwrap_or_default()
+                optional_text(response.message.as_ref(), screen)
             })
         }
+        MessagesCommand::Cancel { reseller, message_id } => {
+            let request = CancelMessageRequest { reseller, message_id };
+            let response = client.mail(DEADLINE).cancel_message(request).await;
+            let response = response.map_err(|status| client.refused(&status))?.into_inner();
+            screen.answer("postrider.v1.CancelMessageResponse", &response, |response, screen| {
+                optional_text(response.message.as_ref(), screen)
+            })
+        }
+        MessagesCommand::Retry(arguments) => again::run(arguments, client, screen).await,
+        MessagesCommand::Watch(arguments) => watch::run(arguments, client, connect, screen).await,
     }
+}
+
+fn optional_text(message: Option<&Message>, screen: &Screen) -> String {
+    message.map(|message| text(message, screen)).unwrap_or_default()
 }
 
 async fn list(arguments: ListArguments, client: &Client, screen: &Screen) -> Result<(), Failure> {

@@ -80,6 +80,11 @@ impl Screen {
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
 
+    /// One line of what comes bit by bit, and so has no columns.
+    pub(crate) fn row(&self, cells: &[String]) -> String {
+        cells.join(if self.terminal { "  " } else { "\t" })
+    }
+
     pub(crate) fn table(&self, heading: &[&str], rows: &[Vec<String>]) -> String {
         if !self.terminal {
             let lines = rows.iter().map(|row| row.join("\t"));
@@ -138,12 +143,20 @@ pub(crate) fn listed(pairs: &[(&str, String)]) -> String {
 
 /// Protobuf's JSON of a message, by its full name.
 pub(crate) fn json<M: prost::Message>(name: &str, message: &M) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(&dynamic(name, message)?)?)
+}
+
+/// The same in one line, for one of many.
+pub(crate) fn line<M: prost::Message>(name: &str, message: &M) -> anyhow::Result<String> {
+    Ok(serde_json::to_string(&dynamic(name, message)?)?)
+}
+
+fn dynamic<M: prost::Message>(name: &str, message: &M) -> anyhow::Result<DynamicMessage> {
     let pool =
         DescriptorPool::decode(postrider_proto::FILE_DESCRIPTOR_SET).context("the API's descriptor set")?;
     let descriptor =
         pool.get_message_by_name(name).with_context(|| format!("the API has no message {name}"))?;
-    let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
-    Ok(serde_json::to_string_pretty(&message)?)
+    Ok(DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?)
 }
 
 #[cfg(test)]

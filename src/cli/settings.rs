@@ -2,6 +2,7 @@
 
 mod candidate;
 mod credential;
+mod pause;
 mod rotate;
 mod show;
 mod test;
@@ -33,6 +34,10 @@ pub(crate) enum SettingsCommand {
     Test(test::TestArguments),
     /// Tries another credential, and saves it only if it works; until then the old one stays in use.
     Rotate(rotate::RotateArguments),
+    /// Stops a reseller's sending, until `resume`. Mail is still accepted.
+    Pause(pause::Arguments),
+    /// Lets a reseller's sending go on, and wakes it where its settings hold it.
+    Resume(pause::Arguments),
     /// Lists the settings of all resellers.
     List {
         /// Only settings in this state.
@@ -79,6 +84,8 @@ pub(crate) async fn run(command: SettingsCommand, client: &Client, screen: &Scre
         }
         SettingsCommand::Test(arguments) => test::run(arguments, client, screen).await,
         SettingsCommand::Rotate(arguments) => rotate::run(arguments, client, screen).await,
+        SettingsCommand::Pause(arguments) => pause::pause(arguments, client, screen).await,
+        SettingsCommand::Resume(arguments) => pause::resume(arguments, client, screen).await,
         SettingsCommand::List { state, expiring_within } => {
             let request = ListSettingsRequest {
                 page_size: PAGE_SIZE,

@@ -1,10 +1,11 @@
 //! The command line as a user runs it: what it prints, and its exit codes.
 
+use postrider_proto::v1::MessageState;
 use postrider_sandbox::seed;
-use postrider_testkit::{Finished, Mistake};
+use postrider_testkit::{Finished, Mistake, Service, mail};
 use serde_json::Value;
 
-use crate::support::{given, ready};
+use crate::support::{given, mortal, ready};
 
 const SEND: [&str; 8] =
     ["send", "acme", "--to", "Ann <ann@customer.example>", "--subject", "An offer", "--text", "Dear Ann"];
@@ -81,6 +82,98 @@ async fn messages_are_listed_and_got() {
     let got = service.cli(&["messages", "get", "acme", id, "--output", "json"]).await.json();
     assert_eq!(got["message"]["attempts"][0]["outcome"], "ATTEMPT_OUTCOME_SENT", "{got}");
     failed(&service.cli(&["messages", "get", "acme", "nothing"]).await, 1, "MESSAGE_NOT_FOUND");
+}
+
+/// The id of a message that is accepted and held.
+async fn held(service: &Service, label: &str) -> String {
+    let sent = service.cli(&[&SEND[..], &["--label", label, "--output", "json"]].concat()).await.json();
+    assert_eq!(sent["message"]["state"], "MESSAGE_STATE_HELD", "{sent}");
+    sent["message"]["messageId"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn sending_is_paused_and_resumed() {
+    let service = ready().await;
+    let paused = service.cli(&["settings", "pause", "acme", "--reason", "an audit"]).await.answer();
+    assert!(paused.contains("PAUSED") && paused.contains("an audit"), "{paused}");
+    let id = held(&service, "team=blue").await;
+
+    let resumed = service.cli(&["settings", "resume", "acme", "--reason", "done", "--output", "json"]).await;
+
+    assert_ne!(resumed.json()["settings"]["status"]["state"], "SETTINGS_STATE_PAUSED");
+    let message = service.admin().message("acme", &id).await;
+    service.admin().reaches(&message, MessageState::Sent).await;
+    failed(&service.cli(&["settings", "pause", "globex"]).await, 1, "SETTINGS_MISSING");
+}
+
+#[tokio::test]
+async fn messages_are_cancelled_and_retried_one_or_many() {
+    let service = ready().await;
+    service.cli(&["settings", "pause", "acme"]).await.answer();
+    let (one, other) = (held(&service, "team=blue").await, held(&service, "team=red").await);
+    for id in [&one, &other] {
+        let cancelled = service.cli(&["messages", "cancel", "acme", id]).await.answer();
+        assert!(cancelled.contains(id) && cancelled.contains("CANCELLED"), "{cancelled}");
+    }
+
+    let retried = service.cli(&["messages", "retry", "acme", &one, "--output", "json"]).await.json();
+
+    assert_eq!(retried["message"]["messageId"], one.as_str());
+    assert_eq!(retried["message"]["state"], "MESSAGE_STATE_HELD");
+    let filtered = ["messages", "retry", "acme", "--state", "cancelled,failed", "--label", "team=red"];
+    let many = service.cli(&filtered).await.answer();
+    assert_eq!(many, "1 retried\n");
+    let none = service.cli(&[&filtered[..], &["--accept-duplicate", "--output", "json"]].concat()).await;
+    assert_eq!(none.json()["retriedCount"].as_i64().unwrap_or_default(), 0, "they wait already");
+    failed(&service.cli(&["messages", "retry", "acme", &one]).await, 1, "MESSAGE_STATE");
+    failed(&service.cli(&["messages", "cancel", "acme", "nothing"]).await, 1, "MESSAGE_NOT_FOUND");
+    failed(&service.cli(&["messages", "retry", "acme"]).await, 2, "--state");
+    failed(&service.cli(&["messages", "retry", "acme", &one, "--state", "failed"]).await, 2, "--state");
+}
+
+/// The JSON of each line so far that is of a message.
+fn events(stdout: &str) -> Vec<Value> {
+    let whole = stdout.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let answers = whole.map(|line| serde_json::from_str::<Value>(line).unwrap());
+    answers.filter(|answer| answer.get("message").is_some()).collect()
+}
+
+#[tokio::test]
+async fn a_watch_shows_each_change_on_its_line_and_goes_on_over_a_restart() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    let mut service = mortal(&world, &microsoft).starts().await.with_acme().await;
+    let watch = ["messages", "watch", "acme", "--state", "sent", "--label", "team=blue", "--output", "json"];
+    let mut watching = service.cli_goes_on(&watch, "watch");
+    watching.says("that it watches", |stdout| stdout.lines().count() >= 1).await;
+    let blue = || mail("acme").labelled("team", "blue").waiting_for_sent();
+    let first = service.admin().sends(blue()).await;
+    watching.says("the first", |stdout| events(stdout).len() == 1).await;
+
+    // It listens on another port then, which the data directory tells.
+    service.is_killed_and_returns().await;
+    service.admin().sends(mail("acme").waiting_for_sent()).await;
+    let second = service.admin().sends(blue()).await;
+
+    let said = watching.says("the second", |stdout| events(stdout).len() == 2).await;
+    let told: Vec<_> = events(&said);
+    let ids: Vec<_> = told.iter().map(|event| event["message"]["messageId"].as_str().unwrap()).collect();
+    assert_eq!(ids, [first.message_id.as_str(), second.message_id.as_str()]);
+    watching.interrupt().await;
+    assert_eq!(watching.ends().await.code(), Some(0));
+    let last = told[0]["cursor"].as_str().unwrap();
+    assert!(watching.stderr().contains("--cursor "), "{}", watching.stderr());
+    let again = ["messages", "watch", "acme", "--state", "sent", "--cursor", last];
+    let mut again = service.cli_goes_on(&again, "again");
+    let line = again.says("what came after the cursor", |stdout| stdout.lines().count() >= 2).await;
+    assert!(line.contains(&second.message_id) && line.contains("\tSENT\t"), "{line}");
+    assert!(!line.contains(&first.message_id), "{line}");
+}
+
+#[tokio::test]
+async fn a_watch_that_cannot_be_ends_with_the_reason() {
+    let service = ready().await;
+    failed(&service.cli(&["messages", "watch", "acme", "--cursor", "no cursor"]).await, 1, "cursor");
 }
 
 #[tokio::test]

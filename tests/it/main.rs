@@ -18,6 +18,9 @@ mod durable_accept;
 mod idempotency;
 
 #[cfg(test)]
+mod batch;
+
+#[cfg(test)]
 mod delivery;
 
 #[cfg(test)]
@@ -25,6 +28,18 @@ mod large_mail;
 
 #[cfg(test)]
 mod scenarios;
+
+#[cfg(test)]
+mod watch;
+
+#[cfg(test)]
+mod steering;
+
+#[cfg(test)]
+mod queue;
+
+#[cfg(test)]
+mod replicas;
 
 #[cfg(test)]
 mod mistakes;

@@ -109,6 +109,8 @@ impl Email {
         let cc = parse_addresses(&draft.cc, &format!("{field}.cc"), v);
         let bcc = parse_addresses(&draft.bcc, &format!("{field}.bcc"), v);
         let reply_to = parse_addresses(&draft.reply_to, &format!("{field}.reply_to"), v);
+        let recipients = draft.to.len() + draft.cc.len() + draft.bcc.len();
+        check_counts(recipients, draft.reply_to.len(), field, v);
         let subject =
             v.check(format!("{field}.subject"), HeaderText::parse(&draft.subject, limits::SUBJECT_CHARS_MAX));
         if draft.text.is_empty() && draft.html.is_empty() {
@@ -131,30 +133,7 @@ impl Email {
             importance: draft.importance,
             save_to_sent_items: draft.save_to_sent_items,
         });
-        if let Some(email) = &email {
-            email.check_counts(field, violations.is_empty(), &mut violations);
-        }
         violations.into_result(email)
-    }
-
-    fn check_counts(&self, field: &str, all_parsed: bool, violations: &mut Violations) {
-        let recipients = self.recipient_count();
-        if recipients == 0 && all_parsed {
-            violations.push(format!("{field}.to"), "one recipient is required, in to, cc or bcc");
-        }
-        if recipients > limits::RECIPIENTS_MAX {
-            let most = limits::RECIPIENTS_MAX;
-            violations.push(
-                format!("{field}.to"),
-                format!("{recipients} recipients over to, cc and bcc; at most {most}"),
-            );
-        }
-        if self.reply_to.len() > limits::REPLY_TO_MAX {
-            violations.push(
-                format!("{field}.reply_to"),
-                format!("must have at most {} entries", limits::REPLY_TO_MAX),
-            );
-        }
     }
 
     /// What can only be told with the settings: who it is from, and whether its headers fit its form.
@@ -212,6 +191,23 @@ fn parse_display_name(name: &str, field: &str, violations: &mut Violations) -> O
 }
 
 /// `None` if any was wrong. At most one more than the limit is looked at, so that a flood costs nothing.
+fn check_counts(recipients: usize, reply_to: usize, field: &str, violations: &mut Violations) {
+    if recipients == 0 {
+        violations.push(format!("{field}.to"), "one recipient is required, in to, cc or bcc");
+    }
+    if recipients > limits::RECIPIENTS_MAX {
+        let most = limits::RECIPIENTS_MAX;
+        violations.push(
+            format!("{field}.to"),
+            format!("{recipients} recipients over to, cc and bcc; at most {most}"),
+        );
+    }
+    if reply_to > limits::REPLY_TO_MAX {
+        violations
+            .push(format!("{field}.reply_to"), format!("must have at most {} entries", limits::REPLY_TO_MAX));
+    }
+}
+
 fn parse_addresses(
     drafts: &[AddressDraft],
     field: &str,

@@ -56,6 +56,24 @@ async fn accepted_before(
     }
 }
 
+/// Writes it down and wakes its lane. Returns whether an earlier call had made it.
+pub(crate) async fn accept(app: &App, new: NewMessage) -> Result<(Message, bool), Refusal> {
+    let place = app.queue.admit(1, new.content.len())?;
+    let (id, reseller) = (new.id, new.reseller.clone());
+    let accepted = app.store.accept(new, app.limits.of_reseller()).await;
+    if !matches!(accepted, Ok(Accepted::New(_))) {
+        place.give_back();
+    }
+    match accepted.map_err(|error| Refusal::of_accept(error, id))? {
+        Accepted::New(message) => {
+            app.wakeup.wake(&reseller);
+            Ok((*message, false))
+        }
+        Accepted::Replayed(message) => Ok((*message, true)),
+        Accepted::Refused(refused) => Err(Refusal::of_refused(refused, reseller)),
+    }
+}
+
 /// What would have been accepted: no id, and nothing stored.
 pub(crate) async fn validated(
     app: &App,

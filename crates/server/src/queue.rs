@@ -26,15 +26,17 @@ impl WholeQueue {
         Self { bounds, messages: AtomicI64::new(now.messages), bytes: AtomicI64::new(now.bytes) }
     }
 
-    /// Whether so much more may be let in; then it counts.
-    pub(crate) fn admit(&self, messages: usize, bytes: usize) -> Result<(), Refusal> {
+    /// Whether so much more may be let in. It counts from now on, unless the place is given back.
+    pub(crate) fn admit(&self, messages: usize, bytes: usize) -> Result<Place<'_>, Refusal> {
         let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
-        let messages = self.messages.fetch_add(number(messages), Ordering::Relaxed) + number(messages);
-        let bytes = self.bytes.fetch_add(number(bytes), Ordering::Relaxed) + number(bytes);
+        let place = Place { queue: self, messages: number(messages), bytes: number(bytes) };
+        let messages = self.messages.fetch_add(place.messages, Ordering::Relaxed) + place.messages;
+        let bytes = self.bytes.fetch_add(place.bytes, Ordering::Relaxed) + place.bytes;
         if messages > self.bounds.messages || bytes > self.bounds.bytes {
+            place.give_back();
             return Err(Refusal::WholeQueueFull);
         }
-        Ok(())
+        Ok(place)
     }
 
     /// Until shutdown.
@@ -54,6 +56,23 @@ impl WholeQueue {
     }
 }
 
+/// What was let in, as far as it is stored then. A look at the store in between makes the count too low, until the next.
+#[derive(Debug)]
+#[must_use = "what is refused after all gives its place back"]
+pub(crate) struct Place<'q> {
+    queue: &'q WholeQueue,
+    messages: i64,
+    bytes: i64,
+}
+
+impl Place<'_> {
+    /// Nothing of it was stored.
+    pub(crate) fn give_back(self) {
+        self.queue.messages.fetch_sub(self.messages, Ordering::Relaxed);
+        self.queue.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +84,13 @@ mod tests {
         assert!(queue.admit(1, 10).is_err(), "messages");
         let queue = WholeQueue::new(QueueBounds { messages: 3, bytes: 100 }, Queue::default());
         assert!(queue.admit(1, 101).is_err(), "bytes");
+    }
+
+    #[test]
+    fn what_is_refused_takes_no_place() {
+        let queue = WholeQueue::new(QueueBounds { messages: 1, bytes: 100 }, Queue::default());
+        assert!(queue.admit(1, 101).is_err());
+        queue.admit(1, 100).expect("a place").give_back();
+        assert!(queue.admit(1, 100).is_ok());
     }
 }

@@ -96,6 +96,8 @@ pub enum Refusal {
         cause: String,
     },
     RequestTooLarge {
+        /// What has the limit.
+        what: &'static str,
         limit_bytes: usize,
     },
     /// Within our limit, but not within one request to Microsoft.
@@ -249,12 +251,12 @@ impl Refusal {
             Self::StorageFull { .. } => {
                 retried(C::ResourceExhausted, "STORAGE_FULL", RETRY_FULL, STORAGE_FULL)
             }
-            Self::RequestTooLarge { limit_bytes } => Answer {
+            Self::RequestTooLarge { what, limit_bytes } => Answer {
                 metadata: HashMap::from([("limit_bytes".to_owned(), limit_bytes.to_string())]),
                 ..plain(
                     C::InvalidArgument,
                     "REQUEST_TOO_LARGE",
-                    format!("the request is too large: an email may have {limit_bytes} bytes"),
+                    format!("the request is too large: {what} may have {limit_bytes} bytes"),
                 )
             },
             Self::MailTooLarge { request_bytes } => mail_too_large(*request_bytes),
@@ -451,7 +453,7 @@ mod tests {
             Refusal::StoreUnavailable { cause: cause() },
             Refusal::CredentialStoreUnavailable { why: "Vault is sealed".to_owned(), cause: cause() },
             Refusal::StorageFull { cause: cause() },
-            Refusal::RequestTooLarge { limit_bytes: 36_700_160 },
+            Refusal::RequestTooLarge { what: "an email", limit_bytes: 36_700_160 },
             Refusal::MailTooLarge { request_bytes: 5_000_000 },
             Refusal::Undecodable { cause: cause() },
             Refusal::Unimplemented,

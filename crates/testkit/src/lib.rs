@@ -5,8 +5,11 @@
 //! | [`World`] | a folder for one test, and what can be started in it |
 //! | [`Service`] | a running `postrider serve`: its client, its command line, its death and its return |
 //! | [`Client`] | the API with one access key |
+//! | [`Watching`] | a reader of `WatchMessages` |
 //! | [`Microsoft`] | the stand-in's control: what it received, what it is to answer, what it knows |
 //! | [`Vault`] | HashiCorp Vault itself |
+//! | [`Postgres`], [`Pgbouncer`] | PostgreSQL itself, and a pooler before it |
+//! | [`Line`] | what lies between a client and a server of any kind, to be cut |
 //! | [`Proxy`] | what lies between a client and a server, in any [`Weather`] |
 //! | [`Mail`] | a request to send, with defaults for all that a test is not about |
 //! | [`Refusal`] | a gRPC status as the contract describes it, to be compared and printed |
@@ -26,9 +29,11 @@
 
 pub mod canary;
 mod client;
+mod line;
 mod mail;
 mod microsoft;
 mod patience;
+mod pgbouncer;
 pub mod postgres;
 mod program;
 pub mod raw;
@@ -36,18 +41,22 @@ mod refusal;
 mod service;
 mod settings;
 mod vault;
+mod watch;
 mod weather;
 mod world;
 
 pub use client::{Client, authority};
+pub use line::{Cut, Line};
 pub use mail::{Mail, address, mail};
 pub use microsoft::{Breach, Delivered, Delivery, Microsoft};
 pub use patience::{PATIENCE, from_now, in_time};
+pub use pgbouncer::Pgbouncer;
 pub use postgres::Postgres;
 pub use program::{Finished, Program, run};
 pub use refusal::{Refusal, reason, violations};
 pub use service::Service;
 pub use settings::{Mistake, acme_settings, secret};
 pub use vault::{MOUNT, PREFIX, Vault, vault_program};
+pub use watch::Watching;
 pub use weather::{Proxy, Weather};
 pub use world::{ServiceBuilder, World};

@@ -80,16 +80,7 @@ impl Postgres {
     pub fn start(&self) {
         let (bin, own) = self.own();
         let log = own.folder.path().join("log");
-        // It ends with this process, and leaves nothing: the shell looks every second whether that lives.
-        let watch = format!(
-            "lives() {{ kill -0 {this} 2>/dev/null || [ -d /proc/{this} ]; }}; \
-             \"$0\" \"$@\" >>'{log}' 2>&1 & server=$!; \
-             while lives && kill -0 $server 2>/dev/null; do sleep 1; done; \
-             kill -INT $server 2>/dev/null; wait $server; lives || rm -rf '{folder}'",
-            log = log.display(),
-            this = std::process::id(),
-            folder = own.folder.path().display(),
-        );
+        let watch = ends_with_this_process(&log.display().to_string(), own.folder.path());
         let mut command = as_its_user(Path::new("/bin/sh"));
         command.arg("-c").arg(watch).arg(bin.join("postgres")).arg("-D").arg(own.data());
         command.args(["-p", &own.port.to_string(), "-k"]).arg(own.folder.path());
@@ -123,10 +114,29 @@ impl Postgres {
         assert!(stopped.status.success(), "pg_ctl: {}", String::from_utf8_lossy(&stopped.stderr));
     }
 
-    /// Where a proxy may forward to.
-    pub fn address(&self) -> String {
+    /// Stops it, and starts it as a standby of nobody.
+    pub fn becomes_a_standby(&self) {
         let (_, own) = self.own();
-        format!("127.0.0.1:{}", own.port)
+        self.stop("fast");
+        let made = as_its_user(Path::new("touch")).arg(own.data().join("standby.signal")).status().unwrap();
+        assert!(made.success(), "standby.signal cannot be made");
+        self.start();
+    }
+
+    /// Runs SQL outside of any test's database.
+    pub fn administers(&self, sql: &str) {
+        self.sql("postgres", sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// For a pooler's configuration: whoever comes is the user of the tests.
+    pub(crate) fn pooled_as(&self) -> String {
+        match &self.place {
+            Place::Own(own) => format!("host=127.0.0.1 port={} user=postgres", own.port),
+            Place::Given(_) => {
+                let asked = "SELECT 'host=' || host(inet_server_addr()) || ' port=' || inet_server_port() || ' user=' || current_user";
+                self.sql("postgres", asked).unwrap_or_else(|error| panic!("{asked}: {error}"))
+            }
+        }
     }
 
     fn own(&self) -> (&Path, &Own) {
@@ -181,6 +191,13 @@ impl Database<'_> {
         self.server.url(&self.name)
     }
 
+    /// `host:port` of its server, where a proxy may forward to.
+    pub fn address(&self) -> String {
+        let url = self.url();
+        let server = url.rsplit('@').next().and_then(|rest| rest.split('/').next());
+        server.unwrap_or_else(|| panic!("no server in {url}")).to_owned()
+    }
+
     /// The same by another address of the server, such as a proxy's.
     pub fn url_at(&self, address: &str) -> String {
         format!("postgres://postgres@{address}/{}", self.name)
@@ -218,8 +235,21 @@ fn programs() -> PathBuf {
     })
 }
 
+/// A shell's program that runs what follows it. It ends with this process, and leaves nothing: it looks every second
+/// whether that lives.
+pub(crate) fn ends_with_this_process(log: &str, folder: &Path) -> String {
+    format!(
+        "lives() {{ kill -0 {this} 2>/dev/null || [ -d /proc/{this} ]; }}; \
+         \"$0\" \"$@\" >>'{log}' 2>&1 & server=$!; \
+         while lives && kill -0 $server 2>/dev/null; do sleep 1; done; \
+         kill -INT $server 2>/dev/null; wait $server; lives || rm -rf '{folder}'",
+        this = std::process::id(),
+        folder = folder.display(),
+    )
+}
+
 /// In memory where that can be: the server syncs as it does on a disk, and nobody waits for it.
-fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     let shm = Path::new("/dev/shm");
     let parent = if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() };
     let folder = tempfile::Builder::new().prefix("postrider-pg-").tempdir_in(parent).unwrap();
@@ -231,7 +261,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// PostgreSQL does not run as root.
-fn as_its_user(program: &Path) -> Command {
+pub(crate) fn as_its_user(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }
@@ -251,11 +281,11 @@ fn is_root() -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how whoever runs the tests names a server of theirs")]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }

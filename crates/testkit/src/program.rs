@@ -75,9 +75,18 @@ impl Program {
 
     /// SIGTERM, and no waiting.
     pub async fn terminate(&self) {
+        self.signal("-TERM").await;
+    }
+
+    /// SIGINT, as Ctrl-C sends it.
+    pub async fn interrupt(&self) {
+        self.signal("-INT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
         let Some(id) = self.child.id() else { panic!("{} has ended already", self.name) };
-        let status = Command::new("kill").args(["-TERM", &id.to_string()]).status().await.unwrap();
-        assert!(status.success(), "kill -TERM {id}");
+        let status = Command::new("kill").args([signal, &id.to_string()]).status().await.unwrap();
+        assert!(status.success(), "kill {signal} {id}");
     }
 
     pub async fn ends(&mut self) -> ExitStatus {

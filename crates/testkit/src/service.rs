@@ -123,6 +123,13 @@ impl Service {
         run(command, input).await
     }
 
+    /// A client command that goes on until it is ended; `name` names its outputs.
+    pub fn cli_goes_on(&self, arguments: &[&str], name: &str) -> Program {
+        let mut command = self.world().command();
+        command.args(arguments).arg("--data-dir").arg(self.data_dir());
+        Program::start(command, self.world().path(), name)
+    }
+
     /// Status and body of a page on the HTTP port.
     pub async fn page(&self, path: &str) -> (u16, String) {
         Microsoft::at(&self.http).page(path).await

@@ -12,7 +12,7 @@ use crate::status::Refusal;
 pub(crate) fn of_request(request: &v1::SendMailRequest, bytes_max: usize) -> Result<Vec<u8>, Refusal> {
     let bytes = request.email.as_ref().map_or(0, prost::Message::encoded_len);
     if bytes > bytes_max {
-        return Err(Refusal::RequestTooLarge { limit_bytes: bytes_max });
+        return Err(Refusal::RequestTooLarge { what: "an email", limit_bytes: bytes_max });
     }
     Ok(request.email.as_ref().map(prost::Message::encode_to_vec).unwrap_or_default())
 }

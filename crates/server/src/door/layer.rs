@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
+use postrider_domain::limits::BATCH_BYTES_MAX;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -13,6 +14,8 @@ use crate::status::{CallId, Refusal};
 
 /// Services of others, whose statuses are theirs.
 const EXEMPT: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
+/// The one RPC whose requests have a limit of their own.
+const BATCH: &str = "/postrider.v1.MailService/BatchSendMail";
 /// What a status is made of on the wire.
 const STATUS_HEADERS: [&str; 3] = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
 
@@ -27,9 +30,9 @@ impl DoorLayer {
         Self { message_bytes_max }
     }
 
-    fn mend(self, call: CallId, headers: &mut HeaderMap) {
+    fn mend(self, call: CallId, is_batch: bool, headers: &mut HeaderMap) {
         let Some(status) = status_of_transport(headers) else { return };
-        let Some(refusal) = self.refusal(&status) else { return };
+        let Some(refusal) = self.refusal(&status, is_batch) else { return };
         for name in STATUS_HEADERS {
             headers.remove(name);
         }
@@ -39,11 +42,15 @@ impl DoorLayer {
     }
 
     /// Whatever reaches a handler is answered with details, so a status without them tells of bytes that did not.
-    fn refusal(self, status: &Status) -> Option<Refusal> {
+    fn refusal(self, status: &Status, is_batch: bool) -> Option<Refusal> {
         match status.code() {
             // By the announced length, and by the length after decompression.
+            Code::OutOfRange | Code::ResourceExhausted if is_batch => {
+                let limit_bytes = BATCH_BYTES_MAX.max(self.message_bytes_max);
+                Some(Refusal::RequestTooLarge { what: "a batch", limit_bytes })
+            }
             Code::OutOfRange | Code::ResourceExhausted => {
-                Some(Refusal::RequestTooLarge { limit_bytes: self.message_bytes_max })
+                Some(Refusal::RequestTooLarge { what: "an email", limit_bytes: self.message_bytes_max })
             }
             Code::Unimplemented => Some(Refusal::Unimplemented),
             Code::DeadlineExceeded => Some(Refusal::DeadlineExceeded),
@@ -93,12 +100,12 @@ where
         if EXEMPT.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
             return Box::pin(self.inner.call(request));
         }
-        let (door, call) = (self.door, CallId::fresh());
+        let (door, call, is_batch) = (self.door, CallId::fresh(), request.uri().path() == BATCH);
         request.extensions_mut().insert(call);
         let answer = self.inner.call(request);
         Box::pin(async move {
             let mut response = answer.await?;
-            door.mend(call, response.headers_mut());
+            door.mend(call, is_batch, response.headers_mut());
             Ok(response)
         })
     }

@@ -6,7 +6,7 @@ use postrider_domain::{Message, Violations, limits};
 use postrider_proto::v1::{self, batch_send_mail_result};
 use postrider_store::{Accepted, AllAccepted, NewMessage};
 
-use crate::accept::{Prepared, prepare};
+use crate::accept::{Prepared, accept, prepare};
 use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::to_proto;
@@ -61,24 +61,10 @@ async fn each(app: &App, requests: Vec<v1::SendMailRequest>) -> Vec<Sent> {
         let prepared = prepare(app, request).await.map_err(|refusal| refusal.within(index))?;
         match prepared {
             Prepared::Replayed(message) => Ok((*message, true)),
-            Prepared::New(new, _) => accept_one(app, *new).await,
+            Prepared::New(new, _) => accept(app, *new).await,
         }
     });
     futures::future::join_all(sends).await
-}
-
-async fn accept_one(app: &App, new: NewMessage) -> Sent {
-    app.queue.admit(1, new.content.len())?;
-    let (id, reseller) = (new.id, new.reseller.clone());
-    let accepted = app.store.accept(new, app.limits.of_reseller()).await;
-    match accepted.map_err(|error| Refusal::of_accept(error, id))? {
-        Accepted::New(message) => {
-            app.wakeup.wake(&reseller);
-            Ok((*message, false))
-        }
-        Accepted::Replayed(message) => Ok((*message, true)),
-        Accepted::Refused(refused) => Err(Refusal::of_refused(refused, reseller)),
-    }
 }
 
 /// The faults of all items at once; else the first that is refused refuses all.
@@ -119,8 +105,12 @@ const LOST_ITEM: &str = "an item of a batch that was accepted has no message";
 async fn accept_all(app: &App, new: Vec<NewMessage>) -> Result<Vec<Accepted>, Refusal> {
     let Some(first) = new.first() else { return Ok(Vec::new()) };
     let reseller = first.reseller.clone();
-    app.queue.admit(new.len(), new.iter().map(|new| new.content.len()).sum())?;
-    match app.store.accept_all(new, app.limits.of_reseller()).await? {
+    let place = app.queue.admit(new.len(), new.iter().map(|new| new.content.len()).sum())?;
+    let accepted = app.store.accept_all(new, app.limits.of_reseller()).await;
+    if !matches!(accepted, Ok(AllAccepted::All(_))) {
+        place.give_back();
+    }
+    match accepted? {
         AllAccepted::All(accepted) => {
             app.wakeup.wake(&reseller);
             Ok(accepted)

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use postrider_domain::{Message, limits};
 use postrider_proto::v1;
-use postrider_store::Accepted;
 use tokio::time::Instant;
 
-use crate::accept::{Prepared, prepare, validated};
+use crate::accept::{Prepared, accept, prepare, validated};
 use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::to_proto;
@@ -26,19 +25,7 @@ pub(super) async fn send_mail(
         Prepared::New(new, settings) if validate_only => {
             return validated(&app, *new, &settings).await;
         }
-        Prepared::New(new, _) => {
-            app.queue.admit(1, new.content.len())?;
-            let (id, reseller) = (new.id, new.reseller.clone());
-            let accepted = app.store.accept(*new, app.limits.of_reseller()).await;
-            match accepted.map_err(|error| Refusal::of_accept(error, id))? {
-                Accepted::New(message) => {
-                    app.wakeup.wake(&reseller);
-                    (*message, false)
-                }
-                Accepted::Replayed(message) => (*message, true),
-                Accepted::Refused(refused) => return Err(Refusal::of_refused(refused, reseller)),
-            }
-        }
+        Prepared::New(new, _) => accept(&app, *new).await?,
     };
     let message = if waits { wait_for_sent(&app, message, deadline).await? } else { message };
     Ok(v1::SendMailResponse { message: Some(to_proto::message(message)), replayed })

@@ -253,7 +253,8 @@ impl Book {
         let seen = lane.shows(row.state, row.due_time, row.finding.as_ref(), self.now);
         let event = EventRow {
             number: 0,
-            time: self.now,
+            // What a reader is told then is what it would read.
+            time: row.update_time,
             message: Some(id),
             state: seen.state,
             next_attempt_time: seen.next_attempt_time,

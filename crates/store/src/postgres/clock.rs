@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use postrider_domain::Clock;
+use sqlx::Row as _;
 use sqlx::postgres::PgPool;
 
 use super::failed;
@@ -53,11 +54,11 @@ impl DatabaseClock {
         let mut db = reader.acquire().await?;
         for _ in 0..ANSWERS {
             let (asked, began) = (self.base.uptime(), self.base.now());
-            let theirs: i64 =
-                sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-                    .persistent(false)
-                    .fetch_one(&mut *db)
-                    .await?;
+            // Behind a pooler only what is said in one go surely goes to one connection.
+            let row = sqlx::raw_sql("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+                .fetch_one(&mut *db)
+                .await?;
+            let theirs: i64 = row.try_get(0)?;
             let took = self.base.uptime().saturating_sub(asked);
             let ours = began.saturating_add(took / 2).unwrap_or(began);
             if best.is_none_or(|(quickest, _)| took < quickest) {

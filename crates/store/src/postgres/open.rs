@@ -19,7 +19,7 @@ use crate::{StoreError, StoreKind};
 /// PostgreSQL 14.
 const VERSION_MIN: i32 = 140_000;
 /// Connections that read.
-const READERS: u32 = 8;
+pub(super) const READERS: u32 = 8;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Any number, the same in all replicas: who brings the schema up to date has the lock of this name.
 const MIGRATION_LOCK: i64 = 0x0070_6f73_7472_6964;
@@ -87,13 +87,13 @@ fn unexpected(error: &sqlx::Error) -> StoreError {
 
 /// Whether the server keeps what it acknowledges. Returns whether it is a Citus coordinator.
 async fn check(db: &mut PgConnection) -> Result<bool, StoreError> {
-    let row = sqlx::query(
+    // Behind a pooler only what is said in one go surely goes to one connection.
+    let row = sqlx::raw_sql(
         "SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS version_text,
             current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
             pg_is_in_recovery() AS is_standby, current_setting('server_encoding') AS encoding,
             EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') AS is_citus",
     )
-    .persistent(false)
     .fetch_one(db)
     .await
     .map_err(|error| unexpected(&error))?;
@@ -132,6 +132,7 @@ async fn migrate(db: &mut PgConnection, kind: StoreKind) -> Result<(), StoreErro
         .execute(&mut *transaction)
         .await
         .map_err(|error| unexpected(&error))?;
+    forget_statements(&mut transaction).await?;
     let is_new = is_new(&mut transaction).await?;
     if !is_new {
         check_schema(&mut transaction, kind).await?;
@@ -153,7 +154,14 @@ async fn migrate(db: &mut PgConnection, kind: StoreKind) -> Result<(), StoreErro
             .await
             .map_err(|error| unexpected(&error))?;
     }
+    forget_statements(&mut transaction).await?;
     transaction.commit().await.map_err(|error| unexpected(&error))
+}
+
+/// The migrator prepares statements under names. Behind a pooler they stay on a connection that others get, and whose names
+/// they would find taken.
+async fn forget_statements(db: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::raw_sql("DEALLOCATE ALL").execute(db).await.map(drop).map_err(|error| unexpected(&error))
 }
 
 async fn is_new(db: &mut PgConnection) -> Result<bool, StoreError> {

@@ -1,8 +1,10 @@
-//! Reads, each with a time limit.
+//! Reads, each with a time limit. One whose connection turns out to be dead is made on another: a server that was restarted
+//! leaves dead ones behind, and a read changes nothing.
 
 use sqlx::postgres::{PgArguments, PgPool, PgRow};
 use sqlx::{AssertSqlSafe, SqlStr};
 
+use super::open::READERS;
 use super::{SILENCE_MAX, STATEMENT_TIMEOUT, failed};
 use crate::StoreError;
 use crate::sql::{Dialect, Reader, Row, Statement, Value};
@@ -16,6 +18,27 @@ pub(crate) struct PgReader {
 impl PgReader {
     pub(super) fn new(pool: PgPool, is_pooled: bool) -> Self {
         Self { pool, is_pooled }
+    }
+
+    async fn on_a_living_connection(
+        &self,
+        statement: &'static Statement,
+        values: Vec<Value>,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        let mut dead = 0;
+        loop {
+            let arguments = Value::to_postgres(values.clone())?;
+            let text = statement.text(Dialect::Postgres, 1);
+            let rows = if self.is_pooled {
+                self.in_transaction(text, arguments).await
+            } else {
+                sqlx::query_with(text, arguments).fetch_all(&self.pool).await
+            };
+            match rows {
+                Err(error) if dead < READERS && is_dead(&error) => dead += 1,
+                rows => return rows,
+            }
+        }
     }
 
     /// Behind a pooler, a statement is prepared and run on one connection only within a transaction.
@@ -32,20 +55,20 @@ impl PgReader {
 
 impl Reader for PgReader {
     async fn read(&self, statement: &'static Statement, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        let arguments = Value::to_postgres(values).map_err(|error| failed(&error))?;
-        let text = statement.text(Dialect::Postgres, 1);
-        let reading = async {
-            if self.is_pooled {
-                self.in_transaction(text, arguments).await
-            } else {
-                sqlx::query_with(text, arguments).fetch_all(&self.pool).await
-            }
-        };
-        match tokio::time::timeout(SILENCE_MAX, reading).await {
+        match tokio::time::timeout(SILENCE_MAX, self.on_a_living_connection(statement, values)).await {
             Ok(rows) => Ok(rows.map_err(|error| failed(&error))?.into_iter().map(Row::Postgres).collect()),
             Err(_) => Err(StoreError::Unavailable {
                 cause: format!("PostgreSQL was silent for too long ({})", statement.path),
             }),
         }
+    }
+}
+
+/// Nobody is at its other end any more, or says that it is about to go (class 57P: the server shuts down).
+fn is_dead(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(said) => said.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
     }
 }

@@ -1,7 +1,8 @@
 //! A statement: a `.sql` file, for one row of values or for many.
 //!
 //! What stands between two `/*each*/` marks is repeated for each row, its parameters counted on, so that the file as it is
-//! serves one row. A statement without marks takes one row.
+//! serves one row. A statement without marks takes one row. What stands between two `/*alone*/` marks is for one row only, and
+//! left out where there are more.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -11,6 +12,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use super::ROWS_MAX;
 
 const MARK: &str = "/*each*/";
+const ALONE: &str = "/*alone*/";
 const SIZES: usize = ROWS_MAX.ilog2() as usize + 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +67,11 @@ impl Text {
 }
 
 fn expand(written: &str, rows: usize) -> String {
+    // Every other part stands between two marks.
+    let written: String = written.split(ALONE).step_by(2).collect();
     let mut parts = written.split(MARK);
     let (Some(before), Some(each), Some(after)) = (parts.next(), parts.next(), parts.next()) else {
-        return written.to_owned();
+        return written;
     };
     let columns = each.matches('$').count();
     let mut text = String::with_capacity(written.len() + each.len() * rows * 2);
@@ -106,6 +110,12 @@ mod tests {
         assert_eq!(expand(insert, 2), twice);
         let list = "SELECT 1 WHERE x IN (/*each*/$1/*each*/)";
         assert_eq!(expand(list, 4), "SELECT 1 WHERE x IN ($1, $2, $3, $4)");
+    }
+
+    #[test]
+    fn what_is_for_one_row_alone_is_left_out_for_many() {
+        let read = "SELECT 1 WHERE x IN (/*each*/$1/*each*/) /*alone*/AND y = $1/*alone*/ AND z";
+        assert_eq!(expand(read, 2), "SELECT 1 WHERE x IN ($1, $2)  AND z");
     }
 
     #[test]

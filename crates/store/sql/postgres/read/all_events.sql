@@ -1,5 +1,6 @@
 -- What changed of any reseller, as it was committed.
--- Transactions commit out of order: what is read is what none that is still open can precede.
+-- Transactions commit out of order: what is read is what none that is still open can precede. That is asked in a query of its
+-- own, which Citus answers on the coordinator, whose transactions the positions are.
 -- $1 position, $2 reseller, $3 number: after this event; $4 limit
 SELECT
     e.number, e.position, e.time AS event_time, e.message_id AS event_message, e.state AS event_state, e.next_attempt_time,
@@ -21,6 +22,6 @@ SELECT
 FROM events AS e
 LEFT JOIN messages AS m ON m.reseller = e.reseller AND m.message_id = e.message_id
 WHERE (e.position, e.reseller, e.number) > ($1, $2, $3)
-    AND e.position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+    AND e.position < (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
 ORDER BY e.position, e.reseller, e.number
 LIMIT $4
