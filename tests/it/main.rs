@@ -15,6 +15,9 @@ mod validation;
 mod durable_accept;
 
 #[cfg(test)]
+mod check_store;
+
+#[cfg(test)]
 mod idempotency;
 
 #[cfg(test)]
