@@ -8,6 +8,7 @@
 //! | [`Microsoft`] | the stand-in's control: what it received, what it is to answer, what it knows |
 //! | [`Vault`] | HashiCorp Vault itself |
 //! | [`Proxy`] | what lies between a client and a server, in any [`Weather`] |
+//! | [`Wire`] | what lies between them where they do not speak HTTP/1, and can be cut |
 //! | [`Mail`] | a request to send, with defaults for all that a test is not about |
 //! | [`Refusal`] | a gRPC status as the contract describes it, to be compared and printed |
 //!
@@ -37,6 +38,7 @@ mod service;
 mod settings;
 mod vault;
 mod weather;
+mod wire;
 mod world;
 
 pub use client::{Client, authority};
@@ -50,4 +52,5 @@ pub use service::Service;
 pub use settings::{Mistake, acme_settings, secret};
 pub use vault::{MOUNT, PREFIX, Vault, vault_program};
 pub use weather::{Proxy, Weather};
+pub use wire::Wire;
 pub use world::{ServiceBuilder, World};

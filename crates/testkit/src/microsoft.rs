@@ -65,6 +65,12 @@ impl Microsoft {
         Self { _process: Some(Arc::new((program, world))), ..Self::at(address) }
     }
 
+    /// The same, reached by another origin, such as a proxy's.
+    #[must_use]
+    pub fn behind(&self, origin: &str) -> Self {
+        Self { origin: origin.to_owned(), ..self.clone() }
+    }
+
     /// `http://host:port`.
     pub fn origin(&self) -> &str {
         &self.origin

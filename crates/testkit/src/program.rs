@@ -75,9 +75,24 @@ impl Program {
 
     /// SIGTERM, and no waiting.
     pub async fn terminate(&self) {
+        self.signal("TERM").await;
+    }
+
+    /// SIGSTOP: it does nothing until it is continued, and does not know of it.
+    pub async fn stop(&self) {
+        self.signal("STOP").await;
+    }
+
+    /// SIGCONT.
+    pub async fn goes_on(&self) {
+        self.signal("CONT").await;
+    }
+
+    async fn signal(&self, name: &str) {
         let Some(id) = self.child.id() else { panic!("{} has ended already", self.name) };
-        let status = Command::new("kill").args(["-TERM", &id.to_string()]).status().await.unwrap();
-        assert!(status.success(), "kill -TERM {id}");
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status().await.unwrap();
+        assert!(status.success(), "kill -{name} {id}");
     }
 
     pub async fn ends(&mut self) -> ExitStatus {

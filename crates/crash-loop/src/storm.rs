@@ -1,0 +1,243 @@
+//! What is done to the replicas: kills at named points and at random, and all else that goes wrong with processes and
+//! connections. Each kind comes up once before any comes up again.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use postrider_testkit::Postgres;
+use tokio::time::{sleep, timeout};
+
+use crate::gate::Door;
+use crate::replica::{Killed, LEASE_SECONDS, Replica};
+
+/// How long a point may let itself be waited for; then the kill comes at random.
+const POINT_WITHIN: Duration = Duration::from_secs(3);
+/// How long the lanes of the dead may take to go on, before it is not looked for any more.
+const RECOVERED_WITHIN: Duration = Duration::from_secs(8);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Event {
+    /// A caller has asked, and was not answered.
+    KillAtCall,
+    /// SQLite's log changed, or a COMMIT was passed to PostgreSQL.
+    KillAtCommit,
+    /// The attempt is written down, its request has left, and Microsoft has not seen it.
+    KillBeforeTheCall,
+    /// Microsoft has taken the mail, and its answer is not passed on.
+    KillBeforeTheAnswer,
+    /// The answer is passed on, and its outcome perhaps not written down.
+    KillBeforeTheRecord,
+    KillAtRandom,
+    /// SIGSTOP for longer than a lease, then SIGCONT.
+    StopBeyondTheLease,
+    CutCallers,
+    CutDatabase,
+    /// PostgreSQL commits, and its answer is not passed on.
+    CutCommitsAnswer,
+    RestartDatabase,
+}
+
+impl Event {
+    const EVERYWHERE: [Self; 8] = [
+        Self::KillAtCall,
+        Self::KillAtCommit,
+        Self::KillBeforeTheCall,
+        Self::KillBeforeTheAnswer,
+        Self::KillBeforeTheRecord,
+        Self::KillAtRandom,
+        Self::StopBeyondTheLease,
+        Self::CutCallers,
+    ];
+    const ON_POSTGRES: [Self; 3] = [Self::CutDatabase, Self::CutCommitsAnswer, Self::RestartDatabase];
+}
+
+pub(crate) struct Storm<'s> {
+    pub(crate) replicas: Vec<Replica>,
+    pub(crate) server: Option<&'s Postgres>,
+    pub(crate) chance: fastrand::Rng,
+    pub(crate) told: Told,
+}
+
+/// What it did.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) struck: BTreeMap<Event, u64>,
+    pub(crate) kills: u64,
+    pub(crate) effective: u64,
+    /// Attempts under way at the kills.
+    pub(crate) attempts: usize,
+    /// How long it took until a lane of the dead went on, or one of the only replica's.
+    pub(crate) recoveries: Vec<Duration>,
+    pub(crate) checks: u64,
+}
+
+impl Storm<'_> {
+    /// Until so many kills hit something, and every kind of event came up.
+    pub(crate) async fn rages(&mut self, kills: u64) {
+        let mut deck: Vec<Event> = Event::EVERYWHERE.to_vec();
+        if self.server.is_some() {
+            deck.extend(Event::ON_POSTGRES);
+        }
+        let mut rounds = 0;
+        while self.told.effective < kills || rounds == 0 {
+            self.chance.shuffle(&mut deck);
+            for event in deck.clone() {
+                if self.told.effective >= kills && rounds > 0 {
+                    break;
+                }
+                sleep(Duration::from_millis(self.chance.u64(100..700))).await;
+                self.strikes(event).await;
+            }
+            rounds += 1;
+        }
+    }
+
+    async fn strikes(&mut self, event: Event) {
+        let index = self.chance.usize(0..self.replicas.len());
+        let has_struck = match event {
+            Event::StopBeyondTheLease => self.stops(index).await,
+            Event::CutCallers => self.cuts_callers(index).await,
+            Event::CutDatabase => {
+                self.replicas[index].database.as_ref().is_some_and(|wire| wire.is_cut() > 0)
+            }
+            Event::CutCommitsAnswer => self.cuts_an_answer(index).await,
+            Event::RestartDatabase => self.restarts_the_database().await,
+            kill => {
+                self.waits_for(kill, index).await;
+                let killed = self.replicas[index].is_killed().await;
+                self.replicas[index].gate.turns(Door::Open);
+                self.comes_back(index, &killed).await;
+                killed.is_effective()
+            }
+        };
+        *self.told.struck.entry(event).or_default() += u64::from(has_struck);
+    }
+
+    /// Until the moment has come, or has not come for long.
+    async fn waits_for(&mut self, kill: Event, index: usize) {
+        let replica = &self.replicas[index];
+        let within = self.chance.u64(0..4);
+        let waiting = async {
+            match kill {
+                Event::KillAtCall => {
+                    replica.open.subscribe().wait_for(|open| *open > 0).await.ok();
+                    sleep(Duration::from_millis(within)).await;
+                }
+                Event::KillAtCommit => match &replica.database {
+                    Some(wire) => drop(wire.commits().changed().await),
+                    None => log_changes(replica.data_dir().join("postrider.db-wal")).await,
+                },
+                Event::KillBeforeTheCall | Event::KillBeforeTheAnswer => {
+                    let holds = if kill == Event::KillBeforeTheCall {
+                        Door::HoldsRequests
+                    } else {
+                        Door::HoldsAnswers
+                    };
+                    replica.gate.turns(holds);
+                    replica.gate.held().wait_for(|held| *held > 0).await.ok();
+                }
+                Event::KillBeforeTheRecord => drop(replica.gate.answered().changed().await),
+                _ => sleep(Duration::from_millis(within * 200)).await,
+            }
+        };
+        timeout(POINT_WITHIN, waiting).await.ok();
+    }
+
+    async fn comes_back(&mut self, index: usize, killed: &Killed) {
+        self.told.kills += 1;
+        self.told.effective += u64::from(killed.is_effective());
+        self.told.attempts += killed.mailboxes.len();
+        let since = if self.replicas.len() > 1 {
+            self.is_recovered(killed.time, &killed.mailboxes, Some(index)).await;
+            None
+        } else {
+            Some(Instant::now())
+        };
+        self.is_sound(index).await;
+        let began = since.map(|_| Instant::now());
+        self.replicas[index].returns().await;
+        if let Some(began) = began {
+            self.is_recovered(began, &[], None).await;
+        }
+    }
+
+    /// Notes how long after a moment one of these lanes went on, at another replica than one that is dead.
+    async fn is_recovered(&mut self, moment: Instant, mailboxes: &[String], dead: Option<usize>) {
+        if dead.is_some() && mailboxes.is_empty() {
+            return;
+        }
+        let looking = async {
+            loop {
+                let living = self.replicas.iter().enumerate().filter(|(index, _)| Some(*index) != dead);
+                let first =
+                    living.filter_map(|(_, replica)| replica.gate.first_after(moment, mailboxes)).min();
+                match first {
+                    Some(first) => return first,
+                    None => sleep(LOOK_AGAIN).await,
+                }
+            }
+        };
+        if let Ok(first) = timeout(RECOVERED_WITHIN, looking).await {
+            self.told.recoveries.push(first - moment);
+        }
+    }
+
+    /// `postrider check-store`, beside whoever runs.
+    pub(crate) async fn is_sound(&mut self, index: usize) {
+        let built = self.replicas[index].built();
+        let mut command = built.world().command();
+        command.arg("check-store").arg("--data-dir").arg(built.data_dir()).args(built.overrides());
+        let checked = postrider_testkit::run(command, "").await;
+        assert_eq!(checked.code, 0, "the store is broken: {}{}", checked.stdout, checked.stderr);
+        self.told.checks += 1;
+    }
+
+    async fn stops(&mut self, index: usize) -> bool {
+        let program = self.replicas[index].service.program();
+        program.stop().await;
+        sleep(Duration::from_millis(LEASE_SECONDS * 1_600)).await;
+        program.goes_on().await;
+        true
+    }
+
+    async fn cuts_callers(&mut self, index: usize) -> bool {
+        let replica = &self.replicas[index];
+        let mut open = replica.open.subscribe();
+        timeout(POINT_WITHIN, open.wait_for(|open| *open > 0)).await.is_ok() && replica.callers.is_cut() > 0
+    }
+
+    async fn cuts_an_answer(&mut self, index: usize) -> bool {
+        let Some(wire) = &self.replicas[index].database else { return false };
+        let before = wire.withheld();
+        wire.withholds_an_answer();
+        let looking = async {
+            while wire.withheld() == before {
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        timeout(POINT_WITHIN, looking).await.is_ok()
+    }
+
+    async fn restarts_the_database(&mut self) -> bool {
+        let Some(server) = self.server else { return false };
+        tokio::task::block_in_place(|| {
+            server.stop("immediate");
+            server.start();
+        });
+        true
+    }
+}
+
+/// Until the file is another than it was.
+async fn log_changes(path: PathBuf) {
+    let seen = move || std::fs::metadata(&path).and_then(|found| Ok((found.len(), found.modified()?))).ok();
+    let looking = tokio::task::spawn_blocking(move || {
+        let (before, began) = (seen(), Instant::now());
+        while seen() == before && began.elapsed() < POINT_WITHIN {
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    });
+    looking.await.ok();
+}
