@@ -30,6 +30,8 @@ pub(crate) struct Callers {
     counters: Vec<Counter>,
     log: Mutex<Vec<Asked>>,
     is_over: AtomicBool,
+    /// Mailboxes for which a mail is wanted at once.
+    hurry: watch::Sender<Vec<String>>,
     /// Calls that ended without an answer.
     pub(crate) unanswered: AtomicU64,
     /// Calls that were answered as known.
@@ -42,6 +44,7 @@ impl Callers {
             counters,
             log: Mutex::default(),
             is_over: AtomicBool::new(false),
+            hurry: watch::Sender::default(),
             unanswered: AtomicU64::new(0),
             replayed: AtomicU64::new(0),
         }
@@ -52,15 +55,26 @@ impl Callers {
         self.is_over.store(true, Ordering::Relaxed);
     }
 
+    /// So that the lanes of these mailboxes have work, and what they do about it can be seen.
+    pub(crate) fn hurry(&self, mailboxes: &[String]) {
+        self.hurry.send_replace(mailboxes.to_vec());
+    }
+
     pub(crate) fn log(&self) -> Vec<Asked> {
         self.log.lock().expect("unpoisoned").clone()
     }
 
     /// Until the end, and until the last mail is acknowledged.
-    pub(crate) async fn sends(self: Arc<Self>, reseller: ResellerId, seed: u64) {
+    pub(crate) async fn sends(self: Arc<Self>, reseller: ResellerId, mailbox: String, seed: u64) {
         let mut chance = fastrand::Rng::with_seed(seed);
+        let mut hurry = self.hurry.subscribe();
         for number in 0_u64.. {
-            tokio::time::sleep(Duration::from_millis(chance.u64(0..GAP_MILLIS * 2))).await;
+            let gap = Duration::from_millis(chance.u64(0..GAP_MILLIS * 2));
+            let hurried = async {
+                hurry.borrow_and_update();
+                while hurry.changed().await.is_ok() && !hurry.borrow().contains(&mailbox) {}
+            };
+            drop(tokio::time::timeout(gap, hurried).await);
             if self.is_over.load(Ordering::Relaxed) {
                 return;
             }

@@ -154,7 +154,7 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let Some(mailbox) = mailbox else {
         return shared.forwards(parts.method, &path, parts.headers, body).await;
     };
-    let _in_flight = InFlight::begin(&shared, mailbox);
+    let _in_flight = InFlight::begin(&shared, &mailbox.replace("%40", "@"));
     shared.holds(Door::HoldsRequests, &shared.requests_lost).await;
     let answer = shared.forwards(parts.method, &path, parts.headers, body).await;
     shared.holds(Door::HoldsAnswers, &shared.answers_lost).await;

@@ -107,10 +107,10 @@ async fn storm_and_calm(
     let callers = Arc::new(Callers::new(replicas.iter().map(Replica::counter).collect()));
     let mut chance = fastrand::Rng::with_seed(plan.seed);
     let mut sending = JoinSet::new();
-    for reseller in &resellers {
-        sending.spawn(Arc::clone(&callers).sends(reseller.clone(), chance.u64(..)));
+    for (number, reseller) in resellers.iter().enumerate() {
+        sending.spawn(Arc::clone(&callers).sends(reseller.clone(), mailbox(number), chance.u64(..)));
     }
-    let mut storm = Storm { replicas, server, chance, told: Told::default() };
+    let mut storm = Storm { replicas, callers: Arc::clone(&callers), server, chance, told: Told::default() };
     storm.rages(plan.kills).await;
     microsoft.forgets_scenarios().await;
     callers.end();

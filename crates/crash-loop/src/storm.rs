@@ -1,13 +1,15 @@
 //! What is done to the replicas: kills at named points and at random, and all else that goes wrong with processes and
-//! connections. Each kind comes up once before any comes up again.
+//! connections. Each kind comes up once before any comes up again, and none is left out.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postrider_testkit::Postgres;
 use tokio::time::{sleep, timeout};
 
+use crate::callers::Callers;
 use crate::gate::Door;
 use crate::replica::{Killed, LEASE_SECONDS, Replica};
 
@@ -55,6 +57,7 @@ impl Event {
 
 pub(crate) struct Storm<'s> {
     pub(crate) replicas: Vec<Replica>,
+    pub(crate) callers: Arc<Callers>,
     pub(crate) server: Option<&'s Postgres>,
     pub(crate) chance: fastrand::Rng,
     pub(crate) told: Told,
@@ -80,18 +83,21 @@ impl Storm<'_> {
         if self.server.is_some() {
             deck.extend(Event::ON_POSTGRES);
         }
-        let mut rounds = 0;
-        while self.told.effective < kills || rounds == 0 {
+        while !self.is_over(kills, &deck) {
             self.chance.shuffle(&mut deck);
             for event in deck.clone() {
-                if self.told.effective >= kills && rounds > 0 {
-                    break;
+                if self.is_over(kills, &deck) {
+                    return;
                 }
                 sleep(Duration::from_millis(self.chance.u64(100..700))).await;
                 self.strikes(event).await;
             }
-            rounds += 1;
         }
+    }
+
+    fn is_over(&self, kills: u64, deck: &[Event]) -> bool {
+        let has_struck = |event| self.told.struck.get(event).is_some_and(|count| *count > 0);
+        self.told.effective >= kills && deck.iter().all(has_struck)
     }
 
     async fn strikes(&mut self, event: Event) {
@@ -149,25 +155,21 @@ impl Storm<'_> {
         self.told.kills += 1;
         self.told.effective += u64::from(killed.is_effective());
         self.told.attempts += killed.mailboxes.len();
-        let since = if self.replicas.len() > 1 {
+        let is_alone = self.replicas.len() == 1;
+        if !is_alone && !killed.mailboxes.is_empty() {
+            self.callers.hurry(&killed.mailboxes);
             self.is_recovered(killed.time, &killed.mailboxes, Some(index)).await;
-            None
-        } else {
-            Some(Instant::now())
-        };
+        }
         self.is_sound(index).await;
-        let began = since.map(|_| Instant::now());
+        let began = Instant::now();
         self.replicas[index].returns().await;
-        if let Some(began) = began {
+        if is_alone {
             self.is_recovered(began, &[], None).await;
         }
     }
 
     /// Notes how long after a moment one of these lanes went on, at another replica than one that is dead.
     async fn is_recovered(&mut self, moment: Instant, mailboxes: &[String], dead: Option<usize>) {
-        if dead.is_some() && mailboxes.is_empty() {
-            return;
-        }
         let looking = async {
             loop {
                 let living = self.replicas.iter().enumerate().filter(|(index, _)| Some(*index) != dead);

@@ -1,6 +1,7 @@
 //! Every task of the project that is not cargo's own: `cargo xtask <command>`.
 
 mod counts;
+mod crash_loop;
 mod deny;
 mod process;
 mod proto;
@@ -54,6 +55,18 @@ enum Command {
         #[arg(long, value_name = "SEED")]
         trace: Option<u64>,
     },
+    /// Kills the built service again and again under load, and counts what is lost, doubled or too much
+    CrashLoop {
+        /// Kills that hit a commit or an attempt, on each database
+        #[arg(long, default_value_t = 1_000)]
+        kills: u64,
+        /// What happens when is drawn from it
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// `sqlite` or `postgres`; both at the same time where none is named
+        #[arg(long = "store", value_name = "STORE", default_values = ["sqlite", "postgres"])]
+        stores: Vec<String>,
+    },
     /// Finds or installs the tools that `test` needs
     Tools,
 }
@@ -66,6 +79,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
         Command::Proto { check } => proto::run(check),
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),
+        Command::CrashLoop { kills, seed, stores } => crash_loop::run(kills, seed, &stores),
         Command::Tools => toolbox.all().and_then(|()| system::ready()),
     };
     match result {
