@@ -67,6 +67,14 @@ enum Command {
         #[arg(long = "store", value_name = "STORE", default_values = ["sqlite", "postgres"])]
         stores: Vec<String>,
     },
+    /// Opens what a loss of power could leave of the built service's files
+    TornDisks {
+        /// How many images
+        #[arg(long, default_value_t = 10_000)]
+        images: u64,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Finds or installs the tools that `test` needs
     Tools,
 }
@@ -80,6 +88,7 @@ fn main() -> ExitCode {
         Command::Proto { check } => proto::run(check),
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),
         Command::CrashLoop { kills, seed, stores } => crash_loop::run(kills, seed, &stores),
+        Command::TornDisks { images, seed } => crash_loop::run_torn(images, seed),
         Command::Tools => toolbox.all().and_then(|()| system::ready()),
     };
     match result {

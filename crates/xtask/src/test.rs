@@ -23,10 +23,12 @@ const VAULT_VARIABLE: &str = "POSTRIDER_VAULT";
 /// Effective kills on each database.
 const KILLS: u64 = 10;
 const SEED: u64 = 1;
+/// Of a disk that lost its power.
+const IMAGES: u64 = 500;
 
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
 pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
-    let mut steps = crate::steps::Steps::new(10);
+    let mut steps = crate::steps::Steps::new(11);
     steps.run("format", "every file as rustfmt writes it", || {
         process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
     });
@@ -54,6 +56,9 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
         "the built binary killed under load, on both databases: nothing lost or doubled",
         || crash_loop::kill("debug", KILLS, SEED, &["sqlite", "postgres"].map(str::to_owned)),
     );
+    steps.run("torn disks", "what a loss of power leaves of its files: sound, and nothing lost", || {
+        crash_loop::tear("debug", IMAGES, SEED)
+    });
     steps.run("planted bugs", "the simulation finds each of them", || planted(&mut counts));
     print!("{}", steps.summary());
     println!("{counts}");
