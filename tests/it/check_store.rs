@@ -113,7 +113,7 @@ async fn used(service: ServiceBuilder, microsoft: &Microsoft) -> Service {
     admin.puts(bolt).await;
     let sent = admin.sends(mail("acme").request_id("sent").waiting_for_sent()).await;
     assert_eq!(sent.state(), MessageState::Sent);
-    let later = || from_now(Duration::from_secs(3_600));
+    let later = || from_now(Duration::from_hours(1));
     let cancelled = admin.sends(mail("acme").at(later())).await;
     let cancel = CancelMessageRequest { reseller: "acme".to_owned(), message_id: cancelled.message_id };
     admin.mail().cancel_message(cancel).await.unwrap();

@@ -89,6 +89,11 @@ impl Gate {
         self.shared.in_flight.lock().expect("unpoisoned").keys().cloned().collect()
     }
 
+    /// How many calls are under way.
+    pub(crate) fn calls(&self) -> usize {
+        self.shared.in_flight.lock().expect("unpoisoned").values().sum()
+    }
+
     /// The first call after a moment, of one of these mailboxes, or of any where none is named.
     pub(crate) fn first_after(&self, moment: Instant, mailboxes: &[String]) -> Option<Instant> {
         let begun = self.shared.begun.lock().expect("unpoisoned");

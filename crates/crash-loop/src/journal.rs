@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_log_of_several_threads_is_read_in_order() {
-        let hex = |text: &str| text.bytes().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
+        let hex = |text: &str| text.bytes().fold(String::new(), |hex, byte| format!("{hex}\\x{byte:02x}"));
         let (db, wal) = (hex("/d/postrider.db"), hex("/d/postrider.db-wal"));
         let text = format!(
             "7 pwrite64(4<{wal}>, \"{}\", 2, 24) = 2\n7  fdatasync(4<{wal}> <unfinished ...>\n\

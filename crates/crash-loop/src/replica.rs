@@ -35,14 +35,15 @@ pub(crate) struct Killed {
     pub(crate) time: Instant,
     /// Calls of callers that were open, each a commit perhaps.
     pub(crate) commits: usize,
-    /// Mailboxes with an attempt under way.
+    /// Attempts under way, and their mailboxes.
+    pub(crate) attempts: usize,
     pub(crate) mailboxes: Vec<String>,
 }
 
 impl Killed {
     /// Only these count.
     pub(crate) fn is_effective(&self) -> bool {
-        self.commits > 0 || !self.mailboxes.is_empty()
+        self.commits > 0 || self.attempts > 0
     }
 }
 
@@ -83,9 +84,14 @@ impl Replica {
 
     /// SIGKILL, at once.
     pub(crate) async fn is_killed(&mut self) -> Killed {
-        let (time, commits, mailboxes) = (Instant::now(), *self.open.borrow(), self.gate.in_flight());
+        let killed = Killed {
+            time: Instant::now(),
+            commits: *self.open.borrow(),
+            attempts: self.gate.calls(),
+            mailboxes: self.gate.in_flight(),
+        };
         self.service.is_killed().await;
-        Killed { time, commits, mailboxes }
+        killed
     }
 
     pub(crate) async fn returns(&mut self) {

@@ -7,8 +7,12 @@ use std::time::Duration;
 use postrider_domain::{Message, MessageId, MessageState, Outcome};
 use postrider_simulation::checker::Fault;
 
+use crate::replica::LEASE_SECONDS;
 use crate::run::Database;
-use crate::storm::Told;
+use crate::storm::{Recovery, Told};
+
+/// Beyond a lease and what it takes to look for lanes.
+const SLOW: Duration = Duration::from_secs(LEASE_SECONDS + 1);
 
 pub(crate) struct Report {
     pub(crate) database: Database,
@@ -51,12 +55,11 @@ impl Report {
         self.faults.iter().filter(|fault| is(fault)).count()
     }
 
-    /// Median and maximum.
-    fn recovery(&self) -> (Duration, Duration) {
+    /// Shortest first.
+    fn recoveries(&self) -> Vec<Recovery> {
         let mut all = self.told.recoveries.clone();
-        all.sort();
-        let median = all.get(all.len() / 2).copied().unwrap_or_default();
-        (median, all.last().copied().unwrap_or_default())
+        all.sort_by_key(|recovery| recovery.took);
+        all
     }
 }
 
@@ -64,7 +67,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |state| self.messages.iter().filter(|message| message.state == state).count();
         let doubled = self.copies.values().filter(|copies| **copies > 1).count();
-        let (median, max) = self.recovery();
+        let recoveries = self.recoveries();
+        let took = |index: usize| recoveries.get(index).map_or(Duration::ZERO, |recovery| recovery.took);
+        let (median, max) = (took(recoveries.len() / 2), took(recoveries.len().saturating_sub(1)));
         let recovery = match self.database {
             Database::Sqlite => "from the start to the first call",
             Database::Postgres => "from the kill to a call of the other replica for a lane of the dead",
@@ -107,11 +112,15 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "| recovery, {recovery}: median, max of {} | {median:.2?}, {max:.2?} |",
-            self.told.recoveries.len()
+            recoveries.len()
         )?;
         writeln!(f, "| `check-store` after a kill, sound | {} |", self.told.checks)?;
         for (name, count) in self.counters() {
             writeln!(f, "| injected: {name} | {count} |")?;
+        }
+        let slow = recoveries.iter().filter(|recovery| recovery.took > SLOW);
+        for Recovery { took, events: [kill, before] } in slow {
+            writeln!(f, "slow: {took:.2?} after {kill:?}, which came after {before:?}")?;
         }
         self.faults.iter().try_for_each(|fault| writeln!(f, "{fault}"))
     }

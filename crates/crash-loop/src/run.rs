@@ -110,7 +110,8 @@ async fn storm_and_calm(
     for (number, reseller) in resellers.iter().enumerate() {
         sending.spawn(Arc::clone(&callers).sends(reseller.clone(), mailbox(number), chance.u64(..)));
     }
-    let mut storm = Storm { replicas, callers: Arc::clone(&callers), server, chance, told: Told::default() };
+    let mut storm =
+        Storm { replicas, callers: Arc::clone(&callers), server, chance, told: Told::default(), last: None };
     storm.rages(plan.kills).await;
     microsoft.forgets_scenarios().await;
     callers.end();

@@ -61,6 +61,15 @@ pub(crate) struct Storm<'s> {
     pub(crate) server: Option<&'s Postgres>,
     pub(crate) chance: fastrand::Rng,
     pub(crate) told: Told,
+    pub(crate) last: Option<Event>,
+}
+
+/// How long it took until a lane of the dead went on, or one of the only replica's.
+#[derive(Debug, Clone)]
+pub(crate) struct Recovery {
+    pub(crate) took: Duration,
+    /// The kill, and what had struck before it.
+    pub(crate) events: [Event; 2],
 }
 
 /// What it did.
@@ -71,8 +80,7 @@ pub(crate) struct Told {
     pub(crate) effective: u64,
     /// Attempts under way at the kills.
     pub(crate) attempts: usize,
-    /// How long it took until a lane of the dead went on, or one of the only replica's.
-    pub(crate) recoveries: Vec<Duration>,
+    pub(crate) recoveries: Vec<Recovery>,
     pub(crate) checks: u64,
 }
 
@@ -91,6 +99,7 @@ impl Storm<'_> {
                 }
                 sleep(Duration::from_millis(self.chance.u64(100..700))).await;
                 self.strikes(event).await;
+                self.last = Some(event);
             }
         }
     }
@@ -109,12 +118,12 @@ impl Storm<'_> {
                 self.replicas[index].database.as_ref().is_some_and(|wire| wire.is_cut() > 0)
             }
             Event::CutCommitsAnswer => self.cuts_an_answer(index).await,
-            Event::RestartDatabase => self.restarts_the_database().await,
+            Event::RestartDatabase => self.restarts_the_database(),
             kill => {
                 self.waits_for(kill, index).await;
                 let killed = self.replicas[index].is_killed().await;
                 self.replicas[index].gate.turns(Door::Open);
-                self.comes_back(index, &killed).await;
+                self.comes_back(index, kill, &killed).await;
                 killed.is_effective()
             }
         };
@@ -151,25 +160,31 @@ impl Storm<'_> {
         timeout(POINT_WITHIN, waiting).await.ok();
     }
 
-    async fn comes_back(&mut self, index: usize, killed: &Killed) {
+    async fn comes_back(&mut self, index: usize, kill: Event, killed: &Killed) {
         self.told.kills += 1;
         self.told.effective += u64::from(killed.is_effective());
-        self.told.attempts += killed.mailboxes.len();
+        self.told.attempts += killed.attempts;
         let is_alone = self.replicas.len() == 1;
         if !is_alone && !killed.mailboxes.is_empty() {
             self.callers.hurry(&killed.mailboxes);
-            self.is_recovered(killed.time, &killed.mailboxes, Some(index)).await;
+            self.is_recovered(kill, killed.time, &killed.mailboxes, Some(index)).await;
         }
         self.is_sound(index).await;
         let began = Instant::now();
         self.replicas[index].returns().await;
         if is_alone {
-            self.is_recovered(began, &[], None).await;
+            self.is_recovered(kill, began, &[], None).await;
         }
     }
 
     /// Notes how long after a moment one of these lanes went on, at another replica than one that is dead.
-    async fn is_recovered(&mut self, moment: Instant, mailboxes: &[String], dead: Option<usize>) {
+    async fn is_recovered(
+        &mut self,
+        kill: Event,
+        moment: Instant,
+        mailboxes: &[String],
+        dead: Option<usize>,
+    ) {
         let looking = async {
             loop {
                 let living = self.replicas.iter().enumerate().filter(|(index, _)| Some(*index) != dead);
@@ -182,7 +197,8 @@ impl Storm<'_> {
             }
         };
         if let Ok(first) = timeout(RECOVERED_WITHIN, looking).await {
-            self.told.recoveries.push(first - moment);
+            let events = [kill, self.last.unwrap_or(kill)];
+            self.told.recoveries.push(Recovery { took: first - moment, events });
         }
     }
 
@@ -222,7 +238,7 @@ impl Storm<'_> {
         timeout(POINT_WITHIN, looking).await.is_ok()
     }
 
-    async fn restarts_the_database(&mut self) -> bool {
+    fn restarts_the_database(&self) -> bool {
         let Some(server) = self.server else { return false };
         tokio::task::block_in_place(|| {
             server.stop("immediate");
