@@ -140,3 +140,67 @@ fn is_named(fault: &Fault) -> bool {
             | Fault::OutOfOrder(_)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storm::Event;
+
+    fn report() -> Report {
+        let told = Told { struck: BTreeMap::from([(Event::KillAtCall, 1)]), ..Told::default() };
+        let attempt = postrider_domain::Attempt {
+            number: postrider_domain::AttemptNumber(1),
+            start_time: jiff::Timestamp::UNIX_EPOCH,
+            end_time: Some(jiff::Timestamp::UNIX_EPOCH),
+            outcome: Some(Outcome::InDoubt),
+            finding: None,
+            graph_request_id: None,
+        };
+        let message = Message {
+            reseller: postrider_domain::ResellerId::parse("acme").expect("a slug"),
+            id: MessageId::of_uuid(uuid::Uuid::nil()),
+            request_id: None,
+            state: MessageState::Sent,
+            internet_message_id: None,
+            create_time: jiff::Timestamp::UNIX_EPOCH,
+            update_time: jiff::Timestamp::UNIX_EPOCH,
+            send_time: None,
+            expire_time: jiff::Timestamp::UNIX_EPOCH,
+            next_attempt_time: None,
+            attempts: vec![attempt],
+            finding: None,
+            subject: String::new(),
+            recipient_count: 1,
+            labels: BTreeMap::new(),
+        };
+        Report {
+            database: Database::Sqlite,
+            told,
+            faults: Vec::new(),
+            lost: (1, 1),
+            unanswered: 1,
+            replayed: 1,
+            messages: vec![message],
+            copies: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_loop_in_which_nothing_was_wrong_and_everything_struck_is_good() {
+        assert!(report().is_good());
+    }
+
+    #[test]
+    fn one_fault_is_too_many_and_is_told() {
+        let report = Report { faults: vec![Fault::Lost("a mail".to_owned())], ..report() };
+        assert!(!report.is_good());
+        assert!(report.to_string().contains("| acknowledged and lost | 1 |"), "{report}");
+    }
+
+    #[test]
+    fn a_loop_in_which_something_never_struck_proves_nothing() {
+        assert!(!Report { lost: (0, 1), ..report() }.is_good());
+        let told = Told { struck: BTreeMap::from([(Event::CutCallers, 0)]), ..Told::default() };
+        assert!(!Report { told, ..report() }.is_good());
+    }
+}
