@@ -3,6 +3,8 @@
 mod counts;
 mod crash_loop;
 mod deny;
+mod findings;
+mod microsoft_clients;
 mod process;
 mod proto;
 mod simulate;
@@ -43,6 +45,12 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Generates docs/findings.md anew from the catalogue
+    Findings {
+        /// Only compare, and fail when what is checked in is stale
+        #[arg(long)]
+        check: bool,
+    },
     /// Runs the dispatcher through so many simulated storms; a failure names its seed
     Simulate {
         /// How many
@@ -75,7 +83,7 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Finds or installs the tools that `test` needs
+    /// Finds or installs the tools, servers, and Microsoft's own clients, that `test` needs
     Tools,
 }
 
@@ -89,7 +97,10 @@ fn main() -> ExitCode {
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),
         Command::CrashLoop { kills, seed, stores } => crash_loop::run(kills, seed, &stores),
         Command::TornDisks { images, seed } => crash_loop::run_torn(images, seed),
-        Command::Tools => toolbox.all().and_then(|()| system::ready()),
+        Command::Findings { check } => findings::run(check),
+        Command::Tools => {
+            toolbox.all().and_then(|()| system::ready()).and_then(|()| microsoft_clients::ready().map(drop))
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
