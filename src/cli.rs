@@ -3,6 +3,7 @@
 //! | command | module |
 //! | --- | --- |
 //! | `serve`, `sandbox`, `check-config` | [`serve`], [`sandbox`], [`configuration`] |
+//! | `check-store`, `migrate`: on the database itself | [`store`] |
 //! | `credentials …`: with the service stopped | [`credentials`] |
 //! | `send`, `settings …`, `messages …`, `keys …`: clients of a running service | [`send`], [`settings`], [`messages`], [`keys`] |
 //! | `findings` | [`findings`] |
@@ -36,6 +37,7 @@ mod send;
 mod serve;
 mod settings;
 mod signals;
+mod store;
 mod time;
 mod value;
 mod words;
@@ -74,6 +76,10 @@ enum Command {
     Sandbox(sandbox::SandboxArguments),
     /// Says whether the configuration holds, and changes nothing.
     CheckConfig(ConfigurationFlags),
+    /// Says whether what is stored is sound, also beside a running service, and changes nothing.
+    CheckStore(ConfigurationFlags),
+    /// Brings the database to the schema of this version. One in SQLite may have no service; replicas on PostgreSQL go on.
+    Migrate(ConfigurationFlags),
     /// Sends one email.
     Send(Box<send::SendArguments>),
     /// The stores of credentials, with the service stopped: rekey, migrate.
@@ -95,7 +101,15 @@ enum Command {
 impl Command {
     /// Whether `--section.key=value` means something to it.
     fn is_configured(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Sandbox(_) | Self::CheckConfig(_) | Self::Credentials(_))
+        matches!(
+            self,
+            Self::Serve(_)
+                | Self::Sandbox(_)
+                | Self::CheckConfig(_)
+                | Self::CheckStore(_)
+                | Self::Migrate(_)
+                | Self::Credentials(_)
+        )
     }
 }
 
@@ -137,6 +151,14 @@ impl Invocation {
             Command::CheckConfig(arguments) => {
                 let data_dir = flags.only_data_dir("check-config")?;
                 configuration::check(arguments, data_dir, overrides, environment)
+            }
+            Command::CheckStore(arguments) => {
+                let data_dir = flags.only_data_dir("check-store")?;
+                store::check(arguments, data_dir, overrides, environment, &screen)
+            }
+            Command::Migrate(arguments) => {
+                let data_dir = flags.only_data_dir("migrate")?;
+                store::migrate(arguments, data_dir, overrides, environment)
             }
             Command::Credentials(command) => {
                 let data_dir = flags.only_data_dir("credentials")?;

@@ -15,6 +15,12 @@ mod validation;
 mod durable_accept;
 
 #[cfg(test)]
+mod check_store;
+
+#[cfg(test)]
+mod full_disk;
+
+#[cfg(test)]
 mod idempotency;
 
 #[cfg(test)]

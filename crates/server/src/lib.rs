@@ -40,6 +40,7 @@ mod wait;
 mod watch;
 
 pub use data_dir::{DataDir, DataDirError, Endpoints};
-pub use offline::OfflineError;
+pub use offline::{OfflineError, check_store, migrate};
+pub use postrider_store::{Checked, Migrated};
 pub use start::{ServeError, Started, serve};
 pub use telemetry::init as init_telemetry;

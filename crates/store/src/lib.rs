@@ -14,7 +14,7 @@
 //! | `verbs` | what is done: plain functions on the rows of a transaction |
 //! | `book` | those rows, loaded and changed in memory |
 //! | `writer` | group commit: many writes, one book, one commit |
-//! | `sql` | a book from the database and back; what is read |
+//! | `sql` | a book from the database and back; what is read; whether it is sound |
 //! | `backend` | the traits, served once for every database |
 //! | `sqlite`, `postgres` | connections, and what is particular to the database |
 //!
@@ -61,6 +61,7 @@ pub use outbox::{
 pub use postgres::PostgresStore;
 pub use sealed::{SealedRecord, SealedStore};
 pub use settings::{Deleted, NewSettings, Put, SettingsFilter, SettingsPage, SettingsStore};
+pub use sql::Checked;
 pub use sqlite::SqliteStore;
 pub use watch::{Change, Changed, Event, Events, Position};
 
@@ -69,6 +70,13 @@ pub use watch::{Change, Changed, Event, Events, Position};
 pub enum StoreKind {
     Real,
     Sandbox,
+}
+
+/// From which schema to which a database was brought. 0: it was empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    pub from: i64,
+    pub to: i64,
 }
 
 /// What the operator decides about a store.

@@ -53,7 +53,8 @@ pub fn authority(key: &str) -> MetadataValue<Ascii> {
 }
 
 impl Client {
-    pub(crate) fn to(address: &str, key: &str) -> Self {
+    /// At `host:port`, connected when it is first used.
+    pub fn to(address: &str, key: &str) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap().tcp_nodelay(true);
         let channel = endpoint.connect_lazy();
         Self { channel, address: address.to_owned(), shown: Shown(Some(authority(key))), key: key.to_owned() }

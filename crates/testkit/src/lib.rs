@@ -11,6 +11,7 @@
 //! | [`Postgres`], [`Pgbouncer`] | PostgreSQL itself, and a pooler before it |
 //! | [`Line`] | what lies between a client and a server of any kind, to be cut |
 //! | [`Proxy`] | what lies between a client and a server, in any [`Weather`] |
+//! | [`Wire`] | what lies between them where they do not speak HTTP/1, and can be cut |
 //! | [`Mail`] | a request to send, with defaults for all that a test is not about |
 //! | [`Refusal`] | a gRPC status as the contract describes it, to be compared and printed |
 //!
@@ -43,6 +44,7 @@ mod settings;
 mod vault;
 mod watch;
 mod weather;
+mod wire;
 mod world;
 
 pub use client::{Client, authority};
@@ -59,4 +61,5 @@ pub use settings::{Mistake, acme_settings, secret};
 pub use vault::{MOUNT, PREFIX, Vault, vault_program};
 pub use watch::Watching;
 pub use weather::{Proxy, Weather};
+pub use wire::Wire;
 pub use world::{ServiceBuilder, World};

@@ -76,6 +76,12 @@ impl Microsoft {
         Self { _process: Some(Arc::new((program, world))), ..Self::at(address) }
     }
 
+    /// The same, reached by another origin, such as a proxy's.
+    #[must_use]
+    pub fn behind(&self, origin: &str) -> Self {
+        Self { origin: origin.to_owned(), ..self.clone() }
+    }
+
     pub(crate) fn run_over_tls_by(program: Program, address: &str, world: World, ca_file: PathBuf) -> Self {
         let client = client(Some(&std::fs::read(&ca_file).unwrap()));
         let origin = format!("https://{address}");

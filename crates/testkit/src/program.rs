@@ -75,18 +75,29 @@ impl Program {
 
     /// SIGTERM, and no waiting.
     pub async fn terminate(&self) {
-        self.signal("-TERM").await;
+        self.signal("TERM").await;
     }
 
     /// SIGINT, as Ctrl-C sends it.
     pub async fn interrupt(&self) {
-        self.signal("-INT").await;
+        self.signal("INT").await;
     }
 
-    async fn signal(&self, signal: &str) {
+    /// SIGSTOP: it does nothing until it is continued, and does not know of it.
+    pub async fn stop(&self) {
+        self.signal("STOP").await;
+    }
+
+    /// SIGCONT.
+    pub async fn goes_on(&self) {
+        self.signal("CONT").await;
+    }
+
+    async fn signal(&self, name: &str) {
         let Some(id) = self.child.id() else { panic!("{} has ended already", self.name) };
-        let status = Command::new("kill").args([signal, &id.to_string()]).status().await.unwrap();
-        assert!(status.success(), "kill {signal} {id}");
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status().await.unwrap();
+        assert!(status.success(), "kill -{name} {id}");
     }
 
     pub async fn ends(&mut self) -> ExitStatus {

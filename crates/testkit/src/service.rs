@@ -21,7 +21,7 @@ pub struct Service {
 
 impl Service {
     pub(crate) async fn start(built: ServiceBuilder) -> Self {
-        let mut program = Program::start(built.command(), built.world().path(), "service");
+        let mut program = Program::start(built.command(), built.world().path(), built.name());
         let listening = program.listens(&["grpc", "http", "sandbox"]).await;
         let [grpc, http, sandbox] = listening.try_into().expect("three addresses were asked for");
         let grpc = grpc.expect("the API listens");

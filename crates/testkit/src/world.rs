@@ -165,6 +165,14 @@ impl ServiceBuilder {
         &self.data_dir
     }
 
+    /// Names its logs.
+    pub(crate) fn name(&self) -> &str {
+        match self.data_dir.file_name().and_then(|name| name.to_str()) {
+            Some(name) if name != "data" => name,
+            _ => "service",
+        }
+    }
+
     /// The `--section.key=value` that were given, for other commands of the same configuration.
     pub fn overrides(&self) -> &[String] {
         &self.arguments

@@ -1,6 +1,7 @@
 //! Every task of the project that is not cargo's own: `cargo xtask <command>`.
 
 mod counts;
+mod crash_loop;
 mod deny;
 mod findings;
 mod microsoft_clients;
@@ -62,6 +63,26 @@ enum Command {
         #[arg(long, value_name = "SEED")]
         trace: Option<u64>,
     },
+    /// Kills the built service again and again under load, and counts what is lost, doubled or too much
+    CrashLoop {
+        /// Kills that hit a commit or an attempt, on each database
+        #[arg(long, default_value_t = 1_000)]
+        kills: u64,
+        /// What happens when is drawn from it
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// `sqlite` or `postgres`; both at the same time where none is named
+        #[arg(long = "store", value_name = "STORE", default_values = ["sqlite", "postgres"])]
+        stores: Vec<String>,
+    },
+    /// Opens what a loss of power could leave of the built service's files
+    TornDisks {
+        /// How many images
+        #[arg(long, default_value_t = 10_000)]
+        images: u64,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Finds or installs the tools, servers, and Microsoft's own clients, that `test` needs
     Tools,
 }
@@ -74,6 +95,8 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
         Command::Proto { check } => proto::run(check),
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),
+        Command::CrashLoop { kills, seed, stores } => crash_loop::run(kills, seed, &stores),
+        Command::TornDisks { images, seed } => crash_loop::run_torn(images, seed),
         Command::Findings { check } => findings::run(check),
         Command::Tools => {
             toolbox.all().and_then(|()| system::ready()).and_then(|()| microsoft_clients::ready().map(drop))

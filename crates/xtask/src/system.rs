@@ -1,4 +1,4 @@
-//! The servers that the tests need and that come from the system: PostgreSQL, and pgbouncer before it.
+//! What the tests need and comes from the system: PostgreSQL, pgbouncer before it, and strace, which sees what is written.
 //!
 //! Found where distributions put them. What is missing is installed by apt-get where that is there and may be used; elsewhere
 //! the error says what to install.
@@ -16,9 +16,10 @@ struct Server {
     package: &'static str,
 }
 
-const SERVERS: [Server; 2] = [
+const SERVERS: [Server; 3] = [
     Server { program: "postgres", package: "postgresql" },
     Server { program: "pgbouncer", package: "pgbouncer" },
+    Server { program: "strace", package: "strace" },
 ];
 
 /// Says of each where it is.

@@ -15,11 +15,17 @@ use anyhow::{Context as _, bail};
 use crate::counts::Counts;
 use crate::microsoft_clients::{self, Clients};
 use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox, VAULT};
-use crate::{deny, process, system, tidy, workspace};
+use crate::{crash_loop, deny, process, system, tidy, workspace};
 
 /// How the tests learn where grpcurl and Vault are.
 const GRPCURL_VARIABLE: &str = "POSTRIDER_GRPCURL";
 const VAULT_VARIABLE: &str = "POSTRIDER_VAULT";
+
+/// Effective kills on each database.
+const KILLS: u64 = 10;
+const SEED: u64 = 1;
+/// Of a disk that lost its power.
+const IMAGES: u64 = 500;
 
 /// How the tests learn where Microsoft's clients are.
 const PYTHON_VARIABLE: &str = "POSTRIDER_CLIENTS_PYTHON";
@@ -27,7 +33,7 @@ const NODE_VARIABLE: &str = "POSTRIDER_CLIENTS_NODE";
 
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
 pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
-    let mut steps = crate::steps::Steps::new(10);
+    let mut steps = crate::steps::Steps::new(12);
     steps.run("format", "every file as rustfmt writes it", || {
         process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
     });
@@ -51,6 +57,14 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
     let mut counts = Counts::default();
     steps.run("tests", "units, the built binary from outside, examples in the documentation", || {
         tests(&toolbox.path(&GRPCURL)?, &toolbox.path(&VAULT)?, clients.as_ref(), &mut counts)
+    });
+    steps.run(
+        "crash loop",
+        "the built binary killed under load, on both databases: nothing lost or doubled",
+        || crash_loop::kill("debug", KILLS, SEED, &["sqlite", "postgres"].map(str::to_owned)),
+    );
+    steps.run("torn disks", "what a loss of power leaves of its files: sound, and nothing lost", || {
+        crash_loop::tear("debug", IMAGES, SEED)
     });
     steps.run("planted bugs", "the simulation finds each of them", || planted(&mut counts));
     print!("{}", steps.summary());

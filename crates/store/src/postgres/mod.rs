@@ -3,6 +3,7 @@
 //! | file | does |
 //! | --- | --- |
 //! | `open` | connects, looks at the server's own settings, brings the schema up to date |
+//! | `offline` | without serving it: looks whether it is sound, brings its schema up to date |
 //! | `connection` | a connection that writes, and its transactions |
 //! | `reader` | reads, each with a time limit |
 //! | `clock` | the database's clock, which all replicas share |
@@ -19,6 +20,7 @@
 mod clock;
 mod connection;
 mod hints;
+mod offline;
 mod open;
 mod reader;
 

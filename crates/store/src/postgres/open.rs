@@ -14,7 +14,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, Row, SqlSafeStr};
 
 use super::{LOCK_TIMEOUT, STATEMENT_TIMEOUT};
-use crate::{StoreError, StoreKind};
+use crate::{Migrated, StoreError, StoreKind};
 
 /// PostgreSQL 14.
 const VERSION_MIN: i32 = 140_000;
@@ -45,14 +45,10 @@ pub(super) struct Opened {
 
 impl Server {
     pub(super) async fn open(url: &str, kind: StoreKind) -> Result<Opened, StoreError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|error| refused(&format!("storage.url cannot be read ({error})")))?;
-        let options = options.application_name("postrider").disable_statement_logging();
+        let (options, mut db) = connect(url).await?;
         let is_pooled = url.contains("statement-cache-capacity=0");
-        let mut db = options.connect().await.map_err(|error| unreachable(&options, &error))?;
-        let asked = check(&mut db).await;
-        let is_citus = asked?;
-        migrate(&mut db, kind).await?;
+        let is_citus = check(&mut db).await?;
+        migrate(&mut db, Some(kind)).await?;
         db.close().await.ok();
         let reader = PgPoolOptions::new()
             .max_connections(READERS)
@@ -65,7 +61,15 @@ impl Server {
     }
 }
 
-fn refused(what: &str) -> StoreError {
+pub(super) async fn connect(url: &str) -> Result<(PgConnectOptions, PgConnection), StoreError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| refused(&format!("storage.url cannot be read ({error})")))?;
+    let options = options.application_name("postrider").disable_statement_logging();
+    let db = options.connect().await.map_err(|error| unreachable(&options, &error))?;
+    Ok((options, db))
+}
+
+pub(super) fn refused(what: &str) -> StoreError {
     StoreError::Open(what.to_owned())
 }
 
@@ -81,12 +85,12 @@ fn unreachable(options: &PgConnectOptions, error: &sqlx::Error) -> StoreError {
     ))
 }
 
-fn unexpected(error: &sqlx::Error) -> StoreError {
+pub(super) fn unexpected(error: &sqlx::Error) -> StoreError {
     refused(&format!("PostgreSQL did not answer as expected ({})", one_line(&error.to_string())))
 }
 
 /// Whether the server keeps what it acknowledges. Returns whether it is a Citus coordinator.
-async fn check(db: &mut PgConnection) -> Result<bool, StoreError> {
+pub(super) async fn check(db: &mut PgConnection) -> Result<bool, StoreError> {
     // Behind a pooler only what is said in one go surely goes to one connection.
     let row = sqlx::raw_sql(
         "SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS version_text,
@@ -121,7 +125,8 @@ async fn check(db: &mut PgConnection) -> Result<bool, StoreError> {
     row.try_get("is_citus").map_err(|error| unexpected(&error))
 }
 
-async fn migrate(db: &mut PgConnection, kind: StoreKind) -> Result<(), StoreError> {
+/// A new database is of the kind given, or for real mail; one that is there must be of the kind given, if one is.
+pub(super) async fn migrate(db: &mut PgConnection, kind: Option<StoreKind>) -> Result<Migrated, StoreError> {
     let mut transaction = db.begin().await.map_err(|error| unexpected(&error))?;
     let limits = format!(
         "SET LOCAL lock_timeout = '{}s'; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})",
@@ -134,9 +139,7 @@ async fn migrate(db: &mut PgConnection, kind: StoreKind) -> Result<(), StoreErro
         .map_err(|error| unexpected(&error))?;
     forget_statements(&mut transaction).await?;
     let is_new = is_new(&mut transaction).await?;
-    if !is_new {
-        check_schema(&mut transaction, kind).await?;
-    }
+    let from = if is_new { 0 } else { check_schema(&mut transaction, kind).await? };
     let mut migrator = migrator();
     migrator.set_locking(false);
     migrator.run_direct(None, &mut *transaction, false).await.map_err(|error| {
@@ -148,14 +151,15 @@ async fn migrate(db: &mut PgConnection, kind: StoreKind) -> Result<(), StoreErro
     sqlx::raw_sql(FOREIGN_POSITIONS).execute(&mut *transaction).await.map_err(|error| unexpected(&error))?;
     if is_new {
         sqlx::query("INSERT INTO meta (name, value) VALUES ('kind', $1)")
-            .bind(name(kind))
+            .bind(name(kind.unwrap_or(StoreKind::Real)))
             .persistent(false)
             .execute(&mut *transaction)
             .await
             .map_err(|error| unexpected(&error))?;
     }
     forget_statements(&mut transaction).await?;
-    transaction.commit().await.map_err(|error| unexpected(&error))
+    transaction.commit().await.map_err(|error| unexpected(&error))?;
+    Ok(Migrated { from, to: newest() })
 }
 
 /// The migrator prepares statements under names. Behind a pooler they stay on a connection that others get, and whose names
@@ -164,7 +168,7 @@ async fn forget_statements(db: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::raw_sql("DEALLOCATE ALL").execute(db).await.map(drop).map_err(|error| unexpected(&error))
 }
 
-async fn is_new(db: &mut PgConnection) -> Result<bool, StoreError> {
+pub(super) async fn is_new(db: &mut PgConnection) -> Result<bool, StoreError> {
     let tables: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_catalog.pg_tables
          WHERE schemaname = current_schema() AND tablename IN ('meta', '_sqlx_migrations')",
@@ -182,8 +186,8 @@ async fn is_new(db: &mut PgConnection) -> Result<bool, StoreError> {
     }
 }
 
-/// Whether this program may touch it.
-async fn check_schema(db: &mut PgConnection, kind: StoreKind) -> Result<(), StoreError> {
+/// Whether this program may touch it. Returns the number of its schema.
+pub(super) async fn check_schema(db: &mut PgConnection, kind: Option<StoreKind>) -> Result<i64, StoreError> {
     let newest: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
         .persistent(false)
         .fetch_one(&mut *db)
@@ -200,7 +204,7 @@ async fn check_schema(db: &mut PgConnection, kind: StoreKind) -> Result<(), Stor
         .await
         .map_err(|error| unexpected(&error))?;
     match found.as_deref() {
-        Some(found) if found == name(kind) => Ok(()),
+        Some(found) if kind.is_none_or(|kind| found == name(kind)) => Ok(newest),
         Some("sandbox") => Err(refused(
             "the database holds the sandbox's mail, which must never be sent: start with --sandbox, or name another database",
         )),
@@ -211,6 +215,11 @@ async fn check_schema(db: &mut PgConnection, kind: StoreKind) -> Result<(), Stor
             Err(refused("the database is damaged (its kind is not written in it): restore it from a backup"))
         }
     }
+}
+
+/// The number of this program's schema.
+pub(super) fn newest() -> i64 {
+    MIGRATIONS.iter().map(|(number, ..)| *number).max().unwrap_or(0)
 }
 
 fn migrator() -> Migrator {

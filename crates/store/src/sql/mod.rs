@@ -8,6 +8,7 @@
 //! | `rows` | columns to rows of a book |
 //! | `load`, `save` | a book from the database, and back |
 //! | `read`, `read_settings`, `watch` | what is read without a book |
+//! | `check` | what is read to see whether all of it is sound |
 //!
 //! Both databases hold the same: times as microseconds since 1970, ids as bytes, maps and lists as JSON text. Where their
 //! SQL differs, a statement has a file a dialect, and the difference is explained there.
@@ -31,6 +32,7 @@ macro_rules! statement {
 }
 
 mod cells;
+mod check;
 mod load;
 mod read;
 mod read_settings;
@@ -41,6 +43,8 @@ mod value;
 mod watch;
 
 pub(crate) use self::cells::{Cells, FindingCells, Row, json};
+pub use self::check::Checked;
+pub(crate) use self::check::check;
 pub(crate) use self::load::load;
 pub(crate) use self::save::save;
 pub(crate) use self::statement::{Dialect, Statement};

@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `open` | finds or makes the file, checks it, brings its schema up to date, tidies up after the process before |
 //! | `connection` | the one connection that writes, and its transactions |
+//! | `offline` | without serving it: looks whether it is sound, brings its schema up to date |
 //! | `room` | whether the disk has room for more |
 //!
 //! The file is one process's: its clock is the database's.
 
 mod connection;
+mod offline;
 mod open;
 mod room;
 #[cfg(test)]
@@ -43,7 +45,7 @@ impl SqliteStore {
     /// Opens the file, or makes it where there is none; its directory must be there. It is locked (`<file>.lock`) until
     /// it was closed, or all that waits was written after a drop. Needs a Tokio runtime, which the writer lives on.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>, options: Options) -> Result<Self, StoreError> {
-        let place = Place::new(path, options.kind);
+        let place = Place::new(path, Some(options.kind));
         let lock = place.lock()?;
         let Opened { writer, reader } = place.open(&lock, clock.now()).await?;
         let shared = Arc::new(Shared {

@@ -58,18 +58,14 @@ pub(super) struct Lock {
 /// Which file, and what must be in it.
 #[derive(Debug)]
 pub(super) struct Place {
-    path: PathBuf,
-    kind: StoreKind,
+    pub(super) path: PathBuf,
+    /// Absent: whatever it is.
+    kind: Option<StoreKind>,
 }
 
 impl Place {
-    pub(super) fn new(path: &Path, kind: StoreKind) -> Self {
+    pub(super) fn new(path: &Path, kind: Option<StoreKind>) -> Self {
         Self { path: path.to_owned(), kind }
-    }
-
-    #[cfg(test)]
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Keeps every other process from the file; whoever writes to it has this. The lock's own file stays, for another
@@ -136,7 +132,7 @@ impl Place {
         Ok(Opened { writer, reader })
     }
 
-    fn options(&self) -> SqliteConnectOptions {
+    pub(super) fn options(&self) -> SqliteConnectOptions {
         SqliteConnectOptions::new()
             .filename(&self.path)
             .foreign_keys(true)
@@ -144,7 +140,7 @@ impl Place {
             .disable_statement_logging()
     }
 
-    async fn connect_writer(&self) -> Result<SqliteConnection, StoreError> {
+    pub(super) async fn connect_writer(&self) -> Result<SqliteConnection, StoreError> {
         let options =
             self.options().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
         options.connect().await.map_err(|error| self.unreadable(&error))
@@ -155,7 +151,7 @@ impl Place {
         parent.unwrap_or(Path::new("."))
     }
 
-    fn is_there(&self) -> Result<bool, StoreError> {
+    pub(super) fn is_there(&self) -> Result<bool, StoreError> {
         match std::fs::metadata(&self.path) {
             Ok(found) if found.len() == 0 && found.is_file() => Err(self.error(
                 "is empty, which a database never is: restore it from a backup, or delete it to begin anew",
@@ -188,7 +184,7 @@ impl Place {
         let mut db = options.connect().await.map_err(|error| unmade(&error))?;
         migrator().run(&mut db).await.map_err(|error| unmade(&error))?;
         sqlx::query("INSERT INTO meta (name, value) VALUES ('kind', $1)")
-            .bind(name(self.kind))
+            .bind(name(self.kind.unwrap_or(StoreKind::Real)))
             .execute(&mut db)
             .await
             .map_err(|error| unmade(&error))?;
@@ -197,8 +193,8 @@ impl Place {
         sync_directory(self.directory()).map_err(|error| unmade(&error))
     }
 
-    /// Whether this program may touch this file.
-    async fn check(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    /// Whether this program may touch this file. Returns the number of its schema.
+    pub(super) async fn check(&self, db: &mut SqliteConnection) -> Result<i64, StoreError> {
         let unreadable = |error| self.unreadable(&error);
         let version: String =
             sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut *db).await.map_err(unreadable)?;
@@ -230,7 +226,7 @@ impl Place {
             .await
             .map_err(unreadable)?;
         match kind.as_deref() {
-            Some(kind) if kind == name(self.kind) => Ok(()),
+            Some(kind) if self.kind.is_none_or(|own| kind == name(own)) => Ok(newest),
             Some("sandbox") => Err(self.error(
                 "holds the sandbox's mail, which must never be sent: start with --sandbox, or name another data directory",
             )),
@@ -253,7 +249,7 @@ impl Place {
         if found == "ok" { Ok(()) } else { Err(self.corrupt(&found)) }
     }
 
-    fn error(&self, what: &str) -> StoreError {
+    pub(super) fn error(&self, what: &str) -> StoreError {
         StoreError::Open(format!("{} {what}", self.path.display()))
     }
 
@@ -262,7 +258,7 @@ impl Place {
     }
 
     /// SQLite's own primary result codes, by what the operator can do.
-    fn unreadable(&self, error: &sqlx::Error) -> StoreError {
+    pub(super) fn unreadable(&self, error: &sqlx::Error) -> StoreError {
         let cause = one_line(&error.to_string());
         match result_code(error) {
             Some(26) => self
@@ -276,7 +272,7 @@ impl Place {
         }
     }
 
-    fn refused(&self, error: &sqlx::migrate::MigrateError) -> StoreError {
+    pub(super) fn refused(&self, error: &sqlx::migrate::MigrateError) -> StoreError {
         let cause = one_line(&error.to_string());
         self.error(&format!("cannot be brought up to date ({cause}): restore it from a backup, or use the Postrider that made it"))
     }
@@ -298,7 +294,12 @@ async fn recover(db: &mut SqliteConnection, now: Timestamp) -> Result<(), sqlx::
     transaction.commit().await
 }
 
-fn migrator() -> Migrator {
+/// The number of this program's schema.
+pub(super) fn newest() -> i64 {
+    MIGRATIONS.iter().map(|(number, ..)| *number).max().unwrap_or(0)
+}
+
+pub(super) fn migrator() -> Migrator {
     let migration = |&(version, description, sql): &(i64, &'static str, &'static str)| {
         Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };

@@ -147,7 +147,7 @@ async fn while_the_file_cannot_be_opened_writes_are_refused_and_then_go_on() {
     let given = given().await;
     let world = &given.world;
     let acme = world.reseller("acme").await;
-    let path = given.store.shared.place.path().to_owned();
+    let path = given.store.shared.place.path.clone();
     let aside = path.with_extension("aside");
     // On Linux an open file may be moved: what is reopened is not there.
     std::fs::rename(&path, &aside).expect("moved");

@@ -1,6 +1,6 @@
 //! Who may depend on whom: design.md's table of crates and the invariants 1 to 3 of ARCHITECTURE.md.
 //!
-//! Dependencies of a build are held, those of tests are not. `testkit`, `simulation` and `xtask` are development
+//! Dependencies of a build are held, those of tests are not. `testkit`, `simulation`, `crash-loop` and `xtask` are development
 //! only: they may depend on anything, and nothing may depend on them.
 
 use super::Violation;
@@ -32,7 +32,7 @@ const SIBLINGS: [(&str, &[&str]); 10] = [
     ("postrider", &["postrider-server", "postrider-sandbox", "postrider-proto", "postrider-domain"]),
 ];
 
-const DEVELOPMENT: [&str; 3] = ["postrider-testkit", "postrider-simulation", "xtask"];
+const DEVELOPMENT: [&str; 4] = ["postrider-testkit", "postrider-simulation", "postrider-crash-loop", "xtask"];
 
 /// Libraries, by name or by the beginning of a family's names, and the only crates that may depend on each.
 const OWNERS: [(&str, &[&str]); 6] = [
