@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -102,6 +103,11 @@ func New(target, key string, opts ...Option) (*Client, error) {
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
 		// Why: of several replicas behind one name, each is used, and one that leaves is not missed.
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`),
+		// Why: grpc-go's own gap grows to two minutes, and a service that is back would long be waited for.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.2, MaxDelay: backoffMost},
+			MinConnectTimeout: 5 * time.Second,
+		}),
 	}, set.dial...)
 	connection, err := grpc.NewClient(address, dial...)
 	if err != nil {

@@ -58,13 +58,13 @@ func (e *Error) again(repeatable bool, attempt int) (time.Duration, bool) {
 	case e.RetryDelay > 0:
 		return jittered(e.RetryDelay), true
 	case e.Reason == "" && e.Code == codes.Unavailable:
-		return backoff(attempt), true
+		return growing(attempt), true
 	default:
 		return 0, false
 	}
 }
 
-func backoff(attempt int) time.Duration {
+func growing(attempt int) time.Duration {
 	return jittered(min(backoffFirst<<min(attempt, 10), backoffMost))
 }
 

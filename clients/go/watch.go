@@ -73,5 +73,5 @@ func (e *Error) resumes(attempt int) (time.Duration, bool) {
 	}
 	// The stream was cut: by the network, by a proxy, by our own impatience with its silence, or without a word.
 	cut := e.Code == codes.Internal || e.Code == codes.Unknown || e.Code == codes.Canceled || e.Code == codes.OK
-	return backoff(attempt), e.Reason == "" && cut
+	return growing(attempt), e.Reason == "" && cut
 }
