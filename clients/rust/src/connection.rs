@@ -78,6 +78,7 @@ pub(crate) fn authorization(key: &str) -> Result<MetadataValue<Ascii>, ConnectEr
 }
 
 /// The URL and the key that the environment names.
+#[expect(clippy::disallowed_methods, reason = "in a client this is the one place that reads the environment")]
 pub(crate) fn from_env() -> Result<(String, String), ConnectError> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let key = variable("POSTRIDER_KEY").ok_or(ConnectError::NoKey)?;

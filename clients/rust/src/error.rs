@@ -2,15 +2,20 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Deref;
 use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-/// A call that failed.
+/// A call that failed. Its fields are those of [`Failure`].
+#[derive(Clone, Debug)]
+pub struct Error(Box<Failure>);
+
+/// What is known about a call that failed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Error {
+pub struct Failure {
     /// gRPC's code.
     pub code: Code,
     /// The service's own name for what is wrong, such as `INVALID_REQUEST` or `QUEUE_FULL`. Empty where the answer did not
@@ -41,7 +46,7 @@ pub struct Violation {
 
 impl Error {
     pub(crate) fn without_status(code: Code, message: &str) -> Self {
-        Self {
+        Self(Box::new(Failure {
             code,
             reason: String::new(),
             message: message.to_owned(),
@@ -50,13 +55,21 @@ impl Error {
             request_id: String::new(),
             retry_delay: None,
             status: None,
-        }
+        }))
+    }
+}
+
+impl Deref for Error {
+    type Target = Failure;
+
+    fn deref(&self) -> &Failure {
+        &self.0
     }
 }
 
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
-        let mut error = Self::without_status(status.code(), status.message());
+        let Self(mut error) = Self::without_status(status.code(), status.message());
         let details = status.get_error_details();
         if let Some(info) = details.error_info() {
             error.reason.clone_from(&info.reason);
@@ -73,7 +86,7 @@ impl From<Status> for Error {
         }
         error.retry_delay = details.retry_info().and_then(|retry| retry.retry_delay);
         error.status = Some(status);
-        error
+        Self(error)
     }
 }
 

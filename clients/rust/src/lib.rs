@@ -35,5 +35,5 @@ mod watch;
 
 pub use client::Client;
 pub use connection::{ConnectError, DEFAULT_URL};
-pub use error::{Error, Violation};
+pub use error::{Error, Failure, Violation};
 pub use postrider_proto::v1;

@@ -1,5 +1,7 @@
 //! A small Postrider with TLS that answers each call with the next of its failures, and well when there are none left.
 
+#![expect(clippy::unwrap_used, reason = "an unwrap that fails is a test that fails")]
+
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,8 +89,8 @@ impl Service {
     }
 }
 
-fn message(id: &str) -> Option<v1::Message> {
-    Some(v1::Message { message_id: id.to_owned(), ..v1::Message::default() })
+fn message(id: &str) -> v1::Message {
+    v1::Message { message_id: id.to_owned(), ..v1::Message::default() }
 }
 
 fn none<S>() -> Result<Response<S>, Status> {
@@ -102,7 +104,7 @@ impl MailService for Service {
         request: Request<v1::SendMailRequest>,
     ) -> Result<Response<v1::SendMailResponse>, Status> {
         self.note(&request, |seen| seen.request_ids.push(request.get_ref().request_id.clone()));
-        self.answer(v1::SendMailResponse { message: message("m1"), replayed: false })
+        self.answer(v1::SendMailResponse { message: Some(message("m1")), replayed: false })
     }
 
     type WatchMessagesStream = BoxStream<'static, Result<v1::WatchMessagesResponse, Status>>;
@@ -124,7 +126,7 @@ impl MailService for Service {
         };
         let event = v1::WatchMessagesResponse {
             cursor: following.to_owned(),
-            message: message(&format!("m{following}")),
+            message: Some(message(&format!("m{following}"))),
         };
         let heartbeat = v1::WatchMessagesResponse { cursor, message: None };
         let end = self.next().map(Err);
