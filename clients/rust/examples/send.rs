@@ -13,7 +13,7 @@ async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let reseller = arguments.next().unwrap_or_else(|| "acme".to_owned());
     let recipient = arguments.next().unwrap_or_else(|| "ada@example.net".to_owned());
-    let client = Client::from_env()?.with_timeout(Duration::from_secs(60));
+    let client = Client::from_env()?.with_timeout(Duration::from_mins(1));
     let explained = |error: Error| match error.reason.as_str() {
         "SETTINGS_MISSING" => {
             anyhow!("{reseller} has no settings yet: `postrider settings put {reseller} …`")

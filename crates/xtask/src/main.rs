@@ -1,5 +1,6 @@
 //! Every task of the project that is not cargo's own: `cargo xtask <command>`.
 
+mod clients;
 mod counts;
 mod deny;
 mod process;
@@ -33,7 +34,18 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// The one test command: sets up what it needs, then checks and tests everything
-    Test,
+    Test {
+        #[command(flatten)]
+        clients: clients::Selection,
+    },
+    /// Tests the clients of clients/ alone: generated code, tests, and examples against the built program
+    Clients {
+        /// Only write their generated code anew
+        #[arg(long)]
+        generate: bool,
+        #[command(flatten)]
+        selection: clients::Selection,
+    },
     /// Holds the project's invariants: dependency edges, words, headers, budgets
     Tidy,
     /// Generates the API's types and descriptor set anew
@@ -62,7 +74,11 @@ fn main() -> ExitCode {
     let Arguments { folder, command } = Arguments::parse();
     let toolbox = Toolbox::new(folder);
     let result = match command {
-        Command::Test => return test::run(&toolbox),
+        Command::Test { clients } => return test::run(&toolbox, &clients),
+        Command::Clients { generate, selection } => toolbox.path(&tools::BUF).and_then(|buf| {
+            let task = if generate { clients::generate } else { clients::run };
+            task(&selection, &buf)
+        }),
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
         Command::Proto { check } => proto::run(check),
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),

@@ -14,15 +14,15 @@ use anyhow::{Context as _, bail};
 
 use crate::counts::Counts;
 use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox, VAULT};
-use crate::{deny, process, system, tidy, workspace};
+use crate::{clients, deny, process, system, tidy, workspace};
 
 /// How the tests learn where grpcurl and Vault are.
 const GRPCURL_VARIABLE: &str = "POSTRIDER_GRPCURL";
 const VAULT_VARIABLE: &str = "POSTRIDER_VAULT";
 
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
-pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
-    let mut steps = crate::steps::Steps::new(9);
+pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode {
+    let mut steps = crate::steps::Steps::new(10);
     steps.run("format", "every file as rustfmt writes it", || {
         process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
     });
@@ -46,6 +46,9 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
         tests(&toolbox.path(&GRPCURL)?, &toolbox.path(&VAULT)?, &mut counts)
     });
     steps.run("planted bugs", "the simulation finds each of them", || planted(&mut counts));
+    steps.run("clients", "their tests, and their examples against the built binary", || {
+        clients::run(selection, &toolbox.path(&BUF)?)
+    });
     print!("{}", steps.summary());
     println!("{counts}");
     if steps.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -1,0 +1,59 @@
+//! The built program with the sandbox, for the clients' examples: on free ports, with a data directory of its own.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, bail};
+
+use crate::{process, workspace};
+
+pub(super) struct Service {
+    pub(super) url: String,
+    pub(super) key: String,
+    child: Child,
+}
+
+impl Service {
+    /// Builds it where it is stale, starts it, and waits until it says that the reseller `acme` is ready to send.
+    pub(super) fn start() -> anyhow::Result<Self> {
+        process::run(&mut process::cargo(&["build", "--locked", "--quiet", "--bin", "postrider"]))?;
+        let target: PathBuf = workspace::metadata()?.target_directory.into();
+        let program = target.join("debug").join(format!("postrider{}", std::env::consts::EXE_SUFFIX));
+        let folder = target.join("clients/service");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+        let data = folder.join("data");
+        let mut command = Command::new(&program);
+        command.args(["serve", "--sandbox", "--data-dir"]).arg(&data);
+        command.args(["grpc", "http", "sandbox"].map(|part| format!("--listen.{part}=127.0.0.1:0")));
+        println!("   $ {}", process::spelled(&command));
+        let log = folder.join("log");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(fs::File::create(&log)?);
+        let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
+        let output = child.stdout.take().context("it has no output")?;
+        let mut service = Self { url: String::new(), key: String::new(), child };
+        for line in BufReader::new(output).lines() {
+            let line = line?;
+            if let Some(address) = line.split_whitespace().find_map(|word| word.strip_prefix("grpc=")) {
+                service.url = format!("http://{address}");
+            }
+            if line.starts_with("grpcurl ") {
+                let key = fs::read_to_string(data.join("admin.key")).context("read its key")?;
+                key.trim().clone_into(&mut service.key);
+                return Ok(service);
+            }
+        }
+        bail!("postrider ended before it was ready: {}", fs::read_to_string(&log)?.trim())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
