@@ -43,6 +43,9 @@ enum Command {
         /// Only write their generated code anew
         #[arg(long)]
         generate: bool,
+        /// Against this program, instead of building it
+        #[arg(long, value_name = "FILE", conflicts_with = "generate")]
+        program: Option<PathBuf>,
         #[command(flatten)]
         selection: clients::Selection,
     },
@@ -75,9 +78,12 @@ fn main() -> ExitCode {
     let toolbox = Toolbox::new(folder);
     let result = match command {
         Command::Test { clients } => return test::run(&toolbox, &clients),
-        Command::Clients { generate, selection } => toolbox.path(&tools::BUF).and_then(|buf| {
-            let task = if generate { clients::generate } else { clients::run };
-            task(&selection, &buf)
+        Command::Clients { generate, program, selection } => toolbox.path(&tools::BUF).and_then(|buf| {
+            if generate {
+                clients::generate(&selection, &buf)
+            } else {
+                clients::run(&selection, program, &buf)
+            }
         }),
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
         Command::Proto { check } => proto::run(check),

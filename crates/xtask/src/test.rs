@@ -47,7 +47,7 @@ pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode
     });
     steps.run("planted bugs", "the simulation finds each of them", || planted(&mut counts));
     steps.run("clients", "their tests, and their examples against the built binary", || {
-        clients::run(selection, &toolbox.path(&BUF)?)
+        clients::run(selection, None, &toolbox.path(&BUF)?)
     });
     print!("{}", steps.summary());
     println!("{counts}");

@@ -10,7 +10,7 @@ mod generated;
 mod language;
 mod service;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::bail;
@@ -28,8 +28,8 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    fn languages(&self) -> anyhow::Result<Vec<Language>> {
-        if !self.skipped.is_empty() && std::env::var_os("CI").is_some() {
+    fn languages(&self, in_ci: bool) -> anyhow::Result<Vec<Language>> {
+        if !self.skipped.is_empty() && in_ci {
             bail!("--skip-client is for a developer's machine: in CI every client is tested");
         }
         let mut languages = Language::ALL.to_vec();
@@ -38,13 +38,14 @@ impl Selection {
     }
 }
 
-/// Tests every selected client; `buf` generates what is compared with the code that is checked in.
-pub(crate) fn run(selection: &Selection, buf: &Path) -> anyhow::Result<()> {
-    let languages = selection.languages()?;
+/// Tests every selected client against the program, or the one built here; `buf` generates what is compared with the code that
+/// is checked in.
+pub(crate) fn run(selection: &Selection, program: Option<PathBuf>, buf: &Path) -> anyhow::Result<()> {
+    let languages = selection.languages(in_ci())?;
     for skipped in &selection.skipped {
         println!("   {skipped}: LEFT OUT, by --skip-client");
     }
-    let service = Service::start()?;
+    let service = Service::start(program)?;
     each(&languages, |language| {
         let client = language.client();
         client.prepare()?;
@@ -55,11 +56,15 @@ pub(crate) fn run(selection: &Selection, buf: &Path) -> anyhow::Result<()> {
 
 /// Writes the generated code anew.
 pub(crate) fn generate(selection: &Selection, buf: &Path) -> anyhow::Result<()> {
-    each(&selection.languages()?, |language| {
+    each(&selection.languages(in_ci())?, |language| {
         let client = language.client();
         client.prepare()?;
         generated::write(language, &client, buf)
     })
+}
+
+fn in_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty())
 }
 
 fn each(languages: &[Language], step: impl Fn(Language) -> anyhow::Result<()>) -> anyhow::Result<()> {
@@ -75,4 +80,18 @@ fn each(languages: &[Language], step: impl Fn(Language) -> anyhow::Result<()>) -
         }
     }
     if failures.is_empty() { Ok(()) } else { bail!("{}", failures.join("; ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Language, Selection};
+
+    #[test]
+    fn a_developer_may_leave_a_client_out_and_ci_may_not() {
+        let selection = Selection { skipped: vec![Language::Java] };
+        let selected = selection.languages(false).unwrap();
+        assert!(selected.len() == 4 && !selected.contains(&Language::Java));
+        assert!(selection.languages(true).is_err());
+        assert_eq!(Selection { skipped: Vec::new() }.languages(true).unwrap().len(), Language::ALL.len());
+    }
 }
