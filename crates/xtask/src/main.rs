@@ -3,6 +3,7 @@
 mod clients;
 mod counts;
 mod deny;
+mod deploy;
 mod process;
 mod proto;
 mod simulate;
@@ -49,6 +50,15 @@ enum Command {
         #[command(flatten)]
         selection: clients::Selection,
     },
+    /// Checks deploy/ alone: YAML, scripts, and every key of the configuration that it names
+    Deploy {
+        /// Only render kubernetes/postrider.yaml anew from the chart, by the Helm on PATH
+        #[arg(long)]
+        render: bool,
+        /// Against this program, instead of building it
+        #[arg(long, value_name = "FILE", conflicts_with = "render")]
+        program: Option<PathBuf>,
+    },
     /// Holds the project's invariants: dependency edges, words, headers, budgets
     Tidy,
     /// Generates the API's types and descriptor set anew
@@ -85,6 +95,10 @@ fn main() -> ExitCode {
                 clients::run(&selection, program, &buf)
             }
         }),
+        Command::Deploy { render: true, .. } => deploy::render(),
+        Command::Deploy { program, .. } => {
+            program.map_or_else(workspace::program, Ok).and_then(|program| deploy::run(&program))
+        }
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
         Command::Proto { check } => proto::run(check),
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),

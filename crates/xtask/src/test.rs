@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 
 use crate::counts::Counts;
 use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox, VAULT};
-use crate::{clients, deny, process, system, tidy, workspace};
+use crate::{clients, deny, deploy, process, system, tidy, workspace};
 
 /// How the tests learn where grpcurl and Vault are.
 const GRPCURL_VARIABLE: &str = "POSTRIDER_GRPCURL";
@@ -22,7 +22,7 @@ const VAULT_VARIABLE: &str = "POSTRIDER_VAULT";
 
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
 pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode {
-    let mut steps = crate::steps::Steps::new(10);
+    let mut steps = crate::steps::Steps::new(11);
     steps.run("format", "every file as rustfmt writes it", || {
         process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
     });
@@ -46,6 +46,9 @@ pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode
         tests(&toolbox.path(&GRPCURL)?, &toolbox.path(&VAULT)?, &mut counts)
     });
     steps.run("planted bugs", "the simulation finds each of them", || planted(&mut counts));
+    steps.run("deploy", "manifests, scripts, and every key that they name", || {
+        deploy::run(&workspace::program()?)
+    });
     steps.run("clients", "their tests, and their examples against the built binary", || {
         clients::run(selection, None, &toolbox.path(&BUF)?)
     });

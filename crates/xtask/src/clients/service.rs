@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, bail};
@@ -18,9 +18,8 @@ pub(super) struct Service {
 impl Service {
     /// Starts the program, or the one that is built here, and waits until it says that the reseller `acme` is ready to send.
     pub(super) fn start(program: Option<PathBuf>) -> anyhow::Result<Self> {
-        let target: PathBuf = workspace::metadata()?.target_directory.into();
-        let program = program.map_or_else(|| build(&target), Ok)?;
-        let folder = target.join("clients/service");
+        let program = program.map_or_else(workspace::program, Ok)?;
+        let folder = workspace::root().join("target/clients/service");
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
@@ -48,11 +47,6 @@ impl Service {
         }
         bail!("postrider ended before it was ready: {}", fs::read_to_string(&log)?.trim())
     }
-}
-
-fn build(target: &Path) -> anyhow::Result<PathBuf> {
-    process::run(&mut process::cargo(&["build", "--locked", "--quiet", "--bin", "postrider"]))?;
-    Ok(target.join("debug").join(format!("postrider{}", std::env::consts::EXE_SUFFIX)))
 }
 
 impl Drop for Service {
