@@ -177,13 +177,14 @@ export class Client {
       const call = this.#grpc.makeServerStreamRequest(path, requestSerialize, responseDeserialize, resumed, this.#metadata);
       const cancel = () => call.cancel();
       signal?.addEventListener("abort", cancel);
-      const silent = setTimeout(cancel, this.silence);
+      let silent = setTimeout(cancel, this.silence);
       try {
         for await (const response of call as AsyncIterable<mail.WatchMessagesResponse>) {
-          silent.refresh();
+          clearTimeout(silent);
           attempt = 0;
           resumed.cursor = response.cursor;
           if (response.message) yield response;
+          silent = setTimeout(cancel, this.silence);
         }
       } catch (thrown) {
         error = known(thrown);

@@ -1,4 +1,4 @@
-"""A small Postrider with TLS that answers each call with the next of its failures, and well when there are none left."""
+"""A small Postrider with TLS: it answers each call with the next of its failures, and well when none is left."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class Service(mail_service_pb2_grpc.MailServiceServicer, access_service_pb2_grpc
         mail_service_pb2_grpc.add_MailServiceServicer_to_server(self, self._server)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(self, self._server)
         pair = ((TLS / "server-key.pem").read_bytes(), (TLS / "server.pem").read_bytes())
-        self.url = f"https://127.0.0.1:{self._server.add_secure_port('127.0.0.1:0', grpc.ssl_server_credentials([pair]))}"
+        self.url = (
+            f"https://127.0.0.1:{self._server.add_secure_port('127.0.0.1:0', grpc.ssl_server_credentials([pair]))}"
+        )
 
     def __enter__(self) -> Service:
         self._server.start()
@@ -74,7 +76,7 @@ class Service(mail_service_pb2_grpc.MailServiceServicer, access_service_pb2_grpc
         return v1.CreateKeyResponse()
 
     def WatchMessages(self, request: v1.WatchMessagesRequest, context: Any) -> Any:
-        """Says one cursor and one event, then breaks off; at cursor `silent` it says nothing for ever, the first time."""
+        """Says one cursor and one event, then breaks off; at cursor `silent` it says nothing, the first time."""
         self.cursors.append(request.cursor)
         if request.cursor == "silent" and len(self.cursors) == 1:
             gone = threading.Event()

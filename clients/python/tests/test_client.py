@@ -47,7 +47,7 @@ def test_bad_input_names_every_field_and_is_not_repeated() -> None:
     ]
     bad = error_details_pb2.BadRequest(field_violations=fields)
     with Service(Refusal(Code.INVALID_ARGUMENT, "INVALID_REQUEST", bad)) as service, client_of(service) as client:
-        with pytest.raises(PostriderError, match="email.subject: has two lines") as raised:
+        with pytest.raises(PostriderError, match=r"email\.subject: has two lines") as raised:
             client.send_mail(v1.SendMailRequest())
     error = raised.value
     assert (error.code(), error.reason, error.request_id) == (Code.INVALID_ARGUMENT, "INVALID_REQUEST", "r1")
@@ -60,17 +60,15 @@ def test_bad_input_names_every_field_and_is_not_repeated() -> None:
 
 def test_a_key_that_may_exist_is_not_made_twice() -> None:
     unknown = Refusal(Code.UNAVAILABLE, "COMMIT_UNKNOWN", retry_after(0.001))
-    with Service(unknown) as service, client_of(service) as client:
-        with pytest.raises(PostriderError) as raised:
-            client.create_key(v1.CreateKeyRequest())
+    with Service(unknown) as service, client_of(service) as client, pytest.raises(PostriderError) as raised:
+        client.create_key(v1.CreateKeyRequest())
     assert (raised.value.reason, raised.value.metadata["message_id"], service.created) == ("COMMIT_UNKNOWN", "m1", 1)
 
 
 def test_a_delay_beyond_the_deadline_is_not_waited_for() -> None:
     full = Refusal(Code.RESOURCE_EXHAUSTED, "QUEUE_FULL", retry_after(3600))
-    with Service(full) as service, client_of(service) as client:
-        with pytest.raises(PostriderError) as raised:
-            client.send_mail(v1.SendMailRequest(), timeout=20)
+    with Service(full) as service, client_of(service) as client, pytest.raises(PostriderError) as raised:
+        client.send_mail(v1.SendMailRequest(), timeout=20)
     assert raised.value.retry_delay == timedelta(hours=1)
 
 

@@ -79,7 +79,9 @@ pub(crate) fn render() -> anyhow::Result<()> {
     ]);
     let rendered = process::output(helm.current_dir(workspace::root()))?;
     let header = format!(
-        "# What Helm makes of deploy/helm with its own values: `cargo xtask deploy --render`. Not edited by hand.\n{HASH_LINE}{}\n",
+        "# What Helm makes of deploy/helm with its own values: `cargo xtask deploy --render`. Not edited by hand.\n\
+         # kubectl create namespace postrider && kubectl --namespace postrider apply -f deploy/kubernetes/postrider.yaml\n\
+         {HASH_LINE}{}\n",
         chart_hash()?
     );
     fs::write(workspace::root().join(MANIFEST), header + &rendered)

@@ -15,8 +15,8 @@ from postrider._errors import PostriderError
 _BACKOFF_FIRST = 0.1
 _BACKOFF_MOST = 5.0
 
-# RPCs that must not be made twice when it is not known whether the first one was carried out. All others only read, come
-# to the same when repeated, or carry a request_id.
+# RPCs that must not be made twice when it is not known whether the first one was carried out. All others only read,
+# come to the same when repeated, or carry a request_id.
 _NOT_REPEATABLE = {"CreateKey", "PutSettings", "DeleteSettings", "RetryMessage", "RetryMessages"}
 
 # How a stream ends that was cut: by the network, by a proxy, or by our own impatience with its silence.

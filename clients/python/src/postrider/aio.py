@@ -69,64 +69,115 @@ class AsyncClient:
         """Accepts one email and answers once it is on disk, or with `WAIT_FOR_SENT` once it came to something."""
         return cast(v1.SendMailResponse, await self._call(self._mail.SendMail, "SendMail", request, timeout))
 
-    async def batch_send_mail(self, request: v1.BatchSendMailRequest, *, timeout: float | None = None) -> v1.BatchSendMailResponse:
+    async def batch_send_mail(
+        self, request: v1.BatchSendMailRequest, *, timeout: float | None = None
+    ) -> v1.BatchSendMailResponse:
         """Accepts up to 1,000 emails of one reseller, together at most 64 MiB. The results stand in the order of the
         requests."""
-        return cast(v1.BatchSendMailResponse, await self._call(self._mail.BatchSendMail, "BatchSendMail", request, timeout))
+        return cast(
+            v1.BatchSendMailResponse, await self._call(self._mail.BatchSendMail, "BatchSendMail", request, timeout)
+        )
 
-    async def get_message(self, request: v1.GetMessageRequest, *, timeout: float | None = None) -> v1.GetMessageResponse:
+    async def get_message(
+        self, request: v1.GetMessageRequest, *, timeout: float | None = None
+    ) -> v1.GetMessageResponse:
         """Tells where one message is, with every attempt. It needs no settings."""
         return cast(v1.GetMessageResponse, await self._call(self._mail.GetMessage, "GetMessage", request, timeout))
 
-    async def list_messages(self, request: v1.ListMessagesRequest, *, timeout: float | None = None) -> v1.ListMessagesResponse:
+    async def list_messages(
+        self, request: v1.ListMessagesRequest, *, timeout: float | None = None
+    ) -> v1.ListMessagesResponse:
         """Lists a reseller's messages, the newest first."""
-        return cast(v1.ListMessagesResponse, await self._call(self._mail.ListMessages, "ListMessages", request, timeout))
+        return cast(
+            v1.ListMessagesResponse, await self._call(self._mail.ListMessages, "ListMessages", request, timeout)
+        )
 
-    async def cancel_message(self, request: v1.CancelMessageRequest, *, timeout: float | None = None) -> v1.CancelMessageResponse:
+    async def cancel_message(
+        self, request: v1.CancelMessageRequest, *, timeout: float | None = None
+    ) -> v1.CancelMessageResponse:
         """Stops a message that has not been sent, and destroys its content."""
-        return cast(v1.CancelMessageResponse, await self._call(self._mail.CancelMessage, "CancelMessage", request, timeout))
+        return cast(
+            v1.CancelMessageResponse, await self._call(self._mail.CancelMessage, "CancelMessage", request, timeout)
+        )
 
-    async def retry_message(self, request: v1.RetryMessageRequest, *, timeout: float | None = None) -> v1.RetryMessageResponse:
+    async def retry_message(
+        self, request: v1.RetryMessageRequest, *, timeout: float | None = None
+    ) -> v1.RetryMessageResponse:
         """Sends a message again under the same ids, with a fresh expiry."""
-        return cast(v1.RetryMessageResponse, await self._call(self._mail.RetryMessage, "RetryMessage", request, timeout))
+        return cast(
+            v1.RetryMessageResponse, await self._call(self._mail.RetryMessage, "RetryMessage", request, timeout)
+        )
 
-    async def retry_messages(self, request: v1.RetryMessagesRequest, *, timeout: float | None = None) -> v1.RetryMessagesResponse:
+    async def retry_messages(
+        self, request: v1.RetryMessagesRequest, *, timeout: float | None = None
+    ) -> v1.RetryMessagesResponse:
         """Does retry_message for all of a reseller's messages that match, skips those that cannot be retried, and
         counts the rest."""
-        return cast(v1.RetryMessagesResponse, await self._call(self._mail.RetryMessages, "RetryMessages", request, timeout))
+        return cast(
+            v1.RetryMessagesResponse, await self._call(self._mail.RetryMessages, "RetryMessages", request, timeout)
+        )
 
-    async def put_settings(self, request: v1.PutSettingsRequest, *, timeout: float | None = None) -> v1.PutSettingsResponse:
+    async def put_settings(
+        self, request: v1.PutSettingsRequest, *, timeout: float | None = None
+    ) -> v1.PutSettingsResponse:
         """Saves a reseller's settings. It replaces all but the credential, which stays when left out; the first put
         needs one."""
-        return cast(v1.PutSettingsResponse, await self._call(self._settings.PutSettings, "PutSettings", request, timeout))
+        return cast(
+            v1.PutSettingsResponse, await self._call(self._settings.PutSettings, "PutSettings", request, timeout)
+        )
 
-    async def get_settings(self, request: v1.GetSettingsRequest, *, timeout: float | None = None) -> v1.GetSettingsResponse:
+    async def get_settings(
+        self, request: v1.GetSettingsRequest, *, timeout: float | None = None
+    ) -> v1.GetSettingsResponse:
         """Gives a reseller's settings, without the secret."""
-        return cast(v1.GetSettingsResponse, await self._call(self._settings.GetSettings, "GetSettings", request, timeout))
+        return cast(
+            v1.GetSettingsResponse, await self._call(self._settings.GetSettings, "GetSettings", request, timeout)
+        )
 
-    async def list_settings(self, request: v1.ListSettingsRequest, *, timeout: float | None = None) -> v1.ListSettingsResponse:
+    async def list_settings(
+        self, request: v1.ListSettingsRequest, *, timeout: float | None = None
+    ) -> v1.ListSettingsResponse:
         """Lists the settings of all resellers that the caller may see, by reseller."""
-        return cast(v1.ListSettingsResponse, await self._call(self._settings.ListSettings, "ListSettings", request, timeout))
+        return cast(
+            v1.ListSettingsResponse, await self._call(self._settings.ListSettings, "ListSettings", request, timeout)
+        )
 
-    async def delete_settings(self, request: v1.DeleteSettingsRequest, *, timeout: float | None = None) -> v1.DeleteSettingsResponse:
+    async def delete_settings(
+        self, request: v1.DeleteSettingsRequest, *, timeout: float | None = None
+    ) -> v1.DeleteSettingsResponse:
         """Destroys a reseller's settings, credential and data key. The history of its messages stays, without
         content."""
-        return cast(v1.DeleteSettingsResponse, await self._call(self._settings.DeleteSettings, "DeleteSettings", request, timeout))
+        return cast(
+            v1.DeleteSettingsResponse,
+            await self._call(self._settings.DeleteSettings, "DeleteSettings", request, timeout),
+        )
 
-    async def test_settings(self, request: v1.TestSettingsRequest, *, timeout: float | None = None) -> v1.TestSettingsResponse:
+    async def test_settings(
+        self, request: v1.TestSettingsRequest, *, timeout: float | None = None
+    ) -> v1.TestSettingsResponse:
         """Tries settings in five steps, at most up to a test mail, and says of each what was found. A failed test is
         an answer, not an error."""
-        return cast(v1.TestSettingsResponse, await self._call(self._settings.TestSettings, "TestSettings", request, timeout))
+        return cast(
+            v1.TestSettingsResponse, await self._call(self._settings.TestSettings, "TestSettings", request, timeout)
+        )
 
-    async def pause_sending(self, request: v1.PauseSendingRequest, *, timeout: float | None = None) -> v1.PauseSendingResponse:
+    async def pause_sending(
+        self, request: v1.PauseSendingRequest, *, timeout: float | None = None
+    ) -> v1.PauseSendingResponse:
         """Stops a reseller's mail until resume_sending. Mail is still accepted and waits; attempts under way end by
         themselves."""
-        return cast(v1.PauseSendingResponse, await self._call(self._settings.PauseSending, "PauseSending", request, timeout))
+        return cast(
+            v1.PauseSendingResponse, await self._call(self._settings.PauseSending, "PauseSending", request, timeout)
+        )
 
-    async def resume_sending(self, request: v1.ResumeSendingRequest, *, timeout: float | None = None) -> v1.ResumeSendingResponse:
+    async def resume_sending(
+        self, request: v1.ResumeSendingRequest, *, timeout: float | None = None
+    ) -> v1.ResumeSendingResponse:
         """Ends an operator's pause, and wakes a lane that its settings hold. Nothing else ends an operator's
         pause."""
-        return cast(v1.ResumeSendingResponse, await self._call(self._settings.ResumeSending, "ResumeSending", request, timeout))
+        return cast(
+            v1.ResumeSendingResponse, await self._call(self._settings.ResumeSending, "ResumeSending", request, timeout)
+        )
 
     async def create_key(self, request: v1.CreateKeyRequest, *, timeout: float | None = None) -> v1.CreateKeyResponse:
         """Makes a key. Its secret is in the reply and nowhere else: only a keyed hash is kept."""
@@ -140,9 +191,14 @@ class AsyncClient:
         """Ends a key for good, at once; its open streams end too. On a revoked key it is OK again."""
         return cast(v1.RevokeKeyResponse, await self._call(self._access.RevokeKey, "RevokeKey", request, timeout))
 
-    async def list_audit_events(self, request: v1.ListAuditEventsRequest, *, timeout: float | None = None) -> v1.ListAuditEventsResponse:
+    async def list_audit_events(
+        self, request: v1.ListAuditEventsRequest, *, timeout: float | None = None
+    ) -> v1.ListAuditEventsResponse:
         """Lists what callers changed, the newest first."""
-        return cast(v1.ListAuditEventsResponse, await self._call(self._access.ListAuditEvents, "ListAuditEvents", request, timeout))
+        return cast(
+            v1.ListAuditEventsResponse,
+            await self._call(self._access.ListAuditEvents, "ListAuditEvents", request, timeout),
+        )
 
     async def watch(self, request: v1.WatchMessagesRequest) -> AsyncGenerator[v1.WatchMessagesResponse, None]:
         """Each change of a message, without gaps: when the stream breaks it goes on by itself from the last cursor.

@@ -78,6 +78,8 @@ impl Language {
                         command(&python, &install),
                     ],
                     vec![
+                        command(&python, &["-m", "ruff", "check", "--quiet"]),
+                        command(&python, &["-m", "ruff", "format", "--quiet", "--check"]),
                         command(&python, &["-m", "mypy"]),
                         command(&python, &["-m", "pytest", "--quiet", "-p", "no:cacheprovider"]),
                     ],
