@@ -88,13 +88,8 @@ fn main() -> ExitCode {
     let toolbox = Toolbox::new(folder);
     let result = match command {
         Command::Test { clients } => return test::run(&toolbox, &clients),
-        Command::Clients { generate, program, selection } => toolbox.path(&tools::BUF).and_then(|buf| {
-            if generate {
-                clients::generate(&selection, &buf)
-            } else {
-                clients::run(&selection, program, &buf)
-            }
-        }),
+        Command::Clients { generate: true, selection, .. } => clients::generate(&selection, &toolbox),
+        Command::Clients { program, selection, .. } => clients::run(&selection, program, &toolbox),
         Command::Deploy { render: true, .. } => deploy::render(),
         Command::Deploy { program, .. } => {
             program.map_or_else(workspace::program, Ok).and_then(|program| deploy::run(&program))

@@ -50,7 +50,7 @@ pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode
         deploy::run(&workspace::program()?)
     });
     steps.run("clients", "their tests, and their examples against the built binary", || {
-        clients::run(selection, None, &toolbox.path(&BUF)?)
+        clients::run(selection, None, toolbox)
     });
     print!("{}", steps.summary());
     println!("{counts}");

@@ -7,10 +7,11 @@
 //! - One that fails does not stop the next.
 
 mod generated;
+mod grpcurl;
 mod language;
 mod service;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::bail;
@@ -18,6 +19,7 @@ use clap::Args;
 
 use self::language::Language;
 use self::service::Service;
+use crate::tools::{BUF, GRPCURL, Toolbox};
 
 /// Which clients to leave out.
 #[derive(Args)]
@@ -38,28 +40,30 @@ impl Selection {
     }
 }
 
-/// Tests every selected client against the program, or the one built here; `buf` generates what is compared with the code that
-/// is checked in.
-pub(crate) fn run(selection: &Selection, program: Option<PathBuf>, buf: &Path) -> anyhow::Result<()> {
+/// Tests every selected client, and the calls of `docs/grpcurl.md`, against the program, or the one built here.
+pub(crate) fn run(selection: &Selection, program: Option<PathBuf>, tools: &Toolbox) -> anyhow::Result<()> {
     let languages = selection.languages(in_ci())?;
     for skipped in &selection.skipped {
         println!("   {skipped}: LEFT OUT, by --skip-client");
     }
+    let (buf, grpcurl) = (tools.path(&BUF)?, tools.path(&GRPCURL)?);
     let service = Service::start(program)?;
+    grpcurl::run(&service, &grpcurl)?;
     each(&languages, |language| {
         let client = language.client();
         client.prepare()?;
-        generated::check(language, &client, buf)?;
+        generated::check(language, &client, &buf)?;
         client.test(&service)
     })
 }
 
 /// Writes the generated code anew.
-pub(crate) fn generate(selection: &Selection, buf: &Path) -> anyhow::Result<()> {
+pub(crate) fn generate(selection: &Selection, tools: &Toolbox) -> anyhow::Result<()> {
+    let buf = tools.path(&BUF)?;
     each(&selection.languages(in_ci())?, |language| {
         let client = language.client();
         client.prepare()?;
-        generated::write(language, &client, buf)
+        generated::write(language, &client, &buf)
     })
 }
 

@@ -12,6 +12,8 @@ use crate::{process, workspace};
 pub(super) struct Service {
     pub(super) url: String,
     pub(super) key: String,
+    /// Its own, with the data directory in it.
+    pub(super) folder: PathBuf,
     child: Child,
 }
 
@@ -33,7 +35,7 @@ impl Service {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(fs::File::create(&log)?);
         let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
         let output = child.stdout.take().context("it has no output")?;
-        let mut service = Self { url: String::new(), key: String::new(), child };
+        let mut service = Self { url: String::new(), key: String::new(), folder, child };
         for line in BufReader::new(output).lines() {
             let line = line?;
             if let Some(address) = line.split_whitespace().find_map(|word| word.strip_prefix("grpc=")) {
@@ -46,6 +48,17 @@ impl Service {
             }
         }
         bail!("postrider ended before it was ready: {}", fs::read_to_string(&log)?.trim())
+    }
+}
+
+impl Service {
+    /// Where the API is, without the scheme.
+    pub(super) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.join("data")
     }
 }
 
