@@ -71,7 +71,7 @@ enum Command {
     /// Runs the service, or with --sandbox the service and a stand-in Microsoft to try it with.
     Serve(serve::ServeArguments),
     /// Runs the stand-in Microsoft alone.
-    Sandbox(ConfigurationFlags),
+    Sandbox(sandbox::SandboxArguments),
     /// Says whether the configuration holds, and changes nothing.
     CheckConfig(ConfigurationFlags),
     /// Sends one email.

@@ -17,6 +17,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use postrider_sandbox::Options;
 use postrider_server::config::Config;
 use postrider_server::{Endpoints, ServeError};
 use tokio::sync::oneshot;
@@ -67,7 +68,7 @@ async fn alone(config: Config, shutdown: CancellationToken) -> Result<(), Failur
 }
 
 async fn with_sandbox(mut config: Config, shutdown: CancellationToken) -> Result<(), Failure> {
-    let microsoft = sandbox::bind(config.listen.sandbox).await?;
+    let microsoft = sandbox::bind(config.listen.sandbox, Options::default()).await?;
     let address = microsoft.local_addr();
     let origin = format!("http://{}", reachable(address));
     config.microsoft.login_url = Some(origin.clone());

@@ -1,6 +1,7 @@
 //! `postrider settings`: what a reseller's mail is sent with, and whether it works.
 
 mod candidate;
+mod credential;
 mod rotate;
 mod show;
 mod test;

@@ -21,11 +21,25 @@ mod idempotency;
 mod delivery;
 
 #[cfg(test)]
+mod large_mail;
+
+#[cfg(test)]
+mod scenarios;
+
+#[cfg(test)]
 mod mistakes;
 
 #[cfg(test)]
 mod settings;
+
+#[cfg(test)]
 mod settings_test;
+
+#[cfg(test)]
+mod credentials;
+
+#[cfg(test)]
+mod microsoft_clients;
 
 #[cfg(test)]
 mod access;

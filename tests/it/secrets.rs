@@ -1,8 +1,14 @@
 //! No secret leaves: planted canaries stand in no output, no reply, no error and no file, in no spelling.
 
-use postrider_proto::v1::{GetSettingsRequest, ListKeysRequest, ListSettingsRequest, Scope};
+use postrider_proto::v1::certificate::Content;
+use postrider_proto::v1::settings::Credential;
+use postrider_proto::v1::{
+    Attachment, Certificate, FederatedCredential, GetSettingsRequest, ListKeysRequest, ListSettingsRequest,
+    MessageState, Scope, Settings,
+};
 use postrider_sandbox::seed;
 use postrider_testkit::{Mistake, acme_settings, canary, mail, secret};
+use serde_json::json;
 
 use crate::support::{directory_with_secret, given};
 
@@ -119,5 +125,78 @@ async fn the_files_with_keys_are_for_their_owner_alone() {
         let entry = entry.unwrap();
         let mode = entry.metadata().unwrap().permissions().mode() & 0o077;
         assert_eq!(mode, 0, "{} may be used by others", entry.path().display());
+    }
+}
+
+/// A certificate's key and what opens it, an assertion, and the URL of an upload, which is itself a right to write.
+#[tokio::test]
+async fn what_proves_an_app_in_other_ways_stands_nowhere_either() {
+    const PASSPHRASE: &str = "correct-horse";
+    /// What the stand-in puts at the end of every upload URL.
+    const UPLOAD: &str = "eyJhbGciOiJub25lIn0";
+    let fixtures =
+        std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("crates/microsoft/tests/certificates");
+    let text = |name: &str| std::fs::read_to_string(fixtures.join(name)).unwrap();
+    let key =
+        text("chain.pem").split("PRIVATE KEY-----\n").nth(1).unwrap().lines().nth(3).unwrap().to_owned();
+    let signature = data_encoding::BASE64URL_NOPAD.encode(b"a canary in an assertion");
+    let world = given();
+    let file = world.file("token", &format!("e30.e30.{signature}"));
+    let microsoft = world.microsoft().await;
+    let app = json!({
+        "client_id": seed::CLIENT_ID,
+        "certificates": [text("leaf.pem")],
+        "roles": ["Mail.Send", "Mail.ReadWrite"],
+    });
+    let directory = json!({"apps": [app], "mailboxes": [{"address": seed::MAILBOX}]});
+    microsoft.knows_directory(seed::TENANT_ID, &directory).await;
+    let mut service = world
+        .service()
+        .sending_to(&microsoft)
+        .with("log.level", "trace")
+        .with("federated.k8s.token_file", file.to_str().unwrap())
+        .starts()
+        .await;
+    let settings = |credential| Settings { credential: Some(credential), ..acme_settings() };
+    let certificate = |content| {
+        let passphrase = PASSPHRASE.to_owned();
+        Credential::Certificate(Certificate { content: Some(content), passphrase, send_chain: true })
+    };
+    let mut replies = Vec::new();
+    let pfx = Content::Pfx(std::fs::read(fixtures.join("aes256.pfx")).unwrap().into());
+    replies.push(format!("{:?}", service.admin().puts(settings(certificate(pfx))).await));
+    replies.push(format!(
+        "{:?}",
+        service.admin().puts(settings(certificate(Content::Pem(text("chain.pem"))))).await
+    ));
+    let large = mail("acme").waiting_for_sent().with(|email| {
+        email.attachments = vec![Attachment {
+            file_name: "a.bin".to_owned(),
+            content_type: "application/octet-stream".to_owned(),
+            content: vec![7; 5_000_000].into(),
+            content_id: String::new(),
+        }];
+    });
+    let sent = service.admin().sends(large).await;
+    assert_eq!(sent.state(), MessageState::Sent, "{sent:#?}");
+    replies.push(format!("{sent:?}"));
+    let broken = certificate(Content::Pem(text("encrypted_slow.pem")));
+    replies.push(format!("{:?}", service.admin().tries_to_put(settings(broken)).await.unwrap_err()));
+    let federated = Credential::Federated(FederatedCredential { source: "k8s".to_owned() });
+    replies.push(format!("{:?}", service.admin().tests("acme", Some(settings(federated.clone()))).await));
+    replies.push(format!("{:?}", service.admin().puts(settings(federated)).await));
+    replies.push(format!("{:?}", service.admin().tests("acme", None).await));
+    service.is_asked_to_end().await;
+
+    let outputs = [("standard output", service.stdout()), ("standard error", service.stderr())];
+    for canary in [key.as_str(), PASSPHRASE, signature.as_str(), UPLOAD] {
+        for (place, text) in &outputs {
+            assert!(!canary::is_in(canary, text.as_bytes()), "{canary} stands in {place}");
+        }
+        for reply in &replies {
+            assert!(!canary::is_in(canary, reply.as_bytes()), "{canary} stands in {reply}");
+        }
+        let files = canary::files_with(canary, service.data_dir());
+        assert_eq!(files, Vec::<std::path::PathBuf>::new(), "{canary}");
     }
 }

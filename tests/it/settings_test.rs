@@ -1,8 +1,14 @@
 //! A test of settings: safe to repeat, fair to the mailbox, and told in findings whatever is typed.
 
-use postrider_proto::v1::{MessageState, Settings, TestSettingsRequest};
+use std::time::Duration;
+
+use postrider_proto::v1::settings::Credential;
+use postrider_proto::v1::{
+    ClientSecret, MessageState, Settings, TestSettingsRequest, TestSettingsResponse, TestStatus, TestStep,
+    TestStepResult,
+};
 use postrider_sandbox::seed;
-use postrider_testkit::{Refusal, acme_settings, mail, secret};
+use postrider_testkit::{Mistake, Refusal, acme_settings, from_now, mail, secret};
 use serde_json::json;
 use tonic::Code;
 
@@ -61,4 +67,107 @@ async fn a_test_and_its_lane_wait_as_either_was_asked() {
     service.admin().reaches(&deferred, MessageState::Deferred).await;
     assert!(service.admin().tests("acme", None).await.passed);
     assert_eq!(service.microsoft().breaches().await, []);
+}
+
+fn step(tested: &TestSettingsResponse, name: TestStep) -> &TestStepResult {
+    tested.steps.iter().find(|step| step.name() == name).unwrap()
+}
+
+fn codes(step: &TestStepResult) -> Vec<&str> {
+    step.findings.iter().map(|finding| finding.code.as_str()).collect()
+}
+
+#[tokio::test]
+async fn every_step_says_what_it_did_and_how_long_it_took() {
+    let service = ready().await;
+    let tested = service.admin().tests("acme", None).await;
+    for step in &tested.steps {
+        assert!(!step.detail.is_empty(), "{tested:#?}");
+        assert!(step.duration.is_some(), "{tested:#?}");
+    }
+    let wrong = Mistake::WrongClient.settings();
+    let tested = service.admin().tests("acme", Some(wrong)).await;
+    for skipped in [TestStep::Permission, TestStep::Send] {
+        let skipped = step(&tested, skipped);
+        assert_eq!(skipped.status(), TestStatus::Skipped);
+        assert!(skipped.detail.contains("CREDENTIAL"), "why it was skipped: {skipped:#?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_pasted_with_blanks_or_quotes_is_told_all_at_once() {
+    let service = ready().await;
+    let candidate = Settings {
+        tenant_id: format!(" {} ", seed::TENANT_ID),
+        client_id: format!("\"{}\"", seed::CLIENT_ID),
+        sender_mailbox: "no address".into(),
+        credential: Some(secret(seed::SECRET_ID)),
+        ..acme_settings()
+    };
+    let tested = service.admin().tests("acme", Some(candidate)).await;
+    let shape = step(&tested, TestStep::Shape);
+    assert_eq!(
+        codes(shape),
+        ["TENANT_NOT_FOUND", "CLIENT_NOT_FOUND", "MAILBOX_NOT_FOUND", "SECRET_IS_ID"],
+        "{shape:#?}"
+    );
+    let told = format!("{shape:?}");
+    assert!(told.contains("blank") && told.contains("quote"), "{told}");
+    assert!(tested.steps[1..].iter().all(|step| step.status() == TestStatus::Skipped));
+}
+
+#[tokio::test]
+async fn a_right_to_every_mailbox_is_a_warning_and_one_that_exchange_grants_is_none() {
+    let service = ready().await;
+    let tested = service.admin().tests("acme", None).await;
+    let permission = step(&tested, TestStep::Permission);
+    assert!(tested.passed);
+    assert_eq!(permission.status(), TestStatus::Warned);
+    assert_eq!(codes(permission), ["ACCESS_TOO_BROAD"]);
+    for scenario in ["rbac-only", "opaque-token"] {
+        service.microsoft().plays(scenario, seed::MAILBOX, json!({})).await;
+        let tested = service.admin().tests("acme", None).await;
+        assert!(tested.passed, "{scenario}: {tested:#?}");
+        assert!(!codes(step(&tested, TestStep::Permission)).contains(&"ACCESS_TOO_BROAD"), "{tested:#?}");
+        service.microsoft().forgets_scenarios().await;
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_ends_soon_is_told_while_it_still_works() {
+    let service = ready().await;
+    let soon = from_now(Duration::from_hours(5 * 24));
+    let candidate = Settings {
+        credential: Some(Credential::ClientSecret(ClientSecret {
+            value: seed::SECRET.into(),
+            expire_time: Some(soon),
+        })),
+        ..acme_settings()
+    };
+    let tested = service.admin().tests("acme", Some(candidate.clone())).await;
+    assert!(tested.passed, "{tested:#?}");
+    let told = |tested: &TestSettingsResponse| {
+        tested.steps.iter().any(|step| codes(step).contains(&"SECRET_EXPIRES_SOON"))
+    };
+    assert!(told(&tested), "{tested:#?}");
+    service.admin().puts(candidate).await;
+    assert!(told(&service.admin().tests("acme", None).await), "saved settings go the same way");
+}
+
+#[tokio::test]
+async fn the_test_mail_can_be_looked_for_by_its_message_id_wherever_it_went() {
+    let service = ready().await;
+    let request = TestSettingsRequest {
+        reseller: "acme".into(),
+        recipient: "ann@customer.example".into(),
+        ..Default::default()
+    };
+    let tested = service.admin().settings().test_settings(request).await.unwrap().into_inner();
+    assert!(tested.passed, "{tested:#?}");
+    let sent = step(&tested, TestStep::Send);
+    assert_eq!(codes(sent), ["SENT_CHECK_JUNK"]);
+    let id = &sent.findings[0].evidence["internet_message_id"];
+    let received = service.microsoft().received().await;
+    assert_eq!((received[0].internet_message_id.as_str(), received.len()), (id.as_str(), 1));
+    assert_eq!(received[0].recipients, ["ann@customer.example"]);
 }

@@ -214,7 +214,9 @@ type TestStepResult struct {
 	// What was found, the gravest first.
 	Findings []*Finding `protobuf:"bytes,3,rep,name=findings,proto3" json:"findings,omitempty"`
 	// How long the step took. Absent when it was skipped.
-	Duration      *durationpb.Duration `protobuf:"bytes,4,opt,name=duration,proto3" json:"duration,omitempty"`
+	Duration *durationpb.Duration `protobuf:"bytes,4,opt,name=duration,proto3" json:"duration,omitempty"`
+	// What the step did and saw, or why it was skipped, in one sentence for people.
+	Detail        string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -275,6 +277,13 @@ func (x *TestStepResult) GetDuration() *durationpb.Duration {
 		return x.Duration
 	}
 	return nil
+}
+
+func (x *TestStepResult) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
 }
 
 // The settings to save.
@@ -1044,12 +1053,13 @@ var File_postrider_v1_settings_service_proto protoreflect.FileDescriptor
 
 const file_postrider_v1_settings_service_proto_rawDesc = "" +
 	"\n" +
-	"#postrider/v1/settings_service.proto\x12\fpostrider.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1apostrider/v1/finding.proto\x1a\x1bpostrider/v1/settings.proto\"\xf0\x01\n" +
+	"#postrider/v1/settings_service.proto\x12\fpostrider.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1apostrider/v1/finding.proto\x1a\x1bpostrider/v1/settings.proto\"\x8e\x02\n" +
 	"\x0eTestStepResult\x120\n" +
 	"\x04name\x18\x01 \x01(\x0e2\x16.postrider.v1.TestStepB\x04\xe2A\x01\x03R\x04name\x126\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x18.postrider.v1.TestStatusB\x04\xe2A\x01\x03R\x06status\x127\n" +
 	"\bfindings\x18\x03 \x03(\v2\x15.postrider.v1.FindingB\x04\xe2A\x01\x03R\bfindings\x12;\n" +
-	"\bduration\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x04\xe2A\x01\x03R\bduration\"N\n" +
+	"\bduration\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x04\xe2A\x01\x03R\bduration\x12\x1c\n" +
+	"\x06detail\x18\x05 \x01(\tB\x04\xe2A\x01\x03R\x06detail\"N\n" +
 	"\x12PutSettingsRequest\x128\n" +
 	"\bsettings\x18\x01 \x01(\v2\x16.postrider.v1.SettingsB\x04\xe2A\x01\x02R\bsettings\"O\n" +
 	"\x13PutSettingsResponse\x128\n" +

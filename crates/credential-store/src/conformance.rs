@@ -3,8 +3,10 @@
 //! Give [`exercise`] an empty store and two resellers of your choice. It leaves nothing behind.
 
 use jiff::{SignedDuration, Timestamp};
-use postrider_domain::{Credential, CredentialInfo, CredentialKind, CredentialVersion, ResellerId};
-use secrecy::{ExposeSecret, SecretString};
+use postrider_domain::{
+    Certificate, Credential, CredentialInfo, CredentialKind, CredentialVersion, ResellerId, SourceName,
+};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
 use crate::{Change, CredentialStore, CredentialStoreError};
 
@@ -16,7 +18,9 @@ pub async fn exercise(
     one: &ResellerId,
     other: &ResellerId,
 ) -> Result<(), CredentialStoreError> {
-    a_credential_comes_back_whole(store, one).await?;
+    a_client_secret_comes_back_whole(store, one).await?;
+    a_certificate_comes_back_whole(store, one).await?;
+    a_federated_source_comes_back_by_its_name(store, one, other).await?;
     versions_stand_beside_each_other(store, one).await?;
     a_version_is_never_given_twice(store, one).await?;
     a_fingerprint_tells_secrets_apart(store, one).await?;
@@ -27,7 +31,7 @@ pub async fn exercise(
     prune_of_all_leaves_nothing(store, one, other).await
 }
 
-async fn a_credential_comes_back_whole(
+async fn a_client_secret_comes_back_whole(
     store: &dyn CredentialStore,
     reseller: &ResellerId,
 ) -> Result<(), CredentialStoreError> {
@@ -37,12 +41,63 @@ async fn a_credential_comes_back_whole(
         let put = store.put(reseller, &client_secret(value, expire_time), &change()).await?;
         assert_eq!(put.kind, CredentialKind::ClientSecret);
         assert_eq!(put.expire_time, expire_time);
-        let Credential::ClientSecret { value: found, expire_time: found_end } =
-            store.get(reseller, &put.version).await?;
-        assert_eq!(found.expose_secret(), value);
-        assert_eq!(found_end, expire_time);
+        let found = store.get(reseller, &put.version).await?;
+        let is_the_same = matches!(
+            &found,
+            Credential::ClientSecret { value: found, expire_time: end }
+                if found.expose_secret() == value && *end == expire_time
+        );
+        assert!(is_the_same, "{found:?}");
     }
     store.prune(reseller, None, Timestamp::MAX).await
+}
+
+async fn a_certificate_comes_back_whole(
+    store: &dyn CredentialStore,
+    reseller: &ResellerId,
+) -> Result<(), CredentialStoreError> {
+    let certificate = |chain: &[&[u8]], send_chain| Certificate {
+        chain: chain.iter().map(|der| der.to_vec()).collect(),
+        key: SecretSlice::from((0..=255).collect::<Vec<u8>>()),
+        expire_time: NOW,
+        send_chain,
+    };
+    let mut fingerprints = Vec::new();
+    for (chain, send_chain) in
+        [(&[&[1_u8, 2, 3][..]][..], false), (&[&[1, 2], &[3]], false), (&[&[1, 2], &[3]], true)]
+    {
+        let put =
+            store.put(reseller, &Credential::Certificate(certificate(chain, send_chain)), &change()).await?;
+        assert_eq!((put.kind, put.expire_time), (CredentialKind::Certificate, Some(NOW)));
+        let (found, wanted) = (store.get(reseller, &put.version).await?, certificate(chain, send_chain));
+        let is_the_same = matches!(
+            &found,
+            Credential::Certificate(found) if found.chain == wanted.chain && found.send_chain == send_chain
+                && found.expire_time == NOW && found.key.expose_secret() == wanted.key.expose_secret()
+        );
+        assert!(is_the_same, "{found:?}");
+        assert!(!fingerprints.contains(&put.fingerprint), "each is told from the others");
+        fingerprints.push(put.fingerprint);
+    }
+    store.prune(reseller, None, Timestamp::MAX).await
+}
+
+/// Two resellers with one source have one fingerprint: that is how the second is noticed.
+async fn a_federated_source_comes_back_by_its_name(
+    store: &dyn CredentialStore,
+    one: &ResellerId,
+    other: &ResellerId,
+) -> Result<(), CredentialStoreError> {
+    let source = SourceName::parse("k8s")
+        .map_err(|error| CredentialStoreError::Unavailable { cause: error.into() })?;
+    let credential = Credential::Federated { source: source.clone() };
+    let put = store.put(one, &credential, &change()).await?;
+    assert_eq!((put.kind, put.expire_time), (CredentialKind::Federated, None));
+    let found = store.get(one, &put.version).await?;
+    assert!(matches!(&found, Credential::Federated { source: found } if *found == source), "{found:?}");
+    assert_eq!(store.put(other, &credential, &change()).await?.fingerprint, put.fingerprint);
+    store.prune(one, None, Timestamp::MAX).await?;
+    store.prune(other, None, Timestamp::MAX).await
 }
 
 async fn versions_stand_beside_each_other(
@@ -173,8 +228,9 @@ async fn assert_holds(
     version: &CredentialVersion,
     expected: &str,
 ) -> Result<(), CredentialStoreError> {
-    let Credential::ClientSecret { value, .. } = store.get(reseller, version).await?;
-    assert_eq!(value.expose_secret(), expected);
+    let found = store.get(reseller, version).await?;
+    let holds = matches!(&found, Credential::ClientSecret { value, .. } if value.expose_secret() == expected);
+    assert!(holds, "{found:?}");
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptNumber, AttemptStart, Bug, Etag, Finding, FindingClass, FindingCode, Hold, Lane,
+    AttemptEnd, AttemptNumber, AttemptStart, Bug, Etag, Finding, FindingCode, Hold, Lane,
     LeaseToken, OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits, planted,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -95,8 +95,9 @@ impl Attempts {
         };
         // Token and content took their time: the call's begins here.
         let asked = self.ports.clock.now();
+        let timeout = self.call_timeout + limits::upload_time(content.body.len());
         let start = AttemptStart {
-            call_deadline: asked.saturating_add(self.call_timeout).unwrap_or(Timestamp::MAX),
+            call_deadline: asked.saturating_add(timeout).unwrap_or(Timestamp::MAX),
             settings: Some(grant.settings.etag.clone()),
             ..self.start(&queued, now)
         };
@@ -105,13 +106,8 @@ impl Attempts {
             turn.was_not_used();
             return Ok(Begun::Skipped);
         }
-        let submission = Submission {
-            grant,
-            message: queued.id,
-            content,
-            client_request_id: Uuid::new_v4(),
-            timeout: self.call_timeout,
-        };
+        let submission =
+            Submission { grant, message: queued.id, content, client_request_id: Uuid::new_v4(), timeout };
         let started = Started { queued, start, submission, hold, turn, pass, _place: place };
         Ok(Begun::Started(Box::new(started)))
     }
@@ -286,9 +282,14 @@ impl Attempts {
 
 /// What an answer tells of the service itself: a doubt is a call that it did not answer.
 fn told_by(verdict: &Verdict) -> Told {
-    let is_outage = verdict.finding.as_ref().is_some_and(|finding| finding.class == FindingClass::Outage);
-    let is_unanswered = verdict.finding.as_ref().is_some_and(|f| f.code == FindingCode::OutcomeUnknown);
-    if is_outage || is_unanswered { Told::Outage } else { Told::Answered }
+    let tells_of_an_outage = |code| {
+        matches!(
+            code,
+            FindingCode::MicrosoftUnavailable | FindingCode::NetworkUnreachable | FindingCode::OutcomeUnknown
+        )
+    };
+    let is_outage = verdict.finding.as_ref().is_some_and(|finding| tells_of_an_outage(finding.code));
+    if is_outage { Told::Outage } else { Told::Answered }
 }
 
 fn ended(

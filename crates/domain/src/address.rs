@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::pasted::unpasted;
 use crate::{HeaderText, limits};
 
 /// An addr-spec: an ASCII dot-atom local part and a domain of letters, digits and hyphens (RFC 5321, without quoted
@@ -15,7 +16,11 @@ pub enum NotAnAddress {
     Empty,
     #[error("must be one address such as ada@example.net")]
     Shape,
-    #[error("must be ASCII: Microsoft 365 does not send to internationalised addresses as such")]
+    #[error("has blanks or quotes around it, as from pasting: leave them out")]
+    Pasted,
+    #[error(
+        "must be ASCII: Microsoft 365 does not send to internationalised addresses; a domain has an xn-- form"
+    )]
     NotAscii,
     #[error("is too long: 64 characters before the @, 254 in all")]
     Long,
@@ -27,7 +32,9 @@ impl EmailAddress {
             return Err(NotAnAddress::Empty);
         }
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(NotAnAddress::Shape);
+            let bare = unpasted(text);
+            let is_pasted = bare != text && Self::parse(bare).is_ok();
+            return Err(if is_pasted { NotAnAddress::Pasted } else { NotAnAddress::Shape });
         }
         if !text.is_ascii() {
             return Err(NotAnAddress::NotAscii);

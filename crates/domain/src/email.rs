@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
+use crate::media_type::is_media_type;
 use crate::violation::Violations;
 use crate::{Address, EmailAddress, HeaderName, HeaderText, SettingsValues, limits};
 
@@ -24,7 +27,7 @@ pub struct AddressDraft {
 pub struct AttachmentDraft {
     pub file_name: String,
     pub content_type: String,
-    pub content: Vec<u8>,
+    pub content: Bytes,
     pub content_id: String,
 }
 
@@ -50,7 +53,8 @@ pub struct Attachment {
     pub file_name: HeaderText,
     /// `type/subtype`, perhaps with parameters.
     pub content_type: HeaderText,
-    pub content: Vec<u8>,
+    /// Shared with the request or the stored content that it came in.
+    pub content: Bytes,
     /// Without `< >`; there for an inline image.
     pub content_id: Option<HeaderText>,
 }
@@ -268,11 +272,7 @@ fn parse_file_name(name: &str) -> Result<HeaderText, String> {
 
 fn parse_content_type(text: &str) -> Result<HeaderText, String> {
     let text = if text.is_empty() { Attachment::CONTENT_TYPE_DEFAULT } else { text };
-    let token =
-        |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
-    let essence = text.split(';').next().unwrap_or_default().trim();
-    let shaped = essence.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype));
-    if !shaped || !text.is_ascii() {
+    if !is_media_type(text) {
         return Err("must be a media type such as application/pdf".to_owned());
     }
     HeaderText::parse(text, limits::CONTENT_TYPE_CHARS_MAX).map_err(|error| error.to_string())

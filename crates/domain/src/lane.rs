@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::{
@@ -133,7 +134,7 @@ pub struct Queued {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     /// Opaque to store and dispatcher.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     pub internet_message_id: Option<String>,
     pub create_time: Timestamp,
 }

@@ -24,8 +24,10 @@ mod finding;
 mod header;
 mod lane;
 pub mod limits;
+mod media_type;
 mod message;
 mod outcome;
+mod pasted;
 mod planted;
 mod reseller;
 mod settings;
@@ -35,7 +37,8 @@ mod violation;
 pub use address::{Address, EmailAddress};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use credential::{
-    Credential, CredentialInfo, CredentialKind, CredentialVersion, Fingerprint, expiry_finding,
+    Certificate, Credential, CredentialInfo, CredentialKind, CredentialVersion, Fingerprint, SourceName,
+    expiry_finding,
 };
 pub use email::{AddressDraft, Attachment, AttachmentDraft, Email, EmailDraft, Importance, PayloadForm};
 pub use finding::{Finding, FindingClass, FindingCode};

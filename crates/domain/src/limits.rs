@@ -40,6 +40,17 @@ pub const LABEL_VALUE_CHARS_MAX: usize = 255;
 pub const SEND_AS_MAX: usize = 100;
 /// Bytes of a client secret's Value. Entra's have 40 characters; this is room.
 pub const SECRET_BYTES_MAX: usize = 1024;
+/// Bytes of a certificate with its key and its chain, as PEM or PFX. Ours: a chain of four has less than a tenth.
+pub const CERTIFICATE_BYTES_MAX: usize = 64 * 1024;
+/// Certificates of a chain, the app's own with them. Ours: public authorities have two or three above it.
+pub const CERTIFICATE_CHAIN_MAX: usize = 8;
+/// Rounds of key derivation that opening a certificate may take, over all of its parts. Ours: a second; what makes
+/// such files takes 2,000 to 600,000 for each of two parts.
+pub const KEY_DERIVATION_ROUNDS_MAX: u32 = 2_000_000;
+/// Characters of the name of a source of assertions. Ours: one label.
+pub const SOURCE_NAME_CHARS_MAX: usize = 63;
+/// Bytes of an assertion. Ours: those of Kubernetes, GitHub and Entra have 1 to 4 KB.
+pub const ASSERTION_BYTES_MAX: usize = 16 * 1024;
 /// Characters of an access key's name, and resellers that one key may name. Ours: a list that a person can read.
 pub const KEY_NAME_CHARS_MAX: usize = 100;
 pub const KEY_RESELLERS_MAX: usize = 1_000;
@@ -111,6 +122,15 @@ pub const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 /// mailbox's turn.
 pub const CALL_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 pub const CALL_TIMEOUT_MAX: Duration = Duration::from_mins(5);
+/// A message that must be uploaded is given as much more time as it would take at this rate: 2 Mbit/s.
+const UPLOAD_BYTES_PER_SECOND: u64 = 256 * 1024;
+
+/// How much longer than others a call with so much content may last.
+pub fn upload_time(content_bytes: usize) -> Duration {
+    let bytes = if content_bytes > SURELY_FITS_BYTES { content_bytes as u64 } else { 0 };
+    Duration::from_secs(bytes / UPLOAD_BYTES_PER_SECOND)
+}
+
 /// How long one call to Entra may last.
 pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a `WAIT_FOR_SENT` without a deadline waits.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::address::is_domain;
 use crate::message::parse_labels;
+use crate::pasted::unpasted;
 use crate::{CredentialInfo, EmailAddress, Finding, Labels, ResellerId, TokenKey, Violations, limits};
 
 /// The reseller's Entra directory: its ID (a GUID) or one of its verified domains, in lower case.
@@ -19,6 +20,10 @@ pub enum NotADirectoryId {
     Empty,
     #[error("must be a GUID, or a verified domain such as contoso.onmicrosoft.com")]
     Shape,
+    #[error("has blanks or quotes around it, as from pasting: leave them out")]
+    Pasted,
+    #[error("is a word for all directories: give the reseller's own directory ID or domain")]
+    Common,
 }
 
 impl DirectoryId {
@@ -26,6 +31,8 @@ impl DirectoryId {
         match text {
             "" => Err(NotADirectoryId::Empty),
             text if is_guid(text) || is_domain(text) => Ok(Self(text.to_ascii_lowercase())),
+            "common" | "organizations" | "consumers" => Err(NotADirectoryId::Common),
+            text if unpasted(text) != text => Err(NotADirectoryId::Pasted),
             _ => Err(NotADirectoryId::Shape),
         }
     }
@@ -55,6 +62,8 @@ pub enum NotAClientId {
     Empty,
     #[error("must be a GUID such as 11111111-2222-3333-4444-555555555555")]
     Shape,
+    #[error("has blanks or quotes around it, as from pasting: leave them out")]
+    Pasted,
 }
 
 impl ClientId {
@@ -62,6 +71,7 @@ impl ClientId {
         match text {
             "" => Err(NotAClientId::Empty),
             text if is_guid(text) => Ok(Self(text.to_ascii_lowercase())),
+            text if unpasted(text) != text => Err(NotAClientId::Pasted),
             _ => Err(NotAClientId::Shape),
         }
     }
@@ -328,8 +338,18 @@ mod tests {
         for good in ["11111111-2222-3333-4444-555555555555", "Contoso.onmicrosoft.com"] {
             assert!(DirectoryId::parse(good).is_ok(), "{good}");
         }
-        for bad in ["common", "../x", "a/b.example", "11111111222233334444555555555555", " contoso.com"] {
+        for bad in ["contoso", "../x", "a/b.example", "11111111222233334444555555555555"] {
             assert_eq!(DirectoryId::parse(bad), Err(NotADirectoryId::Shape), "{bad}");
+        }
+        assert_eq!(DirectoryId::parse("common"), Err(NotADirectoryId::Common));
+    }
+
+    #[test]
+    fn what_came_along_with_pasting_is_named() {
+        let id = "11111111-2222-3333-4444-555555555555";
+        for pasted in [format!(" {id}"), format!("{id}\n"), format!("\"{id}\""), format!("\u{feff}{id}")] {
+            assert_eq!(DirectoryId::parse(&pasted), Err(NotADirectoryId::Pasted), "{pasted:?}");
+            assert_eq!(ClientId::parse(&pasted), Err(NotAClientId::Pasted), "{pasted:?}");
         }
     }
 }

@@ -1,20 +1,26 @@
 //! Entra's answer → a finding. The one place that knows AADSTS numbers.
 //!
-//! `error` and the status decide; the numbers explain, because only they tell a wrong secret from an expired one.
+//! `error` and the status decide; the numbers explain, because only they tell a wrong secret from an expired one. What
+//! is not known is said to be so ([`FindingCode::SignInRefused`]), with all that Entra said.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use postrider_domain::{Credential, Finding, FindingCode, TokenRefusal};
+use ::http::HeaderMap;
+use jiff::{SignedDuration, Timestamp};
+use postrider_domain::{Finding, FindingCode, TokenRefusal, limits};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::answer::Head;
+use crate::entra::Proof;
 use crate::http::{self, NoAnswer, shown};
 
 /// What Entra means by a 429 that does not say how long.
 const THROTTLED_DEFAULT: Duration = Duration::from_mins(1);
 const EVIDENCE_CHARS_MAX: usize = 100;
+const DESCRIPTION_CHARS_MAX: usize = 300;
+/// The assertion is not good at this time.
+const UNTIMELY: u64 = 700_024;
 
 /// What came back from Entra. The body may hold a token, so that it is wiped and never shown.
 pub(crate) struct EntraAnswer {
@@ -25,27 +31,32 @@ pub(crate) struct EntraAnswer {
 
 impl EntraAnswer {
     pub(crate) async fn read(response: reqwest::Response, now: Timestamp) -> Self {
-        let status = response.status().as_u16();
-        let head = Head::read(response.headers(), now);
-        Self { status, head, body: Zeroizing::new(http::body(response).await) }
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self::new(status, &headers, http::body(response, limits::ANSWER_BYTES_MAX).await, now)
+    }
+
+    pub(crate) fn new(status: u16, headers: &HeaderMap, body: Vec<u8>, now: Timestamp) -> Self {
+        Self { status, head: Head::read(headers, now), body: Zeroizing::new(body) }
     }
 
     pub(crate) fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok().filter(Value::is_object)
     }
+
+    /// How far Entra's clock is ahead of ours, where it refused an assertion for its time.
+    pub(crate) fn untimely(&self, now: Timestamp) -> Option<SignedDuration> {
+        let json = self.json()?;
+        let is_untimely = self.status != 200 && numbers(&json).contains(&UNTIMELY);
+        self.head.time.filter(|_| is_untimely).map(|theirs| theirs.duration_since(now))
+    }
 }
 
-/// Why there is no token, of an answer that holds none.
-pub(crate) fn refusal(answer: &EntraAnswer, credential: Option<&Credential>) -> TokenRefusal {
+/// Why there is no token, of an answer that holds none. `asked` is when by our clock.
+pub(crate) fn refusal(answer: &EntraAnswer, proof: Option<&Proof<'_>>, asked: Timestamp) -> TokenRefusal {
     let json = answer.json();
     let text = |name: &str| json.as_ref().and_then(|json| json.get(name)).and_then(Value::as_str);
-    let numbers = numbers(json.as_ref(), text("error_description"));
-    let code = match classify(answer.status, text("error"), &numbers) {
-        FindingCode::SecretWrong if credential.is_some_and(Credential::is_secret_id) => {
-            FindingCode::SecretIsId
-        }
-        code => code,
-    };
+    let numbers = json.as_ref().map(numbers).unwrap_or_default();
+    let code = with_proof(classify(answer.status, text("error"), &numbers), &numbers, proof, asked);
     let mut finding = Finding::new(code).with("http_status", answer.status);
     for name in ["error", "suberror", "trace_id", "correlation_id", "timestamp"] {
         if let Some(value) = text(name) {
@@ -58,11 +69,34 @@ pub(crate) fn refusal(answer: &EntraAnswer, credential: Option<&Credential>) -> 
     if json.is_none() {
         finding = finding.with("content", answer.head.content(&answer.body).as_str());
     }
-    let retry_after = answer.head.retry_after;
+    if let Some(wait) = &answer.head.retry_after_text {
+        finding = finding.with("retry_after", wait);
+    }
+    if code == FindingCode::SignInRefused {
+        finding = told_whole(finding, &numbers, text("error_description"));
+    }
+    if let Some(skew) = answer.untimely(asked) {
+        finding = finding.with("clock_skew_seconds", skew.as_secs());
+    }
     let throttled = code == FindingCode::Throttled;
     TokenRefusal {
         finding: Box::new(finding),
-        retry_after: retry_after.or(throttled.then_some(THROTTLED_DEFAULT)),
+        retry_after: answer.head.retry_after.or(throttled.then_some(THROTTLED_DEFAULT)),
+    }
+}
+
+/// For what no page explains: Entra's own words, and where it explains its number.
+fn told_whole(finding: Finding, numbers: &[u64], description: Option<&str>) -> Finding {
+    let words = description.map(|text| text.split(" Trace ID:").next().unwrap_or_default());
+    let finding = match words {
+        Some(words) => finding.with("description", shown(words, DESCRIPTION_CHARS_MAX)),
+        None => finding,
+    };
+    match numbers.first() {
+        Some(number) => {
+            finding.with("look_up", format!("https://login.microsoftonline.com/error?code={number}"))
+        }
+        None => finding,
     }
 }
 
@@ -77,15 +111,11 @@ fn classify(status: u16, error: Option<&str>, numbers: &[u64]) -> FindingCode {
     match status {
         429 => FindingCode::Throttled,
         500.. | ..400 => FindingCode::MicrosoftUnavailable,
-        _ => numbers
-            .iter()
-            .find_map(|number| of_number(*number))
-            .or_else(|| error.and_then(of_error))
-            .unwrap_or(FindingCode::MicrosoftUnavailable),
+        _ => numbers.iter().find_map(|number| of_number(*number)).unwrap_or_else(|| of_error(error)),
     }
 }
 
-/// AADSTS numbers that a client-credentials client meets. Numbers that mean our own fault are left to `of_error`.
+/// Every number of AADSTS that a client-credentials client meets.
 fn of_number(number: u64) -> Option<FindingCode> {
     Some(match number {
         7_000_215 | 7_000_216 | 7_000_218 => FindingCode::SecretWrong,
@@ -98,38 +128,67 @@ fn of_number(number: u64) -> Option<FindingCode> {
             FindingCode::TenantNotFound
         }
         53_003 | 530_032 | 530_035 => FindingCode::ConditionalAccessBlocked,
-        700_027 | 700_024 | 50_012 | 50_013 | 50_027 | 50_048 | 700_030 | 50_146 => {
-            FindingCode::CertificateWrong
-        }
+        700_027 | 50_012 | 50_013 | 50_027 | 50_048 | 700_030 | 50_146 => FindingCode::CertificateWrong,
+        UNTIMELY => FindingCode::ClockSkewed,
         70_021 | 700_211 | 700_212 | 700_213 | 700_229 | 7_002_137 | 7_002_138 => {
             FindingCode::FederationWrong
         }
         90_055 | 50_196 => FindingCode::Throttled,
         90_006 | 90_012 | 90_022 | 90_024 | 90_033 | 90_090 | 50_033 => FindingCode::MicrosoftUnavailable,
+        // The request itself: ours, or changed on the way.
+        70_011 | 1_002_012 | 28_002 | 28_003 | 700_022 | 900_144 | 90_014 | 9_002_313 | 70_003 | 900_561 => {
+            FindingCode::SignInRefused
+        }
         _ => return None,
     })
 }
 
-/// OAuth's `error`, where no number is known.
-fn of_error(error: &str) -> Option<FindingCode> {
-    Some(match error {
-        "invalid_client" => FindingCode::SecretWrong,
-        "unauthorized_client" => FindingCode::ClientNotFound,
-        "invalid_tenant" => FindingCode::TenantNotFound,
-        "invalid_grant" | "interaction_required" => FindingCode::ConditionalAccessBlocked,
-        // invalid_request, invalid_scope, unsupported_grant_type: ours, not the reseller's. temporarily_unavailable,
-        // server_error, and what is not known: Microsoft's.
-        _ => return None,
-    })
+/// OAuth's `error`, where no number is known. Without one it need not be Entra's at all, but a gateway's on the way.
+fn of_error(error: Option<&str>) -> FindingCode {
+    match error {
+        Some("invalid_client") => FindingCode::SecretWrong,
+        Some("unauthorized_client") => FindingCode::ClientNotFound,
+        Some("invalid_tenant") => FindingCode::TenantNotFound,
+        Some("invalid_grant" | "interaction_required") => FindingCode::ConditionalAccessBlocked,
+        Some("temporarily_unavailable" | "server_error") | None => FindingCode::MicrosoftUnavailable,
+        Some(_) => FindingCode::SignInRefused,
+    }
+}
+
+/// What Entra says of "the client's proof", in terms of the proof that was shown.
+fn with_proof(
+    code: FindingCode,
+    numbers: &[u64],
+    proof: Option<&Proof<'_>>,
+    asked: Timestamp,
+) -> FindingCode {
+    use FindingCode as F;
+    match (proof, code) {
+        (Some(Proof::ClientSecret(_)), F::SecretWrong) => {
+            let shape = proof.and_then(|proof| proof.looks_wrong(asked));
+            shape.map_or(code, |finding| finding.code)
+        }
+        (Some(Proof::Certificate(certificate)), F::SecretWrong | F::CertificateWrong)
+            if certificate.expire_time <= asked =>
+        {
+            F::CertificateExpired
+        }
+        (Some(Proof::Certificate(_)), F::SecretWrong) => F::CertificateWrong,
+        (Some(Proof::Assertion(_)), F::SecretWrong | F::CertificateWrong) => F::FederationWrong,
+        // The file that has the assertion is not renewed: nothing of our clock's.
+        (Some(Proof::Assertion(_)), F::ClockSkewed) if numbers.contains(&UNTIMELY) => F::FederationWrong,
+        _ => code,
+    }
 }
 
 /// `error_codes`, or the number that opens the description where they are missing.
-fn numbers(json: Option<&Value>, description: Option<&str>) -> Vec<u64> {
-    let listed = json.and_then(|json| json.get("error_codes")).and_then(Value::as_array);
+fn numbers(json: &Value) -> Vec<u64> {
+    let listed = json.get("error_codes").and_then(Value::as_array);
     let listed: Vec<u64> = listed.into_iter().flatten().filter_map(Value::as_u64).collect();
     if !listed.is_empty() {
         return listed;
     }
+    let description = json.get("error_description").and_then(Value::as_str);
     let digits = description.and_then(|text| text.strip_prefix("AADSTS")).unwrap_or_default();
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     digits.get(..end).and_then(|digits| digits.parse().ok()).into_iter().collect()

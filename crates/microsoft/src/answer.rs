@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER, WWW_AUTHENTICATE};
 use jiff::Timestamp;
 use postrider_domain::Finding;
 use serde_json::Value;
@@ -17,12 +17,17 @@ const TEXT_CHARS_MAX: usize = 300;
 const ID_CHARS_MAX: usize = 64;
 /// Levels of `innerError` looked at.
 const DEPTH_MAX: usize = 5;
+const CHALLENGE: &[u8] = b"insufficient_claims";
 
 /// The headers that both services share.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Head {
     pub retry_after: Option<Duration>,
+    /// As it was written.
+    pub retry_after_text: Option<String>,
     pub date: Option<String>,
+    /// The other side's clock.
+    pub time: Option<Timestamp>,
     content_type: String,
 }
 
@@ -31,7 +36,9 @@ impl Head {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         Self {
             retry_after: text(RETRY_AFTER).and_then(|wait| retry_after::parse(wait, text(DATE), now)),
+            retry_after_text: text(RETRY_AFTER).map(|wait| shown(wait, ID_CHARS_MAX)),
             date: text(DATE).map(|date| shown(date, ID_CHARS_MAX)),
+            time: text(DATE).and_then(retry_after::date),
             content_type: text(CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase(),
         }
     }
@@ -80,6 +87,8 @@ pub(crate) struct Answer {
     pub client_request_id: Option<String>,
     pub diagnostic: Option<String>,
     pub content: Content,
+    /// The token is good no more, whatever its time says (continuous access evaluation).
+    pub challenged: bool,
     pub head: Head,
 }
 
@@ -104,6 +113,10 @@ impl Answer {
                 .and_then(|value| value.to_str().ok())
                 .map(|diagnostic| shown(diagnostic, TEXT_CHARS_MAX)),
             content: head.content(body),
+            challenged: headers
+                .get_all(WWW_AUTHENTICATE)
+                .iter()
+                .any(|value| value.as_bytes().windows(CHALLENGE.len()).any(|part| part == CHALLENGE)),
             head,
         }
     }
@@ -118,6 +131,8 @@ impl Answer {
             ("request_id", self.request_id.as_ref()),
             ("client_request_id", self.client_request_id.as_ref()),
             ("date", self.head.date.as_ref()),
+            ("retry_after", self.head.retry_after_text.as_ref()),
+            ("message", Some(&self.message).filter(|message| !message.is_empty())),
             ("x_ms_ags_diagnostic", self.diagnostic.as_ref()),
         ];
         for (name, value) in optional {

@@ -5,7 +5,7 @@
 //! is guessed from text. Text decides only where Graph gives nothing else: which switch in Exchange denies access.
 //!
 //! What cannot be proven not to have been taken is in doubt: every 2xx but 202, every 5xx but the few that refuse, and
-//! every call without an answer that had started.
+//! every call without an answer that had started. Before a draft is sent nothing can have been taken.
 
 use postrider_domain::{Finding, FindingClass, FindingCode, Outcome, PayloadForm, Verdict};
 
@@ -14,26 +14,39 @@ use crate::http::NoAnswer;
 use crate::roles::TokenRoles;
 
 /// What is known of a call beside its answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Call {
     /// The caller named a `from`, so that a refusal of it is the message's own fault.
     pub from_given: bool,
     pub form: PayloadForm,
     /// Advice: chooses between findings of class SETTINGS.
     pub roles: TokenRoles,
+    pub step: Step,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It hands the message over.
+    Send,
+    /// It prepares a draft, which needs `Mail.ReadWrite`: nothing leaves the mailbox by it. An answer that comes here is
+    /// none of those that were hoped for.
+    Prepare,
 }
 
 pub(crate) fn classify(answer: &Answer, call: &Call) -> Verdict {
-    let verdict = match answer.status {
-        202 => Verdict::sent(None),
-        200..=299 => in_doubt(FindingCode::AcceptedNot202, call),
-        400..=499 | 503 => refused(answer, call),
-        501 => of_finding(Finding::new(FindingCode::MicrosoftUnavailable)),
-        507 => of_finding(Finding::new(FindingCode::MailboxFull)),
-        509 => of_finding(Finding::new(FindingCode::Throttled)),
-        500..=599 => in_doubt(FindingCode::OutcomeUnknown, call),
+    let verdict = match (call.step, answer.status) {
+        (Step::Send, 202) => Verdict::sent(None),
+        (Step::Send, 200..=299) => in_doubt(FindingCode::AcceptedNot202, call),
+        (_, 400..=499 | 503) => refused(answer, call),
+        (_, 501) => of_finding(Finding::new(FindingCode::MicrosoftRefused)),
+        (_, 507) => of_finding(Finding::new(FindingCode::MailboxFull)),
+        (_, 509) => of_finding(Finding::new(FindingCode::Throttled)),
+        (Step::Send, 500..=599) => in_doubt(FindingCode::OutcomeUnknown, call),
         // A redirect is never followed: whoever sent it did not take the message.
-        _ => of_finding(Finding::new(FindingCode::MicrosoftUnavailable)),
+        (Step::Prepare, 500..=599) | (Step::Send, ..=199 | 300..) => {
+            of_finding(Finding::new(FindingCode::MicrosoftUnavailable))
+        }
+        (Step::Prepare, _) => of_finding(Finding::new(FindingCode::MicrosoftRefused)),
     };
     Verdict {
         finding: verdict.finding.map(|finding| answer.evidence(finding)),
@@ -44,7 +57,7 @@ pub(crate) fn classify(answer: &Answer, call: &Call) -> Verdict {
 }
 
 pub(crate) fn classify_no_answer(no_answer: &NoAnswer, call: &Call) -> Verdict {
-    let verdict = if no_answer.not_started {
+    let verdict = if no_answer.not_started || call.step == Step::Prepare {
         of_finding(Finding::new(FindingCode::NetworkUnreachable))
     } else {
         in_doubt(FindingCode::OutcomeUnknown, call)
@@ -57,74 +70,102 @@ pub(crate) fn classify_no_answer(no_answer: &NoAnswer, call: &Call) -> Verdict {
 /// Graph said no, so that nothing was taken.
 fn refused(answer: &Answer, call: &Call) -> Verdict {
     let known = answer.codes.iter().rev().find_map(|code| of_code(code, answer, call));
-    let finding = known.unwrap_or_else(|| of_status(answer, call));
-    // Another token may do, unless the code blames the settings: then every token would be like it.
-    let token_refused = answer.status == 401 && finding.class != FindingClass::Settings;
+    let finding = known.unwrap_or_else(|| of_status(answer));
+    // Another token may do, unless the code says that every token of this app would be like it.
+    let token_refused = answer.status == 401
+        && matches!(finding.code, FindingCode::TokenRefused | FindingCode::MicrosoftUnavailable);
     Verdict { token_refused, ..of_finding(finding) }
 }
 
+/// Every code that a mail can meet. `BadRequest`, which says nothing, is left to the status.
 fn of_code(code: &str, answer: &Answer, call: &Call) -> Option<Finding> {
     use FindingCode as F;
     Some(Finding::new(match code {
         "ErrorAccessDenied" | "Authorization_RequestDenied" | "accessDenied" => {
             return Some(access_denied(answer, call));
         }
+        "NoPermissionsInAccessToken" if call.step == Step::Prepare => return Some(needs_read_write(call)),
         "ErrorSendAsDenied" => return Some(send_as_denied(call)),
         "NoPermissionsInAccessToken" => F::ConsentMissing,
+        "InvalidAuthenticationToken" | "unauthenticated" => F::TokenRefused,
         "Authorization_IdentityNotFound" => F::ServicePrincipalMissing,
         "OrganizationFromTenantGuidNotFound" | "MailboxNotEnabledForRESTAPI" => F::MailboxNotLicensed,
         "ErrorInvalidUser" | "ResourceNotFound" | "Request_ResourceNotFound" | "ErrorNonExistentMailbox" => {
             F::MailboxNotFound
         }
         "ErrorInvalidRecipients" | "ErrorExceededMaxRecipientLimit" => F::RecipientInvalid,
+        "ErrorInvalidRequest"
+        | "invalidRequest"
+        | "RequestBodyRead"
+        | "UnableToDeserializePostBody"
+        | "ErrorMimeContentInvalidBase64String"
+        | "ErrorMimeContentInvalid"
+        | "InvalidInternetMessageHeader"
+        | "InvalidInternetMessageHeaderCollection"
+        | "ErrorInvalidIdMalformed"
+        | "ErrorInvalidPropertySet"
+        | "ErrorPropertyValidationFailure" => F::MessageInvalid,
         "ErrorMessageSizeExceeded" => F::MessageTooLarge,
         "ErrorQuotaExceeded" | "quotaLimitReached" => F::MailboxFull,
-        "ErrorExceededMessageLimit"
-        | "ErrorSubmissionQuotaExceeded"
-        | "ErrorAccountSuspend"
-        | "ErrorMessageSubmissionBlocked" => F::DailyLimit,
+        "ErrorExceededMessageLimit" | "ErrorSubmissionQuotaExceeded" => F::DailyLimit,
+        "ErrorAccountSuspend" | "ErrorMessageSubmissionBlocked" => F::SenderBlocked,
         "ApplicationThrottled"
         | "TooManyRequests"
         | "activityLimitReached"
         | "ErrorMessageThrottled"
         | "ErrorServerBusy"
         | "ErrorExceededConnectionCount" => F::Throttled,
-        // With a 401 the first two also ask for another token.
-        "InvalidAuthenticationToken"
-        | "unauthenticated"
-        | "ErrorIrresolvableConflict"
+        "ErrorIrresolvableConflict"
         | "MailboxInfoStale"
-        | "serviceNotAvailable" => F::MicrosoftUnavailable,
+        | "serviceNotAvailable"
+        | "ErrorMailboxStoreUnavailable"
+        | "ErrorMailboxMoveInProgress"
+        | "ErrorMailboxFailover"
+        | "ErrorADUnavailable"
+        | "ErrorInsufficientResources"
+        | "ErrorConnectionFailed"
+        | "ErrorNotEnoughMemory"
+        | "ErrorTooManyObjectsOpened" => F::MicrosoftUnavailable,
+        // A draft that somebody deleted meanwhile.
+        "ErrorItemNotFound" | "itemNotFound" => F::MicrosoftRefused,
         _ => return None,
     }))
 }
 
 /// An answer whose codes say nothing that is known. Without any code it need not be Graph's at all, but a gateway's on
-/// the way: that holds no lane.
-fn of_status(answer: &Answer, call: &Call) -> Finding {
+/// the way: that holds no lane and fails no message, but for its size.
+fn of_status(answer: &Answer) -> Finding {
     let is_graphs = !answer.codes.is_empty();
     Finding::new(match answer.status {
-        400 | 406 | 411 | 415 | 422 => FindingCode::MessageInvalid,
+        400 | 411 | 422 if is_graphs => FindingCode::MessageInvalid,
         413 => FindingCode::MessageTooLarge,
         429 => FindingCode::Throttled,
-        403 if is_graphs => return access_denied(answer, call),
-        404 if is_graphs => FindingCode::MailboxNotFound,
-        _ => FindingCode::MicrosoftUnavailable,
+        401 if is_graphs || answer.challenged => FindingCode::TokenRefused,
+        408 | 409 | 412 | 423 | 503 => FindingCode::MicrosoftUnavailable,
+        401 | 403 | 404 if !is_graphs => FindingCode::MicrosoftUnavailable,
+        _ => FindingCode::MicrosoftRefused,
     })
 }
 
 /// One code for many causes. A switch in Exchange (an application access policy, `[RAOP]`, or OData turned off) is told
 /// by text alone; the rest is the likeliest reading of the token.
 fn access_denied(answer: &Answer, call: &Call) -> Finding {
-    let by_switch =
-        answer.message.contains("[RAOP]") || answer.message.contains("Access to OData is disabled");
-    let code = match &call.roles {
-        _ if by_switch => FindingCode::MailboxOutOfScope,
-        roles if roles.is_delegated => FindingCode::DelegatedNotApplication,
-        roles if roles.has("Mail.Send") => FindingCode::MailboxOutOfScope,
-        _ => FindingCode::MailSendMissing,
-    };
-    Finding::new(code).with("message", &answer.message)
+    let says = |text| answer.message.contains(text);
+    Finding::new(match (call.step, &call.roles) {
+        _ if says("[RAOP]") => FindingCode::MailboxOutOfScope,
+        _ if says("Access to OData is disabled") => FindingCode::MailboxAccessDisabled,
+        (_, roles) if roles.is_delegated => FindingCode::DelegatedNotApplication,
+        (Step::Prepare, roles) if !roles.has("Mail.ReadWrite") => return needs_read_write(call),
+        (Step::Send, roles) if !roles.has("Mail.Send") => FindingCode::MailSendMissing,
+        _ => FindingCode::MailboxOutOfScope,
+    })
+}
+
+/// Class MESSAGE, although it may be that the app is allowed nothing at all: one large mail must not hold a lane whose
+/// other mail goes out by a grant of Exchange's, which no token shows.
+fn needs_read_write(call: &Call) -> Finding {
+    let roles = if call.roles.is_known { call.roles.roles.join(" ") } else { "not known".to_owned() };
+    Finding::new(FindingCode::AttachmentNeedsReadWrite).with("roles", roles)
 }
 
 fn send_as_denied(call: &Call) -> Finding {

@@ -7,6 +7,17 @@ use reqwest::Url;
 /// What stays as it is in one segment of a path: RFC 3986's unreserved characters, and the `@` of an address.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
 
+/// Where Exchange Online takes uploads: documented for the global cloud, likely for the others.
+const UPLOAD_DOMAINS: [&str; 7] = [
+    "outlook.com",
+    "office.com",
+    "office365.com",
+    "office365.us",
+    "outlook.cn",
+    "microsoft.com",
+    "chinacloudapi.cn",
+];
+
 /// Where Entra and Graph are: Microsoft's own hosts, unless the operator set others.
 #[derive(Debug, Clone, Default)]
 pub struct Hosts {
@@ -37,9 +48,23 @@ impl Hosts {
         format!("{}/{}/oauth2/v2.0/token", self.login(cloud), segment(directory.as_str()))
     }
 
-    pub(crate) fn send_mail(&self, cloud: Cloud, mailbox: &EmailAddress) -> String {
-        let graph = self.graph.as_deref().unwrap_or(graph_origin(cloud));
-        format!("{graph}/v1.0/users/{}/sendMail", segment(mailbox.as_str()))
+    pub(crate) fn mailbox(&self, cloud: Cloud, mailbox: &EmailAddress) -> String {
+        format!("{}/v1.0/users/{}", self.graph(cloud), segment(mailbox.as_str()))
+    }
+
+    /// Whether a file may be uploaded there: to a host of Microsoft's mail service, or to what stands in for Graph.
+    pub(crate) fn takes_uploads(&self, cloud: Cloud, url: &str) -> bool {
+        let Ok(url) = Url::parse(url) else { return false };
+        let is_graph = Url::parse(self.graph(cloud)).is_ok_and(|graph| graph.origin() == url.origin());
+        let host = url.host_str().unwrap_or_default();
+        let is_microsofts = UPLOAD_DOMAINS.iter().any(|domain| {
+            host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        });
+        is_graph || (url.scheme() == "https" && url.port().is_none() && is_microsofts)
+    }
+
+    fn graph(&self, cloud: Cloud) -> &str {
+        self.graph.as_deref().unwrap_or(graph_origin(cloud))
     }
 
     fn login(&self, cloud: Cloud) -> &str {
@@ -63,6 +88,15 @@ fn graph_origin(cloud: Cloud) -> &'static str {
 /// What a token is asked for. Always the cloud's own Graph: an operator's gateway leads there too.
 pub(crate) fn scope(cloud: Cloud) -> String {
     format!("{}/.default", graph_origin(cloud))
+}
+
+/// For whom an outside issuer makes the assertions that Entra exchanges.
+pub(crate) fn exchange_audience(cloud: Cloud) -> &'static str {
+    match cloud {
+        Cloud::Global => "api://AzureADTokenExchange",
+        Cloud::UsGovHigh | Cloud::UsGovDod => "api://AzureADTokenExchangeUSGov",
+        Cloud::China => "api://AzureADTokenExchangeChina",
+    }
 }
 
 /// The cloud whose Graph has this host name, as discovery gives it.
@@ -94,7 +128,8 @@ mod tests {
 
     fn url(address: &str) -> String {
         let mailbox = EmailAddress::parse(address).expect("an address");
-        Url::parse(&Hosts::microsoft().send_mail(Cloud::Global, &mailbox)).expect("a URL").to_string()
+        let url = format!("{}/sendMail", Hosts::microsoft().mailbox(Cloud::Global, &mailbox));
+        Url::parse(&url).expect("a URL").to_string()
     }
 
     #[test]
@@ -125,6 +160,33 @@ mod tests {
         us_gov_dod https://login.microsoftonline.us/contoso.example/oauth2/v2.0/token https://dod-graph.microsoft.us/.default
         china https://login.partner.microsoftonline.cn/contoso.example/oauth2/v2.0/token https://microsoftgraph.chinacloudapi.cn/.default
         ");
+    }
+
+    #[test]
+    fn files_go_to_hosts_of_microsofts_alone() {
+        let takes = |hosts: &Hosts, url| hosts.takes_uploads(Cloud::Global, url);
+        let microsoft = Hosts::microsoft();
+        for good in [
+            "https://outlook.office.com/api/gv1.0/Users('x')?authtoken=eyJ",
+            "https://outlook.office365.com/x",
+            "https://graph.microsoft.com/x",
+        ] {
+            assert!(takes(&microsoft, good), "{good}");
+        }
+        for bad in [
+            "http://outlook.office.com/x",
+            "https://outlook.office.com:444/x",
+            "https://outlook.office.com.example/x",
+            "https://notoffice.com/x",
+            "https://outlook.office.com@evil.example/x",
+            "file:///etc/passwd",
+            "",
+        ] {
+            assert!(!takes(&microsoft, bad), "{bad}");
+        }
+        let sandbox = Hosts::replaced(None, Some("http://127.0.0.1:8025")).expect("an origin");
+        assert!(takes(&sandbox, "http://127.0.0.1:8025/upload/1"));
+        assert!(!takes(&sandbox, "http://127.0.0.1:8026/upload/1"));
     }
 
     #[test]

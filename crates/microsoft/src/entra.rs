@@ -7,14 +7,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AccessToken, ClientId, Cloud, Credential, DirectoryId, Finding, TokenRefusal, limits,
+    AccessToken, Certificate, ClientId, Cloud, Credential, DirectoryId, Finding, FindingCode, TokenRefusal,
+    limits,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::aadsts::{EntraAnswer, refusal, unreachable};
-use crate::{Microsoft, cloud, http};
+use crate::assertion::BrokenKey;
+use crate::{Microsoft, assertion, cloud, http};
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// What a token without a sound life is given.
 const LIFE_UNKNOWN: Duration = Duration::from_mins(10);
@@ -42,57 +46,99 @@ impl Microsoft {
     pub async fn discover(&self, cloud: Cloud, directory: &DirectoryId) -> Result<Discovered, Finding> {
         let request = self.http.get(self.hosts.discovery(cloud, directory)).timeout(limits::TOKEN_TIMEOUT);
         let response = http::send(request).await.map_err(|no_answer| unreachable(&no_answer))?;
-        let answer = EntraAnswer::read(response, self.clock.now()).await;
+        let now = self.clock.now();
+        let answer = EntraAnswer::read(response, now).await;
         let document = answer.json().filter(|_| answer.status == 200);
-        document.map(|document| discovered(&document)).ok_or_else(|| *refusal(&answer, None).finding)
+        document.map(|document| discovered(&document)).ok_or_else(|| *refusal(&answer, None, now).finding)
     }
 
     /// Asks for an access token for Graph. Not cached here.
+    ///
+    /// An assertion that Entra finds untimely is made again by Entra's own clock, once.
     pub async fn token(
         &self,
         cloud: Cloud,
         directory: &DirectoryId,
         client: &ClientId,
-        credential: &Credential,
+        proof: &Proof<'_>,
     ) -> Result<AccessToken, TokenRefusal> {
         let asked = self.clock.now();
-        let scope = cloud::scope(cloud);
+        let ask = Ask { cloud, directory, client, proof };
+        let mut answer = self.ask(&ask, asked).await?;
+        if let (Proof::Certificate(_), Some(skew)) = (proof, answer.untimely(asked)) {
+            answer = self.ask(&ask, asked.saturating_add(skew).unwrap_or(asked)).await?;
+        }
+        issued(&answer, asked).ok_or_else(|| refusal(&answer, Some(proof), asked))
+    }
+
+    /// `now` is the time that an assertion is made for.
+    async fn ask(&self, ask: &Ask<'_>, now: Timestamp) -> Result<EntraAnswer, TokenRefusal> {
+        let url = self.hosts.token(ask.cloud, ask.directory);
+        let scope = cloud::scope(ask.cloud);
+        let proof = ask.proof.fields(ask.client, &url, now).map_err(|BrokenKey| TokenRefusal {
+            finding: Box::new(
+                Finding::new(FindingCode::CertificateWrong).with("reason", "its private key cannot sign"),
+            ),
+            retry_after: None,
+        })?;
         let mut form =
-            vec![("client_id", client.as_str()), ("grant_type", "client_credentials"), ("scope", &scope)];
-        let proof = Proof::of(credential);
-        form.extend(proof.fields());
-        let url = self.hosts.token(cloud, directory);
+            vec![("client_id", ask.client.as_str()), ("grant_type", "client_credentials"), ("scope", &scope)];
+        form.extend(proof.iter().map(|(name, value)| (*name, value.expose_secret())));
         let request = self.http.post(url).form(&form).timeout(limits::TOKEN_TIMEOUT);
         let response = http::send(request).await.map_err(|no_answer| TokenRefusal {
             finding: Box::new(unreachable(&no_answer)),
             retry_after: None,
         })?;
-        let answer = EntraAnswer::read(response, self.clock.now()).await;
-        issued(&answer, asked).ok_or_else(|| refusal(&answer, Some(credential)))
+        Ok(EntraAnswer::read(response, self.clock.now()).await)
     }
 }
 
-/// The form fields by which the app proves itself.
-enum Proof<'a> {
-    Secret(&'a SecretString),
+/// One request for a token.
+struct Ask<'a> {
+    cloud: Cloud,
+    directory: &'a DirectoryId,
+    client: &'a ClientId,
+    proof: &'a Proof<'a>,
 }
 
-impl<'a> Proof<'a> {
-    fn of(credential: &'a Credential) -> Self {
-        match credential {
-            Credential::ClientSecret { value, .. } => Self::Secret(value),
-        }
+/// By what the app proves itself. `Debug` shows no secret.
+#[derive(Debug)]
+pub enum Proof<'a> {
+    ClientSecret(&'a SecretString),
+    Certificate(&'a Certificate),
+    /// A JWT that an outside issuer made.
+    Assertion(SecretString),
+}
+
+impl Proof<'_> {
+    /// What is wrong with a secret as far as looking at it tells.
+    pub(crate) fn looks_wrong(&self, now: Timestamp) -> Option<Finding> {
+        let Self::ClientSecret(value) = self else { return None };
+        let credential = Credential::ClientSecret { value: (*value).clone(), expire_time: None };
+        credential.looks_wrong(now)
     }
 
-    fn fields(&self) -> Vec<(&'static str, &str)> {
-        match self {
-            Self::Secret(value) => vec![("client_secret", value.expose_secret())],
-        }
+    /// The form fields that show it. `audience` is the endpoint that is asked.
+    fn fields(
+        &self,
+        client: &ClientId,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<Vec<(&'static str, SecretString)>, BrokenKey> {
+        let assertion = match self {
+            Self::ClientSecret(value) => return Ok(vec![("client_secret", (*value).clone())]),
+            Self::Certificate(certificate) => assertion::sign(certificate, client, audience, now)?,
+            Self::Assertion(assertion) => assertion.clone(),
+        };
+        Ok(vec![
+            ("client_assertion_type", SecretString::from(ASSERTION_TYPE)),
+            ("client_assertion", assertion),
+        ])
     }
 }
 
 /// The token of a 200, if it holds one that can be used.
-fn issued(answer: &EntraAnswer, asked: Timestamp) -> Option<AccessToken> {
+pub(crate) fn issued(answer: &EntraAnswer, asked: Timestamp) -> Option<AccessToken> {
     let mut json = answer.json().filter(|_| answer.status == 200)?;
     let life = life(json.get("expires_in"));
     let Value::String(token) = json.get_mut("access_token")?.take() else { return None };
@@ -115,7 +161,7 @@ fn life(expires_in: Option<&Value>) -> Duration {
     life.unwrap_or(LIFE_UNKNOWN).clamp(LIFE_MIN, LIFE_MAX)
 }
 
-fn discovered(document: &Value) -> Discovered {
+pub(crate) fn discovered(document: &Value) -> Discovered {
     let text = |name: &str| document.get(name).and_then(Value::as_str);
     let issuer = text("issuer").unwrap_or_default();
     let directory =

@@ -1,15 +1,19 @@
-//! sendMail: one call, one request on the wire, one verdict.
+//! Handing a message to Graph: sendMail in one request, or by way of a draft (`draft.rs`). One verdict either way.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use http::header::CONTENT_TYPE;
-use postrider_domain::{AccessToken, Cloud, EmailAddress, Outcome, PayloadForm, Verdict};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, Method};
+use postrider_domain::{AccessToken, Cloud, EmailAddress, Outcome, PayloadForm, Verdict, limits};
+use reqwest::RequestBuilder;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use crate::answer::Answer;
-use crate::classify::{Call, classify, classify_no_answer};
-use crate::payload::Payload;
+use crate::classify::{Call, Step, classify, classify_no_answer};
+use crate::http::NoAnswer;
+use crate::payload::{Payload, Shape};
 use crate::{Microsoft, http as wire, roles};
 
 /// One message on its way to Graph. `Debug` shows neither token nor content.
@@ -22,44 +26,112 @@ pub struct SendMail<'a> {
     pub payload: Payload,
     /// Graph gives it back; Microsoft's support can find the call by it.
     pub client_request_id: Uuid,
-    /// For the whole call, connecting included.
+    /// For all of it, connecting included.
     pub timeout: Duration,
 }
 
 impl Microsoft {
-    /// Hands one message to Graph. A payload over Graph's limit is refused here, before anything is sent.
+    /// Hands one message to Graph. What Graph would refuse for its size is refused here, before anything is sent.
     pub async fn send_mail(&self, call: SendMail<'_>) -> Verdict {
         if let Some(finding) = call.payload.too_large() {
             return Verdict::of(Outcome::Rejected, finding);
         }
-        let known =
-            Call { from_given: call.payload.from_given, form: call.payload.form(), roles: roles(call.token) };
-        let content_type = match call.payload.form() {
-            PayloadForm::Mime => "text/plain",
-            PayloadForm::Json => "application/json",
+        let SendMail { cloud, mailbox, token, payload, client_request_id, timeout } = call;
+        let (form, from_given) = (payload.form(), payload.from_given);
+        let session = Session {
+            microsoft: self,
+            mailbox: self.hosts.mailbox(cloud, mailbox),
+            cloud,
+            token,
+            client_request_id,
+            deadline: Instant::now() + timeout,
+            known: Call { from_given, form, roles: roles(token), step: Step::Send },
         };
-        let request = self
-            .http
-            .post(self.hosts.send_mail(call.cloud, call.mailbox))
-            // Marks the header as sensitive, so that no log of the stack below shows it.
-            .bearer_auth(call.token.secret.expose_secret())
-            .header(CONTENT_TYPE, content_type)
-            .header("client-request-id", call.client_request_id.to_string())
-            .header("return-client-request-id", "true")
-            .timeout(call.timeout)
-            .body(call.payload.body);
-        let verdict = match wire::send(request).await {
-            Ok(response) => classify(&self.answer(response).await, &known),
-            Err(no_answer) => classify_no_answer(&no_answer, &known),
+        let verdict = match payload.shape {
+            Shape::Request(body) => session.send_request(body).await,
+            Shape::Draft(draft) => session.send_draft(draft).await,
         };
-        with_client_request_id(verdict, call.client_request_id)
+        with_client_request_id(verdict, client_request_id)
+    }
+}
+
+/// What all calls for one message share.
+pub(crate) struct Session<'a> {
+    pub microsoft: &'a Microsoft,
+    /// The mailbox's URL.
+    mailbox: String,
+    pub cloud: Cloud,
+    token: &'a AccessToken,
+    client_request_id: Uuid,
+    deadline: Instant,
+    known: Call,
+}
+
+/// An answer that came, whatever it says.
+pub(crate) struct Came {
+    pub status: u16,
+    headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Session<'_> {
+    async fn send_request(&self, body: Bytes) -> Verdict {
+        let request = self.request(Method::POST, "/sendMail").header(CONTENT_TYPE, self.content_type());
+        let came = self.ask(request, Some(body), limits::ANSWER_BYTES_MAX).await;
+        self.verdict(came, Step::Send)
     }
 
-    async fn answer(&self, response: reqwest::Response) -> Answer {
+    pub(crate) fn content_type(&self) -> &'static str {
+        match self.known.form {
+            PayloadForm::Mime => "text/plain",
+            PayloadForm::Json => "application/json",
+        }
+    }
+
+    /// `path` goes on after the mailbox.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.microsoft
+            .http
+            .request(method, format!("{}{path}", self.mailbox))
+            // Marks the header as sensitive, so that no log of the stack below shows it.
+            .bearer_auth(self.token.secret.expose_secret())
+            .header("client-request-id", self.client_request_id.to_string())
+            .header("return-client-request-id", "true")
+    }
+
+    pub(crate) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// One request, within what is left of the time. An empty body is spoken of, as Graph asks for it.
+    pub(crate) async fn ask(
+        &self,
+        request: RequestBuilder,
+        body: Option<Bytes>,
+        bytes_max: usize,
+    ) -> Result<Came, NoAnswer> {
+        let request = request.timeout(self.time_left());
+        let response = match body {
+            Some(body) if body.is_empty() => wire::send(request.header(CONTENT_LENGTH, 0)).await?,
+            Some(body) => wire::send_body(request, body).await?,
+            None => wire::send(request).await?,
+        };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         // A 202 is whole with its head: nothing that follows can take it back.
-        let body = if status == 202 { Vec::new() } else { wire::body(response).await };
-        Answer::read(status, &headers, &body, self.clock.now())
+        let body = if status == 202 { Vec::new() } else { wire::body(response, bytes_max).await };
+        Ok(Came { status, headers, body })
+    }
+
+    /// What an answer, or none, means at this step.
+    pub(crate) fn verdict(&self, came: Result<Came, NoAnswer>, step: Step) -> Verdict {
+        let call = Call { step, ..self.known.clone() };
+        match came {
+            Ok(came) => {
+                let now = self.microsoft.clock.now();
+                classify(&Answer::read(came.status, &came.headers, &came.body, now), &call)
+            }
+            Err(no_answer) => classify_no_answer(&no_answer, &call),
+        }
     }
 }
 

@@ -2,21 +2,29 @@
 //!
 //! A redirect would post the mail again, elsewhere; a retry would be an attempt that nobody wrote down. The pool may
 //! take another connection for a request of which no byte left: that is still one request on the wire.
+//!
+//! HTTP/1.1 only: each call in flight has a connection of its own, so that one that breaks puts one call in doubt and
+//! not all of them (docs/decisions/0010).
 
+use std::convert::Infallible;
 use std::error::Error as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 use postrider_domain::limits;
 use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, redirect, retry, tls};
 
-/// How long a connection may take to be made, TLS included. Less than any call's own limit, so that a dead host is
-/// "not started" and not "in doubt".
+/// How long a connection may take to be made, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// An idle connection is dropped before the usual middlebox forgets it.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
-/// A connection with calls in flight is asked for a sign of life.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
-const PING_TIMEOUT: Duration = Duration::from_secs(15);
+/// An idle connection is dropped before the usual middlebox forgets it, and before Graph closes it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Idle connections kept to one host: as many as go on at once when many mailboxes are busy.
+const IDLE_MAX: usize = 256;
 /// Characters kept of a cause.
 const CAUSE_CHARS_MAX: usize = 200;
 
@@ -50,18 +58,18 @@ fn builder() -> ClientBuilder {
         .tls_version_min(tls::Version::TLS_1_2)
         .user_agent(concat!("Postrider/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
+        .http1_only()
         .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(IDLE_MAX)
         .tcp_nodelay(true)
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .http2_keep_alive_timeout(PING_TIMEOUT)
 }
 
 /// Why no answer came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NoAnswer {
-    /// No byte of the request was taken: it may be sent again without a thought.
+    /// No byte of the request was written: it may be sent again without a thought.
     pub not_started: bool,
-    /// `connect`, `dns`, `request`, `refused_stream`, `timeout` or `connection_lost`.
+    /// `connect`, `dns`, `request`, `timeout` or `connection_lost`.
     pub failure: &'static str,
     /// What the operating system or TLS said. Holds neither URL nor content.
     pub cause: String,
@@ -69,17 +77,16 @@ pub(crate) struct NoAnswer {
 
 impl NoAnswer {
     /// What cannot be proven not to have started may have arrived.
-    fn of(error: &reqwest::Error) -> Self {
-        let (not_started, failure) = match error {
+    fn of(error: &reqwest::Error, may_have_started: bool) -> Self {
+        let (never, failure) = match error {
             e if e.is_builder() => (true, "request"),
             e if e.is_dns() => (true, "dns"),
             e if e.is_connect() => (true, "connect"),
-            e if is_refused_stream(e) => (true, "refused_stream"),
             e if e.is_timeout() => (false, "timeout"),
             _ => (false, "connection_lost"),
         };
         let cause = causes(error).last().map(ToString::to_string).unwrap_or_default();
-        Self { not_started, failure, cause: shown(&cause, CAUSE_CHARS_MAX) }
+        Self { not_started: never || !may_have_started, failure, cause: shown(&cause, CAUSE_CHARS_MAX) }
     }
 }
 
@@ -87,22 +94,53 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Erro
     std::iter::successors(error.source(), |cause: &&(dyn std::error::Error + 'static)| (*cause).source())
 }
 
-/// HTTP/2's REFUSED_STREAM from the other side: RFC 9113 §8.7 promises that nothing was processed.
-///
-/// Told by h2's `Debug`, because its type is not ours to name; `a_refused_stream_never_started` holds it.
-fn is_refused_stream(error: &reqwest::Error) -> bool {
-    causes(error).last().is_some_and(|cause| format!("{cause:?}").ends_with("REFUSED_STREAM, Remote) }"))
-}
-
+/// A request without a body: nobody knows how far it got.
 pub(crate) async fn send(request: RequestBuilder) -> Result<Response, NoAnswer> {
-    request.send().await.map_err(|error| NoAnswer::of(&error))
+    request.send().await.map_err(|error| NoAnswer::of(&error, true))
 }
 
-/// As much of the body as came, up to the limit: what is missing then is no evidence, and the status stands.
-pub(crate) async fn body(mut response: Response) -> Vec<u8> {
+/// A request whose body tells whether it was begun: the client takes the first of it when it has a connection and has
+/// made up its head, and not before. A dead host is thus "not started", however short the call's own time.
+pub(crate) async fn send_body(request: RequestBuilder, body: Bytes) -> Result<Response, NoAnswer> {
+    // Nobody asks for an empty one.
+    let begun = Arc::new(AtomicBool::new(body.is_empty()));
+    let body = Told { rest: Some(body), begun: begun.clone() };
+    let answer = request.body(reqwest::Body::wrap(body)).send().await;
+    answer.map_err(|error| NoAnswer::of(&error, begun.load(Ordering::Acquire)))
+}
+
+/// A body that tells when it is asked for.
+struct Told {
+    rest: Option<Bytes>,
+    begun: Arc<AtomicBool>,
+}
+
+impl Body for Told {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.begun.store(true, Ordering::Release);
+        Poll::Ready(self.rest.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.as_ref().is_none_or(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.as_ref().map_or(0, |rest| rest.len() as u64))
+    }
+}
+
+/// As much of the body as came, up to a limit: what is missing then is no evidence, and the status stands.
+pub(crate) async fn body(mut response: Response, bytes_max: usize) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
-        let room = limits::ANSWER_BYTES_MAX - body.len();
+        let room = bytes_max - body.len();
         body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if chunk.len() >= room {
             break;
@@ -118,54 +156,7 @@ pub(crate) fn shown(text: &str, chars_max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
-
     use super::*;
-
-    const HEADERS: u8 = 1;
-    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    /// RST_STREAM on stream 1 with error code 7, REFUSED_STREAM, and with 2, INTERNAL_ERROR.
-    const REFUSED: [u8; 13] = [0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 7];
-    const BROKEN: [u8; 13] = [0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 2];
-
-    /// An HTTP/2 server that resets the first stream as soon as its head has come.
-    async fn resets(mut stream: TcpStream, reset: [u8; 13]) -> std::io::Result<()> {
-        stream.read_exact(&mut [0; 24]).await?;
-        stream.write_all(&SETTINGS).await?;
-        loop {
-            let mut head = [0; 9];
-            stream.read_exact(&mut head).await?;
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-            stream.read_exact(&mut vec![0; length]).await?;
-            if head[3] == HEADERS {
-                stream.write_all(&reset).await?;
-            }
-        }
-    }
-
-    async fn answer_to(reset: [u8; 13]) -> NoAnswer {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}/", listener.local_addr().expect("an address"));
-        let server = tokio::spawn(async move { resets(listener.accept().await?.0, reset).await });
-        let client = builder().http2_prior_knowledge().build().expect("a client");
-        let answer = send(client.post(url).body("x")).await.expect_err("no answer");
-        server.abort();
-        answer
-    }
-
-    #[tokio::test]
-    async fn a_refused_stream_never_started() {
-        let refused = answer_to(REFUSED).await;
-        assert!(refused.not_started, "{refused:?}");
-        assert_eq!(refused.failure, "refused_stream");
-    }
-
-    #[tokio::test]
-    async fn a_stream_reset_otherwise_may_have_started() {
-        let broken = answer_to(BROKEN).await;
-        assert!(!broken.not_started, "{broken:?}");
-    }
 
     #[test]
     fn a_ca_file_without_a_certificate_is_refused() {

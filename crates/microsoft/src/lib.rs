@@ -2,41 +2,49 @@
 //!
 //! | step | function | file | gives |
 //! | --- | --- | --- | --- |
-//! | token | [`Microsoft::token`] | `entra.rs`, `aadsts.rs` | an [`AccessToken`](postrider_domain::AccessToken), or why there is none |
-//! | submit | [`Microsoft::send_mail`] | `graph.rs`, `payload/` | what Graph answered |
+//! | token | [`Microsoft::token`], [`read_certificate`] | `entra.rs`, `assertion.rs`, `certificate/`, `aadsts.rs` | an [`AccessToken`](postrider_domain::AccessToken), or why there is none |
+//! | submit | [`Microsoft::send_mail`] | `graph.rs`, `draft.rs`, `upload.rs`, `payload/` | what Graph answered |
 //! | classify | inside `send_mail` | `answer.rs`, `classify.rs` | a [`Verdict`](postrider_domain::Verdict) |
 //! | test | [`Microsoft::discover`], [`roles`] | `entra.rs`, `roles.rs` | what can be known before a mail is sent |
 //!
 //! Rules
-//! - Each call is one request on the wire: no redirect is followed, nothing is sent again by itself.
+//! - No redirect is followed, no request is sent again by itself. Only a mail too large for one request, and an
+//!   assertion that Entra finds untimely, take more than one; each of them is written out here.
 //! - Only 202 is sent. "Not started", "refused" and "in doubt" are told apart by what may have been written.
 //! - Microsoft's machine codes decide, its human text does not (one exception, named in `classify.rs`).
 //! - What an access token says about itself is advice: it may choose between two findings of one class, never an outcome.
-//! - No secret and no token is in any error, finding, log line or `Debug`.
-//!
-//! Later credentials (certificate, federated) are further arms in `entra::Proof`; upload sessions are a further file
-//! beside `graph.rs`.
+//! - No secret, no token and no upload URL is in any error, finding, log line or `Debug`.
 
 mod aadsts;
 mod answer;
+mod assertion;
+mod certificate;
 mod classify;
 mod cloud;
+mod draft;
 mod entra;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod http;
+mod identity;
 mod payload;
 mod retry_after;
 mod roles;
+mod upload;
 
 use std::sync::Arc;
 
 use postrider_domain::Clock;
 
+pub use certificate::{CertificateFile, NotACertificate, read_certificate};
 pub use cloud::{Hosts, NotAnOrigin};
-pub use entra::Discovered;
+pub use entra::{Discovered, Proof};
 pub use graph::SendMail;
 pub use http::SetupError;
-pub use payload::{Payload, internet_message_id};
+pub use identity::IdentityEndpoint;
+pub use payload::{Fit, Payload, internet_message_id};
 pub use roles::{TokenRoles, roles};
 
 /// Entra and Graph, in all clouds. Cheap to clone; the clones share their connections.

@@ -27,11 +27,14 @@ fn seconds(text: &str) -> Option<Duration> {
 }
 
 fn until(text: &str, answered: Option<&str>, now: Timestamp) -> Option<Duration> {
-    let date = |text: &str| rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok();
     let then = date(text)?;
     let from = answered.and_then(date).unwrap_or(now);
     // A date gone by asks for no wait at all.
     Some(Duration::try_from(then.duration_since(from)).unwrap_or_default())
+}
+
+pub(crate) fn date(text: &str) -> Option<Timestamp> {
+    rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()
 }
 
 #[cfg(test)]

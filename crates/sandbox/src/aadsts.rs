@@ -1,7 +1,9 @@
 //! Entra's refusals: one AADSTS number, one text, one status each, in the body that Entra writes.
 //!
-//! The texts are wire strings (reference/microsoft.md §1.7 and §1.8). A client may decide by `error` and explain by
+//! The texts are wire strings. A client may decide by `error` and explain by
 //! `error_codes`; the trace id, correlation id and time are what Microsoft's support asks for.
+
+use std::borrow::Cow;
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -9,6 +11,8 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
+
+use crate::answer::http_date;
 
 /// The ids of one call to Entra; its bodies call the first one "trace_id".
 #[derive(Debug)]
@@ -23,13 +27,13 @@ pub(crate) struct Trace {
 pub(crate) struct Aadsts {
     number: u32,
     status: StatusCode,
-    error: &'static str,
+    error: Cow<'static, str>,
     text: String,
 }
 
 impl Aadsts {
     fn new(number: u32, status: StatusCode, error: &'static str, text: String) -> Aadsts {
-        Aadsts { number, status, error, text }
+        Aadsts { number, status, error: error.into(), text }
     }
 
     fn bad_request(number: u32, text: String) -> Aadsts {
@@ -91,7 +95,7 @@ impl Aadsts {
 
     /// The discovery document says the same with another `error`.
     pub(crate) fn in_discovery(self) -> Aadsts {
-        Aadsts { error: "invalid_tenant", ..self }
+        Aadsts { error: "invalid_tenant".into(), ..self }
     }
 
     pub(crate) fn app_unknown(client_id: &str, tenant: &str) -> Aadsts {
@@ -129,11 +133,58 @@ impl Aadsts {
         Aadsts::invalid_client(7_000_218, text.to_owned())
     }
 
-    /// Honest: no check was made.
-    pub(crate) fn assertion_unread() -> Aadsts {
-        let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'. \
-                    (This sandbox does not read client assertions yet: use a client secret.)";
-        Aadsts::invalid_client(7_000_218, text.to_owned())
+    pub(crate) fn assertion_malformed(why: &str) -> Aadsts {
+        Aadsts::invalid_client(50_027, format!("JWT token is invalid or malformed. {why}"))
+    }
+
+    pub(crate) fn subject_is_not_issuer() -> Aadsts {
+        Aadsts::invalid_client(50_048, "Subject must match Issuer claim in the client assertion.".to_owned())
+    }
+
+    pub(crate) fn assertion_untimely(now: Timestamp, from: i64, until: i64) -> Aadsts {
+        let time = |seconds| Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default();
+        let text = format!(
+            "Client assertion is not within its valid time range. Current time: {now}, assertion valid from {}, expiry \
+             time of assertion {}. Review the documentation at https://go.microsoft.com/fwlink/?linkid=2173914",
+            time(from),
+            time(until)
+        );
+        Aadsts::invalid_client(700_024, text)
+    }
+
+    /// `reason` as Entra words it, such as "The key was not found."
+    pub(crate) fn assertion_unproven(client_id: &str, reason: &str) -> Aadsts {
+        let text = format!(
+            "The certificate with identifier used to sign the client assertion is not registered on application. \
+             [Reason - {reason}, Please visit the Azure Portal and find the app '{client_id}'.]"
+        );
+        Aadsts::invalid_client(700_027, text)
+    }
+
+    pub(crate) fn subject_name_refused() -> Aadsts {
+        let text = "Invalid certificate - subject name in certificate is not authorized.";
+        Aadsts::invalid_client(700_030, text.to_owned())
+    }
+
+    /// `number` tells which part did not fit: none at all, the issuer, the audience, the subject.
+    pub(crate) fn not_federated(number: u32, part: &str, presented: &str) -> Aadsts {
+        let text = format!(
+            "No matching federated identity record found for presented assertion{part} '{presented}'. Please check your \
+             federated identity credential Subject, Audience and Issuer against the presented assertion. \
+             https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
+        );
+        Aadsts::bad_request(number, text)
+    }
+
+    pub(crate) fn assertion_not_signed() -> Aadsts {
+        let text = "Assertion failed signature validation. [Reason - The provided signature value did not match the \
+                    expected signature value.]";
+        Aadsts::new(50_013, StatusCode::UNAUTHORIZED, "invalid_grant", text.to_owned())
+    }
+
+    /// Whatever a scenario says.
+    pub(crate) fn scripted(number: u32, status: StatusCode, error: &str, text: String) -> Aadsts {
+        Aadsts { number, status, error: error.to_owned().into(), text }
     }
 
     pub(crate) fn secret_wrong(client_id: &str) -> Aadsts {
@@ -193,6 +244,9 @@ impl Trace {
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (HeaderName::from_static("x-ms-ests-server"), "2.1.0000.0 - SANDBOX ProdSlices"),
         ];
+        if let Ok(date) = HeaderValue::from_str(&http_date(self.now)) {
+            headers.insert(header::DATE, date);
+        }
         for (name, value) in fixed {
             headers.insert(name, HeaderValue::from_static(value));
         }

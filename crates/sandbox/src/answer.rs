@@ -1,5 +1,7 @@
 //! Graph's answers: the error body, the headers that every answer carries, and the empty 202.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -15,14 +17,18 @@ const DIAGNOSTIC: &str = r#"{"ServerInfo":{"DataCenter":"Sandbox","Slice":"E","R
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
-    pub(crate) code: &'static str,
+    pub(crate) code: Cow<'static, str>,
     pub(crate) message: String,
     pub(crate) retry_after: Option<String>,
 }
 
 impl Refusal {
-    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { status, code, message: message.into(), retry_after: None }
+    pub(crate) fn new(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Refusal {
+        Refusal { status, code: code.into(), message: message.into(), retry_after: None }
     }
 
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Refusal {
@@ -67,7 +73,7 @@ impl GraphCall {
     }
 
     pub(crate) fn refuse(&self, refusal: &Refusal) -> Response {
-        tracing::info!(status = refusal.status.as_u16(), code = refusal.code, request_id = %self.request_id, "refused");
+        tracing::info!(status = refusal.status.as_u16(), code = %refusal.code, request_id = %self.request_id, "refused");
         let inner = json!({
             "date": self.now.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
             "request-id": self.request_id.to_string(),

@@ -74,14 +74,15 @@ impl Breaches {
         let load = counts.loads.entry(key.clone()).or_default();
         load.in_flight = load.in_flight.saturating_add(1);
         let over = load.in_flight > limits::CONCURRENT_REQUESTS_PER_MAILBOX_MAX;
-        let early = load.pause.as_ref().is_some_and(|pause| pause.is_broken_by(peer, now));
+        let pause = load.pause.as_ref().filter(|pause| pause.is_broken_by(peer, now));
+        let early_until = pause.map(|pause| pause.until);
         if over {
             counts.count(&key.1, Limit::Concurrency);
         }
-        if early {
+        if early_until.is_some() {
             counts.count(&key.1, Limit::RetryAfter);
         }
-        InFlight { breaches: self.clone(), key, peer, over }
+        InFlight { breaches: self.clone(), key, peer, over, early_until }
     }
 
     /// A mail was accepted: the thirty-first within a minute is a breach.
@@ -128,12 +129,18 @@ pub(crate) struct InFlight {
     key: (String, String),
     peer: SocketAddr,
     over: bool,
+    early_until: Option<Timestamp>,
 }
 
 impl InFlight {
     /// Whether it arrived beside as many others as Graph allows.
     pub(crate) fn is_over_limit(&self) -> bool {
         self.over
+    }
+
+    /// Until when it should have waited, if it came before that.
+    pub(crate) fn early_until(&self) -> Option<Timestamp> {
+        self.early_until
     }
 
     /// Its answer tells the client to stay away until then. A later end is never shortened by an earlier one.

@@ -1,4 +1,5 @@
-//! The form of a token request, and how the client shows who it is: `client_secret` in the body or HTTP Basic.
+//! The form of a token request, and how the client shows who it is: `client_secret` in the body or HTTP Basic, or
+//! `client_assertion` (`assertion.rs`).
 
 use std::collections::HashMap;
 
@@ -9,7 +10,10 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
 use crate::aadsts::Aadsts;
-use crate::directory::App;
+use crate::assertion::{self, Endpoint};
+use crate::directory::{App, Known};
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A token request as far as it has been read. It holds a secret, so it does not print.
 pub(crate) struct TokenForm {
@@ -43,17 +47,33 @@ impl TokenForm {
         self.get("client_secret").or(basic)
     }
 
-    /// None, wrong, expired: in this order. `expired_since` is a scenario's earlier end of every secret.
+    /// By a secret or an assertion. `expired_since` is a scenario's earlier end of every secret. Gives `appidacr`, which
+    /// tells the two apart in the token.
     pub(crate) fn prove(
+        &self,
+        app: &App,
+        known: &Known,
+        endpoint: &Endpoint<'_>,
+        expired_since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<&'static str, Aadsts> {
+        if let Some(assertion) = self.get("client_assertion") {
+            if self.get("client_assertion_type") != Some(ASSERTION_TYPE) {
+                return Err(Aadsts::parameter_missing("client_assertion_type"));
+            }
+            return assertion::prove(assertion, app, known, endpoint, now).map(|()| "2");
+        }
+        self.prove_by_secret(app, expired_since, now).map(|()| "1")
+    }
+
+    /// None, wrong, expired: in this order.
+    fn prove_by_secret(
         &self,
         app: &App,
         expired_since: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), Aadsts> {
-        let Some(value) = self.secret() else {
-            let assertion = self.get("client_assertion").is_some();
-            return Err(if assertion { Aadsts::assertion_unread() } else { Aadsts::credential_missing() });
-        };
+        let Some(value) = self.secret() else { return Err(Aadsts::credential_missing()) };
         let Some(secret) =
             app.secrets.iter().find(|secret| secret.value == value && !secret.value.is_empty())
         else {

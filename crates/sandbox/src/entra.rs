@@ -1,6 +1,6 @@
 //! Entra: the discovery document and the token endpoint for client credentials.
 //!
-//! The checks run in the order of reference/microsoft.md §9 (Microsoft has not published its own), and the first
+//! The checks run in the order of docs/sandbox.md (Microsoft has not published its own), and the first
 //! that fails answers. A token is issued even to an app without any permission; it is Graph that refuses it.
 
 use std::sync::Arc;
@@ -15,13 +15,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::aadsts::{Aadsts, Trace};
+use crate::assertion::Endpoint;
 use crate::body::{self, Received};
 use crate::credential::TokenForm;
 use crate::directory::{App, Known, is_tenant_name};
+use crate::kind::{Call, Kind};
 use crate::scenario::Scope;
 use crate::scripted;
 use crate::shared::{Shared, SharedState};
-use crate::spec::{Call, Kind};
 use crate::token::{self, Claims};
 use crate::{clock, limits};
 
@@ -57,7 +58,7 @@ fn document(origin: &str, known: &Known) -> serde_json::Value {
         "tenant_region_scope": "EU",
         "cloud_instance_name": "microsoftonline.com",
         "cloud_graph_host_name": "graph.windows.net",
-        "msgraph_host": "graph.microsoft.com",
+        "msgraph_host": known.directory.graph_host.as_deref().unwrap_or("graph.microsoft.com"),
     })
 }
 
@@ -68,13 +69,13 @@ async fn token_endpoint(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let trace = trace(&headers);
+    let mut trace = trace(&headers);
     let form = match body::read(body, limits::TOKEN_REQUEST_BYTES_MAX).await {
         Received::Whole(bytes) => TokenForm::read(&headers, &bytes),
         Received::TooLarge | Received::Broken => None,
     };
     let result = if method == Method::POST {
-        answer(&shared, &tenant, &headers, form.as_ref(), &trace).await
+        answer(&shared, &tenant, &headers, form.as_ref(), &mut trace).await
     } else {
         Err(Aadsts::only_post(method.as_str()))
     };
@@ -90,29 +91,32 @@ async fn answer(
     tenant: &str,
     headers: &HeaderMap,
     form: Option<&TokenForm>,
-    trace: &Trace,
+    trace: &mut Trace,
 ) -> Result<Response, Aadsts> {
     let form = form.ok_or_else(Aadsts::malformed)?;
     let grant_type = form.get("grant_type").ok_or_else(|| Aadsts::parameter_missing("grant_type"))?;
     let known = find_tenant(shared, tenant)?;
     let scope = Scope { known: &known, mailbox: None };
-    if let Some(response) = scripted::token_outage(shared, &scope).await {
+    if let Some(response) = scripted::token_outage(shared, &scope).await? {
         return Ok(response);
     }
+    trace.now = shared.scenarios.entras_time(&scope, trace.now);
     if grant_type != "client_credentials" {
         return Err(Aadsts::grant_type_unsupported(grant_type));
     }
     let client_id = form.client_id().ok_or_else(|| Aadsts::parameter_missing("client_id"))?;
     let app = find_app(&known, client_id, tenant)?;
     let wanted = form.get("scope").ok_or_else(|| Aadsts::parameter_missing("scope"))?;
-    let audience =
-        token::audience(wanted, &shared.origin(headers)).ok_or_else(|| Aadsts::scope_invalid(wanted))?;
+    let origin = shared.origin(headers);
+    let own_origin = Some(origin.as_str()).filter(|_| !shared.is_strict());
+    let audience = token::audience(wanted, own_origin).ok_or_else(|| Aadsts::scope_invalid(wanted))?;
     let expired_since = shared.scenarios.secret_end(&scope, &app.client_id, trace.now);
-    form.prove(app, expired_since, trace.now)?;
+    let endpoint = Endpoint { origin: &origin, tenant };
+    let appidacr = form.prove(app, &known, &endpoint, expired_since, trace.now)?;
     if app.conditional_access_blocked {
         return Err(Aadsts::conditional_access());
     }
-    Ok(issue(shared, &scope, app, audience, trace))
+    Ok(issue(shared, &scope, app, (audience, appidacr)))
 }
 
 fn find_tenant(shared: &Shared, tenant: &str) -> Result<Arc<Known>, Aadsts> {
@@ -136,18 +140,19 @@ fn find_app<'a>(known: &'a Known, client_id: &str, tenant: &str) -> Result<&'a A
     Ok(app)
 }
 
-fn issue(shared: &Shared, scope: &Scope<'_>, app: &App, audience: &str, trace: &Trace) -> Response {
-    let scripted =
-        |kind| shared.scenarios.take(scope, Call::Token, trace.now, |found| found == kind).is_some();
+/// Graph keeps its own time: a token lives from now on, whatever Entra's clock is said to be.
+fn issue(shared: &Shared, scope: &Scope<'_>, app: &App, (audience, appidacr): (&str, &str)) -> Response {
+    let now = clock::now();
+    let scripted = |kind| shared.scenarios.take(scope, Call::Token, now, |found| found == kind).is_some();
     let mut roles = if app.consented { app.roles.clone() } else { Vec::new() };
     if scripted(Kind::TokenWithoutRoles) {
         roles.clear();
     }
     // Why: the right to send lies in Exchange then; the call to Graph uses the scenario up, not the token.
-    if shared.scenarios.is_active(scope, Call::Token, trace.now, Kind::RbacOnly) {
+    if shared.scenarios.is_active(scope, Call::Token, now, Kind::RbacOnly) {
         roles.retain(|role| role != "Mail.Send");
     }
-    let claims = Claims::new(scope.known, app, audience, roles, trace.now);
+    let claims = Claims::new(scope.known, app, audience, roles, appidacr, now);
     let written = if scripted(Kind::OpaqueToken) { claims.to_opaque() } else { claims.to_jwt() };
     let Ok(access_token) = written else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     tracing::info!(tenant_id = %scope.known.tenant_id, client_id = app.client_id, "token issued");

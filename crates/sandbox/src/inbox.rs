@@ -13,7 +13,7 @@ use mail_parser::MessageParser;
 use crate::html::Markup;
 use crate::message::Stored;
 use crate::shared::{Shared, SharedState};
-use crate::{attachment, limits, page};
+use crate::{attachment, clock, limits, page};
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'self'";
@@ -28,12 +28,12 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
 
 async fn inbox(State(shared): SharedState) -> Response {
     let (newest, total) = shared.mails.newest(limits::INBOX_ROWS_MAX);
-    show(StatusCode::OK, page::inbox(&newest, total))
+    show(StatusCode::OK, page::inbox(&newest, total, clock::now()))
 }
 
 async fn mail(State(shared): SharedState, Path(number): Path<String>) -> Response {
     match find(&shared, &number) {
-        Some(stored) => show(StatusCode::OK, page::mail(&stored)),
+        Some(stored) => show(StatusCode::OK, page::mail(&stored, clock::now())),
         None => not_found(),
     }
 }
@@ -66,7 +66,7 @@ fn not_found() -> Response {
     show(StatusCode::NOT_FOUND, page::not_found())
 }
 
-fn show(status: StatusCode, page: Markup) -> Response {
+pub(crate) fn show(status: StatusCode, page: Markup) -> Response {
     let mut response = (status, Html(page.into_string())).into_response();
     let fixed = [
         (header::CONTENT_SECURITY_POLICY, POLICY),

@@ -3,7 +3,6 @@
 //! writes with capitals.
 
 use axum::body::Bytes;
-use data_encoding::BASE64;
 use jiff::Timestamp;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::address::Address;
@@ -12,7 +11,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::answer::Refusal;
+use crate::delivery::Delivery;
 use crate::directory::Mailbox;
+use crate::file::Attachment;
 use crate::limits;
 use crate::message::{Mail, new_message_id};
 
@@ -62,6 +63,7 @@ struct GraphMessage {
     reply_to: Option<Vec<Recipient>>,
     from: Option<Recipient>,
     importance: Option<String>,
+    internet_message_id: Option<String>,
     internet_message_headers: Option<Vec<CustomHeader>>,
     attachments: Option<Vec<Attachment>>,
 }
@@ -92,44 +94,50 @@ struct CustomHeader {
     value: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Attachment {
-    #[serde(rename = "@odata.type")]
-    kind: String,
-    name: String,
-    content_type: Option<String>,
-    content_id: Option<String>,
-    is_inline: Option<bool>,
-    content_bytes: Option<String>,
+/// The body of `sendMail`: the message, and whether a copy is kept in Sent Items.
+pub(crate) fn read(body: &Bytes, mailbox: &Mailbox, now: Timestamp) -> Result<Mail, Refusal> {
+    let posted: Map<String, Value> = serde_json::from_slice(body).map_err(|_| unreadable())?;
+    let message = posted.get("message").or(posted.get("Message")).ok_or_else(cannot_deserialize)?;
+    let saved = match posted.get("saveToSentItems").or(posted.get("SaveToSentItems")) {
+        None | Some(Value::Null) => true,
+        Some(Value::Bool(saved)) => *saved,
+        // Microsoft's own examples write it as a string.
+        Some(Value::String(saved)) => saved.parse().map_err(|_| cannot_deserialize())?,
+        Some(_) => return Err(cannot_deserialize()),
+    };
+    let mail = mail(&parse(message)?, mailbox, new_message_id(), now)?;
+    Ok(Mail { is_saved: saved, ..mail })
 }
 
-pub(crate) fn read(body: &Bytes, mailbox: &Mailbox, now: Timestamp) -> Result<Mail, Refusal> {
-    let message = parse(body)?;
-    let headers = message.internet_message_headers.as_deref().unwrap_or_default();
-    check_headers(headers)?;
-    let internet_message_id = new_message_id();
-    let raw = render(&message, mailbox, &internet_message_id, now)?;
+/// The body of `POST …/messages`. A draft may have a Message-ID of its own.
+pub(crate) fn read_draft(body: &Bytes, mailbox: &Mailbox, now: Timestamp) -> Result<Mail, Refusal> {
+    let posted: Value = serde_json::from_slice(body).map_err(|_| unreadable())?;
+    let message = parse(&posted)?;
+    let given = message.internet_message_id.as_deref().map(one_line).filter(|id| !id.is_empty());
+    mail(&message, mailbox, given.unwrap_or_else(new_message_id), now)
+}
+
+fn mail(message: &GraphMessage, mailbox: &Mailbox, id: String, now: Timestamp) -> Result<Mail, Refusal> {
+    check_headers(message.internet_message_headers.as_deref().unwrap_or_default())?;
+    let raw = render(message, mailbox, &id, now)?;
     let lists = [&message.to_recipients, &message.cc_recipients, &message.bcc_recipients];
-    let recipients = lists.into_iter().flatten().flatten().map(Recipient::address).collect();
+    let content = message.body.as_ref().and_then(|body| body.content.as_ref()).map_or(0, String::len);
+    let files = message.attachments.iter().flatten().map(|file| file.read().map_or(0, |file| file.item.size));
     Ok(Mail {
         mailbox: mailbox.address.clone(),
-        internet_message_id,
-        subject: message.subject.unwrap_or_default(),
-        recipients,
+        internet_message_id: id,
+        subject: message.subject.clone().unwrap_or_default(),
+        recipients: lists.into_iter().flatten().flatten().map(Recipient::address).collect(),
         claimed_from: message.from.as_ref().map(Recipient::address).filter(|from| !from.is_empty()),
+        size: files.fold(content, usize::saturating_add),
         raw: raw.into(),
+        is_saved: true,
         time: now,
+        delivery: Delivery::at(now),
     })
 }
 
-fn parse(body: &Bytes) -> Result<GraphMessage, Refusal> {
-    let posted: Map<String, Value> = serde_json::from_slice(body).map_err(|_| {
-        let message = "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of \
-                       valid JSON format.";
-        Refusal::bad_request("BadRequest", message)
-    })?;
-    let message = posted.get("message").or(posted.get("Message")).ok_or_else(cannot_deserialize)?;
+fn parse(message: &Value) -> Result<GraphMessage, Refusal> {
     let properties = message.as_object().ok_or_else(cannot_deserialize)?;
     let is_known = |name: &&String| name.contains('@') || MESSAGE_PROPERTIES.contains(&name.as_str());
     if let Some(unknown) = properties.keys().find(|name| !is_known(name)) {
@@ -142,7 +150,13 @@ fn parse(body: &Bytes) -> Result<GraphMessage, Refusal> {
     GraphMessage::deserialize(message).map_err(|_| cannot_deserialize())
 }
 
-fn cannot_deserialize() -> Refusal {
+pub(crate) fn unreadable() -> Refusal {
+    let message = "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of \
+                   valid JSON format.";
+    Refusal::bad_request("BadRequest", message)
+}
+
+pub(crate) fn cannot_deserialize() -> Refusal {
     Refusal::bad_request("UnableToDeserializePostBody", "were unable to deserialize ")
 }
 
@@ -211,34 +225,7 @@ impl Recipient {
     }
 }
 
-impl Attachment {
-    fn add_to<'x>(&self, mail: MessageBuilder<'x>) -> Result<MessageBuilder<'x>, Refusal> {
-        if self.kind.trim_start_matches('#') != "microsoft.graph.fileAttachment" {
-            return Err(Refusal::bad_request(
-                "BadRequest",
-                format!("'{}' is not yet in this sandbox.", self.kind),
-            ));
-        }
-        let encoded = self.content_bytes.as_deref().unwrap_or_default();
-        let bytes = BASE64.decode(encoded.as_bytes()).map_err(|_| cannot_deserialize())?;
-        let content_type = self.content_type.as_deref().filter(|kind| is_media_type(kind));
-        let content_type = content_type.unwrap_or("application/octet-stream").to_owned();
-        let content_id = self.content_id.as_deref().map(one_line).filter(|id| !id.is_empty());
-        Ok(match content_id.filter(|_| self.is_inline == Some(true)) {
-            Some(id) => mail.inline(content_type, id.trim_matches(['<', '>']).to_owned(), bytes),
-            None => mail.attachment(content_type, one_line(&self.name), bytes),
-        })
-    }
-}
-
-fn is_media_type(text: &str) -> bool {
-    let word = |word: &str| {
-        !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-+._".contains(&b))
-    };
-    text.split_once('/').is_some_and(|(kind, subtype)| word(kind) && word(subtype))
-}
-
 /// A value that cannot end its header.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }

@@ -7,9 +7,10 @@
 //! | path | module |
 //! | --- | --- |
 //! | `/{tenant}/v2.0/.well-known/openid-configuration`, `/{tenant}/oauth2/v2.0/token` | `entra.rs` |
-//! | `/v1.0/users/{mailbox}/sendMail` | `graph.rs` |
+//! | `/metadata/identity/oauth2/token`, `/msi/token` | `identity.rs` |
+//! | `/v1.0/…`, `/upload/{token}` | `graph/` |
 //! | `/sandbox/…` | `control.rs` |
-//! | `/`, `/messages/{number}` | `inbox.rs` |
+//! | `/`, `/messages/{number}`, `/directories`, `/scenarios`, `/limits` | `inbox.rs`, `overview.rs` |
 //!
 //! Rules
 //! - A mail is stored exactly when Microsoft would have taken it, scripted answers included: each entry is a mail
@@ -21,6 +22,7 @@
 
 mod aadsts;
 mod answer;
+mod assertion;
 mod attachment;
 mod bearer;
 mod body;
@@ -28,39 +30,69 @@ mod breach;
 mod clock;
 mod control;
 mod credential;
+mod delivery;
 mod directory;
+mod draft;
 mod entra;
+mod file;
 mod graph;
 mod html;
+mod identity;
 mod inbox;
 mod json;
+mod keys;
+mod kind;
 mod limits;
+mod listener;
 mod message;
 mod mime;
+mod overview;
 mod page;
+mod raw;
 mod recipient;
+mod retry_after;
+mod rewrite;
 mod scenario;
 mod scripted;
 pub mod seed;
 mod shared;
 mod spec;
+mod tls;
 mod token;
+mod traced;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::breach::Breaches;
+use crate::delivery::Pace;
 use crate::directory::Directories;
-pub use crate::directory::{App, Directory, Mailbox, Secret};
+pub use crate::directory::{App, Directory, FederatedCredential, Mailbox, ManagedIdentity, Secret};
+use crate::draft::Drafts;
+use crate::listener::{Doors, Peer};
 use crate::message::Mails;
+use crate::rewrite::Headers;
 use crate::scenario::Scenarios;
 use crate::shared::Shared;
+use crate::tls::Tls;
+pub use crate::tls::TlsError;
+use crate::traced::Traced;
+
+/// How it is served.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Over TLS, with a certificate of its own.
+    pub tls: bool,
+    /// Host names that its certificate is for, beside `localhost`, `127.0.0.1` and `::1`.
+    pub tls_names: Vec<String>,
+    /// Refuses what is otherwise only counted.
+    pub strict: bool,
+}
 
 /// Why the sandbox could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -70,33 +102,48 @@ pub enum SandboxError {
     Bind { addr: SocketAddr, source: io::Error },
     #[error("the sandbox stopped serving")]
     Serve { source: io::Error },
+    #[error("the sandbox has no certificate")]
+    Tls { source: TlsError },
     #[error("the directory cannot be put: {reason}")]
     Directory { reason: String },
 }
 
 /// A sandbox that listens, but does not answer before [`Sandbox::serve`].
-#[derive(Debug)]
 pub struct Sandbox {
     listener: TcpListener,
     local_addr: SocketAddr,
+    tls: Option<Tls>,
     shared: Arc<Shared>,
 }
 
 impl Sandbox {
     /// Takes the address. Connections wait in the backlog until [`Sandbox::serve`].
-    pub async fn bind(addr: SocketAddr) -> Result<Sandbox, SandboxError> {
+    pub async fn bind(addr: SocketAddr, options: Options) -> Result<Sandbox, SandboxError> {
         let failed = |source| SandboxError::Bind { addr, source };
+        let tls = options.tls.then(|| Tls::new(&options.tls_names, clock::now())).transpose();
+        let tls = tls.map_err(|source| SandboxError::Tls { source })?;
         let listener = TcpListener::bind(addr).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
         let shared = Shared {
             directories: Directories::default(),
             mails: Mails::default(),
+            drafts: Drafts::default(),
             scenarios: Scenarios::default(),
             breaches: Breaches::default(),
+            headers: Headers::default(),
+            pace: Pace::default(),
+            traced: Traced::default(),
             shutdown: CancellationToken::new(),
             authority: local_addr.to_string(),
+            scheme: if options.tls { "https" } else { "http" },
+            strict: options.strict.into(),
         };
-        Ok(Sandbox { listener, local_addr, shared: Arc::new(shared) })
+        Ok(Sandbox { listener, local_addr, tls, shared: Arc::new(shared) })
+    }
+
+    /// The certificate authority that clients must trust, where it serves over TLS.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.tls.as_ref().map(|tls| tls.ca_pem.as_str())
     }
 
     /// Where it listens; with port 0, the port that was given.
@@ -111,16 +158,12 @@ impl Sandbox {
 
     /// Answers until `shutdown`. Calls in flight end first, but nothing holds it longer than a second.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), SandboxError> {
-        let Sandbox { listener, shared, .. } = self;
+        let Sandbox { listener, shared, tls, .. } = self;
         let hanging = shared.shutdown.clone();
         let stop = shutdown.clone();
-        let listener = listener.tap_io(|io| {
-            if let Err(error) = io.set_nodelay(true) {
-                tracing::debug!(%error, "no TCP_NODELAY");
-            }
-        });
-        let service = routes(shared).into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let doors = Doors::new(listener, tls.map(|tls| tls.acceptor));
+        let service = routes(shared).into_make_service_with_connect_info::<Peer>();
+        let serving = axum::serve(doors, service).with_graceful_shutdown(async move {
             stop.cancelled().await;
             hanging.cancel();
         });
@@ -140,6 +183,13 @@ fn routes(shared: Arc<Shared>) -> Router {
         .merge(entra::routes())
         .merge(graph::routes())
         .merge(control::routes())
+        .merge(identity::routes())
         .merge(inbox::routes())
+        .merge(overview::routes())
         .with_state(shared)
+}
+
+/// Each scenario by its name, with what it does.
+pub fn scenarios() -> impl Iterator<Item = (&'static str, &'static str)> {
+    kind::KINDS.iter().map(|(name, _, does)| (*name, *does))
 }

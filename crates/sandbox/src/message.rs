@@ -7,10 +7,11 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::delivery::Delivery;
 use crate::limits;
 
 /// One accepted mail.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Mail {
     /// The address of the path: who sent it, whatever its From says.
     pub(crate) mailbox: String,
@@ -23,7 +24,12 @@ pub(crate) struct Mail {
     pub(crate) claimed_from: Option<String>,
     /// RFC 5322.
     pub(crate) raw: Bytes,
+    /// What Exchange counts as its size: files as they are, not as base64.
+    pub(crate) size: usize,
+    /// Whether a copy is kept in Sent Items.
+    pub(crate) is_saved: bool,
     pub(crate) time: Timestamp,
+    pub(crate) delivery: Delivery,
 }
 
 /// A mail in the store, by its number.
@@ -65,6 +71,14 @@ impl Mails {
     pub(crate) fn all(&self) -> Vec<Stored> {
         let store = self.lock();
         store.mails.iter().map(|(number, mail)| store.show(*number, mail)).collect()
+    }
+
+    /// Those of one mailbox, oldest first.
+    pub(crate) fn of(&self, mailbox: &str) -> Vec<Stored> {
+        let mailbox = mailbox.to_lowercase();
+        let store = self.lock();
+        let own = store.mails.iter().filter(|(_, mail)| mail.mailbox.to_lowercase() == mailbox);
+        own.map(|(number, mail)| store.show(*number, mail)).collect()
     }
 
     /// Newest first, and how many there are in all.

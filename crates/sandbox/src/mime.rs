@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use mail_parser::{HeaderName, Message, MessageParser};
 
 use crate::answer::Refusal;
+use crate::delivery::Delivery;
 use crate::directory::Mailbox;
 use crate::message::{Mail, new_message_id};
 
@@ -25,8 +26,11 @@ pub(crate) fn read(body: &Bytes, mailbox: &Mailbox, now: Timestamp) -> Result<Ma
         subject,
         recipients,
         claimed_from: None,
-        raw: raw.into(),
+        size: size(&message),
+        is_saved: true,
         time: now,
+        delivery: Delivery::at(now),
+        raw: raw.into(),
     })
 }
 
@@ -36,6 +40,11 @@ fn decode(body: &Bytes) -> Option<Vec<u8>> {
         BASE64.decode(&dense).ok()
     });
     decoded.filter(|raw| !raw.is_empty())
+}
+
+/// Its parts as they are once decoded.
+fn size(message: &Message<'_>) -> usize {
+    message.parts.iter().map(|part| if part.is_multipart() { 0 } else { part.len() }).sum()
 }
 
 fn has_header(message: &Message<'_>) -> bool {

@@ -1,8 +1,10 @@
 //! The inbox page's HTML: the list, one mail, and "not found". The templates are in `pages/`.
 
+use jiff::Timestamp;
 use mail_parser::{Address, Message, MessageParser, MimeHeaders};
 
 use crate::attachment;
+use crate::delivery::State;
 use crate::html::Markup;
 use crate::limits;
 use crate::message::{Mail, Stored};
@@ -14,6 +16,8 @@ const EMPTY: &str = include_str!("pages/empty.html");
 const MAIL: &str = include_str!("pages/mail.html");
 const NOT_FOUND: &str = include_str!("pages/not_found.html");
 const REFRESH: &str = "<meta http-equiv=\"refresh\" content=\"5\">";
+const LINK: &str = "<a href=\"{{path}}\">{{name}}</a>";
+const HERE: &str = "<a href=\"{{path}}\" aria-current=\"page\">{{name}}</a>";
 const FIELD: &str = "<dt>{{name}}</dt><dd>{{value}}</dd>";
 const TEXT: &str = "<section class=\"body\"><pre>{{text}}</pre></section>";
 const HTML: &str = "<section class=\"body\"><iframe title=\"The mail's HTML\" sandbox srcdoc=\"{{html}}\"></iframe></section>";
@@ -24,7 +28,30 @@ const FILES: &str = "<h2>Attachments</h2><ul class=\"files\">{{files}}</ul>";
 const HTML_POLICY: &str = "<meta http-equiv=\"Content-Security-Policy\" \
     content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\"><base target=\"_blank\">";
 
-pub(crate) fn inbox(newest: &[Stored], total: usize) -> Markup {
+/// The page that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page<'a> {
+    Inbox,
+    Directories,
+    Scenarios,
+    Limits,
+    /// Below the inbox, by its title.
+    Below(&'a str),
+}
+
+impl Page<'_> {
+    fn title(self) -> String {
+        match self {
+            Page::Inbox => "Inbox".to_owned(),
+            Page::Directories => "Directories".to_owned(),
+            Page::Scenarios => "Scenarios".to_owned(),
+            Page::Limits => "Limits".to_owned(),
+            Page::Below(title) => title.to_owned(),
+        }
+    }
+}
+
+pub(crate) fn inbox(newest: &[Stored], total: usize, now: Timestamp) -> Markup {
     let content = if newest.is_empty() {
         Markup::fill(EMPTY, &[])
     } else {
@@ -33,13 +60,13 @@ pub(crate) fn inbox(newest: &[Stored], total: usize) -> Markup {
             _ if total > newest.len() => format!("{total} mails, the newest {} here", limits::INBOX_ROWS_MAX),
             _ => format!("{total} mails"),
         };
-        let rows = Markup::join(newest.iter().map(row));
+        let rows = Markup::join(newest.iter().map(|stored| row(stored, now)));
         Markup::fill(INBOX, &[("count", Markup::text(&count)), ("rows", rows)])
     };
-    frame("Inbox", Markup::fill(REFRESH, &[]), content)
+    frame(Page::Inbox, content)
 }
 
-fn row(stored: &Stored) -> Markup {
+fn row(stored: &Stored, now: Timestamp) -> Markup {
     let mail = &stored.mail;
     Markup::fill(
         ROW,
@@ -50,34 +77,79 @@ fn row(stored: &Stored) -> Markup {
             ("recipients", Markup::text(&shortened(&mail.recipients))),
             ("copies", copies(stored)),
             ("time", time(mail)),
+            ("fate", fate(mail, now)),
         ],
     )
 }
 
-pub(crate) fn mail(stored: &Stored) -> Markup {
+pub(crate) fn mail(stored: &Stored, now: Timestamp) -> Markup {
     let mail = &stored.mail;
     let message = MessageParser::default().parse(&mail.raw).unwrap_or_default();
     let values = [
         ("number", Markup::text(&stored.number.to_string())),
         ("subject", subject(mail)),
         ("copies", copies(stored)),
-        ("fields", fields(mail, &message)),
+        ("fields", fields(mail, &message, now)),
         ("body", body(&message)),
         ("files", files(stored.number, &message)),
     ];
     let title = if mail.subject.is_empty() { "(no subject)" } else { &mail.subject };
-    frame(title, Markup::default(), Markup::fill(MAIL, &values))
+    frame(Page::Below(title), Markup::fill(MAIL, &values))
 }
 
 pub(crate) fn not_found() -> Markup {
-    frame("Not found", Markup::default(), Markup::fill(NOT_FOUND, &[]))
+    frame(Page::Below("Not found"), Markup::fill(NOT_FOUND, &[]))
 }
 
-fn frame(title: &str, head: Markup, content: Markup) -> Markup {
-    Markup::fill(FRAME, &[("title", Markup::text(title)), ("head", head), ("content", content)])
+/// A whole page, with the way to the others. All but a single mail refresh themselves.
+pub(crate) fn frame(page: Page<'_>, content: Markup) -> Markup {
+    let links = [
+        (Page::Inbox, "/"),
+        (Page::Directories, "/directories"),
+        (Page::Scenarios, "/scenarios"),
+        (Page::Limits, "/limits"),
+    ];
+    let nav = Markup::join(links.into_iter().map(|(other, path)| {
+        let template = if other == page { HERE } else { LINK };
+        Markup::fill(template, &[("path", Markup::text(path)), ("name", Markup::text(&other.title()))])
+    }));
+    let refresh = if matches!(page, Page::Below(_)) { "" } else { REFRESH };
+    let values = [
+        ("title", Markup::text(&page.title())),
+        ("head", Markup::fill(refresh, &[])),
+        ("nav", nav),
+        ("content", content),
+    ];
+    Markup::fill(FRAME, &values)
 }
 
-fn fields(mail: &Mail, message: &Message<'_>) -> Markup {
+/// Says aloud what is not plainly delivered.
+fn fate(mail: &Mail, now: Timestamp) -> Markup {
+    let template = match mail.delivery.overall(now) {
+        State::Delivered => return Markup::default(),
+        State::Pending => "<span class=\"quiet\">on its way</span>",
+        State::Failed => "<span class=\"copies\">bounced</span>",
+    };
+    Markup::fill(template, &[])
+}
+
+fn told(mail: &Mail, now: Timestamp) -> String {
+    let time = mail.delivery.time.strftime("%Y-%m-%d %H:%M:%S UTC");
+    match (mail.delivery.overall(now), &mail.delivery.bounce) {
+        (State::Failed, Some(bounce)) => {
+            format!(
+                "bounced {time} for {}: 550 {} {}",
+                bounce.recipients.join(", "),
+                bounce.status,
+                bounce.text
+            )
+        }
+        (State::Pending, _) => format!("on its way until {time}"),
+        _ => format!("delivered {time}"),
+    }
+}
+
+fn fields(mail: &Mail, message: &Message<'_>, now: Timestamp) -> Markup {
     let rows = [
         ("From", addresses(message.from())),
         ("To", addresses(message.to())),
@@ -87,6 +159,7 @@ fn fields(mail: &Mail, message: &Message<'_>) -> Markup {
         ("Date", message.date().map(mail_parser::DateTime::to_rfc822).unwrap_or_default()),
         ("Sent by mailbox", mail.mailbox.clone()),
         ("Accepted", mail.time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        ("Delivery", told(mail, now)),
         ("Message-ID", mail.internet_message_id.clone()),
     ];
     let field = |(name, value): (&str, String)| {

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::directory::Known;
+use crate::kind::{Call, Kind};
 use crate::limits;
-use crate::spec::{Call, Kind, Spec};
+use crate::spec::Spec;
 
 /// Whom a call is about.
 #[derive(Debug, Clone, Copy)]
@@ -99,11 +100,11 @@ impl Scenarios {
 
     /// Uses the first scenario for a mail if it is a refusal. One that waits for the mail's end keeps its place: what
     /// was posted after it comes after it.
-    pub(crate) fn take_refusal(&self, scope: &Scope<'_>, now: Timestamp) -> Option<Spec> {
+    pub(crate) fn take_refusal(&self, scope: &Scope<'_>, call: Call, now: Timestamp) -> Option<Spec> {
         let mut all = self.lock();
         let first = all.iter_mut().find(|scenario| {
             let kind = scenario.spec.kind;
-            (kind.is_refusal() || kind.is_outcome()) && scenario.fits(scope, Call::SendMail, now)
+            (kind.is_refusal() || kind.is_outcome()) && scenario.fits(scope, call, now)
         });
         first.filter(|scenario| scenario.spec.kind.is_refusal()).map(Scenario::use_up)
     }
@@ -119,6 +120,12 @@ impl Scenarios {
             .iter_mut()
             .filter(|scenario| scenario.spec.kind == Kind::Slow && scenario.fits(scope, call, now));
         slow.map(|scenario| scenario.use_up().delay).sum::<Duration>().min(limits::SLOW_MAX)
+    }
+
+    /// The time by Entra's clock.
+    pub(crate) fn entras_time(&self, scope: &Scope<'_>, now: Timestamp) -> Timestamp {
+        let skewed = self.take(scope, Call::Token, now, |kind| kind == Kind::ClockSkew);
+        skewed.and_then(|spec| now.checked_add(spec.skew).ok()).unwrap_or(now)
     }
 
     /// The scripted end of an app's secrets. Only one that has come is used up.

@@ -1,67 +1,84 @@
 //! What each scenario answers.
 
 use std::io;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 
+use crate::aadsts::Aadsts;
 use crate::answer::{GraphCall, Refusal};
 use crate::breach::InFlight;
+use crate::graph::Stop;
+use crate::kind::{Call, Kind};
+use crate::retry_after::RetryAfter;
 use crate::scenario::Scope;
 use crate::shared::Shared;
-use crate::spec::{Call, Kind, RetryAfter, Spec};
+use crate::spec::Spec;
 use crate::{clock, limits};
 
 const HTML_503: &str = "<!DOCTYPE HTML><html><head><title>Service Unavailable</title></head>\
     <body><h2>Service Unavailable</h2><hr><p>HTTP Error 503. The service is unavailable.</p></body></html>";
 
-/// The scripts that hold for one call of sendMail.
+/// The scripts that hold for one call to Graph.
 pub(crate) struct Script<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) call: &'a GraphCall,
     pub(crate) scope: &'a Scope<'a>,
+    pub(crate) kind: Call,
     pub(crate) in_flight: Option<&'a InFlight>,
 }
 
 impl Script<'_> {
-    pub(crate) async fn delay(&self) {
-        let delay = self.shared.scenarios.delay(self.scope, Call::SendMail, self.call.now);
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
+    /// What comes before the request is looked at: a delay, and a refusal if one is due.
+    pub(crate) async fn pass(&self) -> Result<(), Stop> {
+        sleep(self.shared.scenarios.delay(self.scope, self.kind, self.call.now)).await;
+        let due = self.shared.scenarios.take_refusal(self.scope, self.kind, self.call.now);
+        due.map_or(Ok(()), |spec| Err(self.refusal(&spec)))
     }
 
-    /// A scripted answer that comes before the mail is read, if one is due.
-    pub(crate) fn refusal(&self) -> Result<Option<Response>, Refusal> {
-        let Some(spec) = self.shared.scenarios.take_refusal(self.scope, self.call.now) else {
-            return Ok(None);
-        };
+    fn refusal(&self, spec: &Spec) -> Stop {
         let unavailable = |code, message| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
-        match spec.kind {
+        let refusal = match spec.kind {
             Kind::Throttle => {
                 let message = "Please retry again later.";
                 let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message);
-                Err(self.delayed(refusal, &spec, Some(limits::RETRY_AFTER_SECONDS)))
+                self.delayed(refusal, spec, Some(limits::RETRY_AFTER_SECONDS))
             }
-            Kind::Concurrency => Err(self.delayed(Refusal::mailbox_concurrency(None), &spec, None)),
+            Kind::Concurrency => self.delayed(Refusal::mailbox_concurrency(None), spec, None),
             Kind::Stale503 => {
                 let message = "Target resource 'mailbox' is currently on backend 'Unknown'";
-                Err(self.delayed(unavailable("MailboxInfoStale", message), &spec, None))
+                self.delayed(unavailable("MailboxInfoStale", message), spec, None)
             }
-            Kind::RaopDenied => Err(Refusal::raop_denied()),
-            Kind::Html503 => Ok(Some((StatusCode::SERVICE_UNAVAILABLE, Html(HTML_503)).into_response())),
+            Kind::Answer if !spec.answer.code.is_empty() => {
+                let answer = &spec.answer;
+                let refusal = Refusal::new(answer.status, answer.code.clone(), answer.message.clone());
+                self.delayed(refusal, spec, None)
+            }
+            Kind::RaopDenied => Refusal::raop_denied(),
+            Kind::Answer => {
+                let answer = &spec.answer;
+                let plain = (answer.status, answer.message.clone());
+                return Stop::Scripted(Box::new(plain.into_response()));
+            }
+            Kind::Html503 => {
+                let page = (StatusCode::SERVICE_UNAVAILABLE, Html(HTML_503));
+                return Stop::Scripted(Box::new(page.into_response()));
+            }
             Kind::Plain413 => {
-                Ok(Some((StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large").into_response()))
+                let plain = (StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+                return Stop::Scripted(Box::new(plain.into_response()));
             }
-            _ => Ok(Some(StatusCode::INTERNAL_SERVER_ERROR.into_response())),
-        }
+            _ => return Stop::Scripted(Box::new(StatusCode::INTERNAL_SERVER_ERROR.into_response())),
+        };
+        Stop::Refused(refusal)
     }
 
-    /// The scripted end of a mail that passed every check.
+    /// The scripted end of a call that passed every check.
     pub(crate) fn outcome(&self) -> Option<Spec> {
-        self.shared.scenarios.take(self.scope, Call::SendMail, self.call.now, Kind::is_outcome)
+        self.shared.scenarios.take(self.scope, self.kind, self.call.now, Kind::is_outcome)
     }
 
     pub(crate) async fn play(&self, kind: Kind) -> Result<Response, Refusal> {
@@ -93,28 +110,42 @@ pub(crate) fn one_second() -> (String, Timestamp) {
     RetryAfter::Unsaid.at(now, Some(1.0)).unwrap_or(("1".to_owned(), now))
 }
 
-/// An outage of the token endpoint, if one is due.
-pub(crate) async fn token_outage(shared: &Shared, scope: &Scope<'_>) -> Option<Response> {
-    let delay = shared.scenarios.delay(scope, Call::Token, clock::now());
+/// An outage or a scripted refusal of the token endpoint, if one is due.
+pub(crate) async fn token_outage(shared: &Shared, scope: &Scope<'_>) -> Result<Option<Response>, Aadsts> {
+    sleep(shared.scenarios.delay(scope, Call::Token, clock::now())).await;
+    let now = clock::now();
+    let Some(spec) = shared.scenarios.take(scope, Call::Token, now, Kind::is_token_outage) else {
+        return Ok(None);
+    };
+    let answer = &spec.answer;
+    let response = match spec.kind {
+        Kind::Answer if answer.aadsts == 0 => (answer.status, answer.message.clone()).into_response(),
+        Kind::Answer => {
+            let text = answer.message.clone();
+            return Err(Aadsts::scripted(answer.aadsts, answer.status, &answer.error, text));
+        }
+        Kind::Html503 => (StatusCode::SERVICE_UNAVAILABLE, Html(HTML_503)).into_response(),
+        Kind::Hang => return Ok(Some(hang(shared).await)),
+        Kind::Reset => return Ok(Some(reset())),
+        Kind::Empty500 => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        _ => (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests").into_response(),
+    };
+    let throttles = matches!(spec.kind, Kind::Throttle | Kind::TokenPlain429);
+    let unsaid = throttles.then_some(limits::TOKEN_RETRY_AFTER_SECONDS);
+    Ok(Some(with_retry_after(response, spec.retry_after.at(now, unsaid))))
+}
+
+fn with_retry_after(mut response: Response, retry_after: Option<(String, Timestamp)>) -> Response {
+    if let Some(value) = retry_after.and_then(|(value, _)| HeaderValue::from_str(&value).ok()) {
+        response.headers_mut().insert(header::RETRY_AFTER, value);
+    }
+    response
+}
+
+async fn sleep(delay: Duration) {
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
-    let now = clock::now();
-    let spec = shared.scenarios.take(scope, Call::Token, now, Kind::is_token_outage)?;
-    Some(match spec.kind {
-        Kind::Html503 => (StatusCode::SERVICE_UNAVAILABLE, Html(HTML_503)).into_response(),
-        Kind::Hang => hang(shared).await,
-        Kind::Reset => reset(),
-        Kind::Empty500 => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        _ => {
-            let mut response = (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests").into_response();
-            let retry_after = spec.retry_after.at(now, Some(limits::TOKEN_RETRY_AFTER_SECONDS));
-            if let Some(value) = retry_after.and_then(|(value, _)| HeaderValue::from_str(&value).ok()) {
-                response.headers_mut().insert(header::RETRY_AFTER, value);
-            }
-            response
-        }
-    })
 }
 
 /// Never answers; the connection ends with the client, or with the sandbox.

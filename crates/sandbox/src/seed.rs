@@ -46,6 +46,8 @@ pub const NO_MAIL_SEND_CLIENT_ID: &str = "5a4d0b0c-0004-4000-8000-00000000a993";
 pub const NO_CONSENT_CLIENT_ID: &str = "5a4d0b0c-0005-4000-8000-00000000a994";
 /// An app that was switched off in Enterprise applications. Its secret is [`SECRET`].
 pub const DISABLED_CLIENT_ID: &str = "5a4d0b0c-0006-4000-8000-00000000a995";
+/// An app that may also prepare drafts, and so send what is larger than one request. Its secret is [`SECRET`].
+pub const READ_WRITE_CLIENT_ID: &str = "5a4d0b0c-0008-4000-8000-00000000a996";
 /// A user without an Exchange Online licence.
 pub const UNLICENSED_MAILBOX: &str = "unlicensed@acme.example";
 /// An address that nobody has.
@@ -66,12 +68,17 @@ pub fn directory() -> Directory {
             App { roles: vec!["User.Read.All".to_owned()], ..app(NO_MAIL_SEND_CLIENT_ID) },
             App { consented: false, ..app(NO_CONSENT_CLIENT_ID) },
             App { enabled: false, ..app(DISABLED_CLIENT_ID) },
+            App {
+                roles: vec!["Mail.Send".to_owned(), "Mail.ReadWrite".to_owned()],
+                ..app(READ_WRITE_CLIENT_ID)
+            },
         ],
         mailboxes: vec![
             Mailbox { send_as: vec![SECOND_MAILBOX.to_owned()], ..mailbox(MAILBOX) },
             mailbox(SECOND_MAILBOX),
             Mailbox { licensed: false, ..mailbox(UNLICENSED_MAILBOX) },
         ],
+        ..Directory::default()
     }
 }
 
@@ -81,5 +88,5 @@ fn app(client_id: &str) -> App {
 }
 
 fn mailbox(address: &str) -> Mailbox {
-    Mailbox { address: address.to_owned(), licensed: true, send_as: Vec::new() }
+    Mailbox { address: address.to_owned(), ..Mailbox::default() }
 }

@@ -1,178 +1,30 @@
 //! A scenario as it is posted: which scripted answer, for whom, how often.
 //!
-//! Names are the switches of reference/microsoft.md §9. One that is not implemented is refused, so that no test
-//! passes because nothing happened. Beside `mailbox` or `tenant`, `scenario` and `times` there are:
+//! An unknown name is refused, so that no test passes because nothing happened. Beside `mailbox` or `tenant` (which may
+//! be called `directory`), `scenario` and `times` there are: `call` (`"send_mail"`, the default; `"token"`, `"draft"`, `"upload"`: what it happens to),
+//! `start_time` and `end_time` (when it holds: a policy that takes its time to spread),
 //! `retry_after` (a number, whole or fractional; an HTTP date; `"http-date"` with `seconds`; `null` or `"absent"` for
-//! a 429 without the header), `milliseconds` (`slow`), `expire_time` and `client_id` (`secret-expires-at`), `delivered`
-//! (whether a mail whose answer is lost was taken), `call` (`"token"` for an outage of Entra instead of Graph),
-//! `start_time` and `end_time` (when it holds: a policy that takes its time to spread).
+//! an answer without the header), `milliseconds` (`slow`), `seconds` (`clock-skew`), `expire_time` and `client_id`
+//! (`secret-expires-at`), `delivered` (whether a mail or a piece whose answer is lost was taken),
+//! `status`, `code`, `message` (`answer` of Graph), `status`, `error`, `aadsts`, `message` (`answer` of Entra).
 
 use std::time::Duration;
 
-use jiff::fmt::rfc2822::DateTimeParser;
+use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::answer::http_date;
+use crate::kind::{Call, KINDS, Kind};
 use crate::limits;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Throttle,
-    Concurrency,
-    Stale503,
-    Html503,
-    Timeout504Delivered,
-    Timeout504,
-    Hang,
-    Reset,
-    Ok200,
-    Empty500,
-    Plain413,
-    TokenPlain429,
-    TokenWithoutRoles,
-    OpaqueToken,
-    RbacOnly,
-    RaopDenied,
-    SecretExpiresAt,
-    MailboxFull,
-    Slow,
-}
-
-const NAMES: [(&str, Kind); 19] = [
-    ("throttle-retry-after", Kind::Throttle),
-    ("concurrency", Kind::Concurrency),
-    ("503-stale", Kind::Stale503),
-    ("503-html", Kind::Html503),
-    ("504-but-delivered", Kind::Timeout504Delivered),
-    ("504-not-delivered", Kind::Timeout504),
-    ("hang", Kind::Hang),
-    ("reset-after-body", Kind::Reset),
-    ("200-not-202", Kind::Ok200),
-    ("500-empty", Kind::Empty500),
-    ("413-plain", Kind::Plain413),
-    ("429-plain-text-token", Kind::TokenPlain429),
-    ("token-without-roles", Kind::TokenWithoutRoles),
-    ("opaque-token", Kind::OpaqueToken),
-    ("rbac-only", Kind::RbacOnly),
-    ("raop-denied", Kind::RaopDenied),
-    ("secret-expires-at", Kind::SecretExpiresAt),
-    ("mailbox-full", Kind::MailboxFull),
-    ("slow", Kind::Slow),
-];
-
-const NOT_YET: [&str; 5] =
-    ["ndr-later", "terrl", "rewrite-from-to-primary", "drop-unknown-x-headers-in-mime", "slow-30-per-minute"];
-
-impl Kind {
-    /// Answers before the mail is read: nothing is taken.
-    pub(crate) fn is_refusal(self) -> bool {
-        matches!(
-            self,
-            Kind::Throttle
-                | Kind::Concurrency
-                | Kind::Stale503
-                | Kind::Html503
-                | Kind::Empty500
-                | Kind::Plain413
-                | Kind::RaopDenied
-        )
-    }
-
-    /// Ends for a mail that passed every check.
-    pub(crate) fn is_outcome(self) -> bool {
-        matches!(self, Kind::Timeout504Delivered | Kind::Timeout504 | Kind::Hang | Kind::Reset | Kind::Ok200)
-    }
-
-    /// What can also happen to a call to Entra.
-    pub(crate) fn is_token_outage(self) -> bool {
-        matches!(
-            self,
-            Kind::TokenPlain429 | Kind::Throttle | Kind::Html503 | Kind::Hang | Kind::Reset | Kind::Empty500
-        )
-    }
-
-    /// The kinds that are only about tokens, whatever `call` says.
-    fn is_of_tokens(self) -> bool {
-        matches!(
-            self,
-            Kind::TokenPlain429 | Kind::TokenWithoutRoles | Kind::OpaqueToken | Kind::SecretExpiresAt
-        )
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Call {
-    Token,
-    SendMail,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum RetryAfter {
-    Unsaid,
-    Absent,
-    Number { text: String, seconds: f64 },
-    DateIn { seconds: f64 },
-    Date { text: String, time: Timestamp },
-}
-
-impl RetryAfter {
-    /// The header's value, and the time at which it has passed; `unsaid` stands for what was left out.
-    pub(crate) fn at(&self, now: Timestamp, unsaid: Option<f64>) -> Option<(String, Timestamp)> {
-        match self {
-            RetryAfter::Unsaid => unsaid.map(|seconds| (seconds.to_string(), later(now, seconds))),
-            RetryAfter::Absent => None,
-            RetryAfter::Number { text, seconds } => Some((text.clone(), later(now, *seconds))),
-            RetryAfter::DateIn { seconds } => {
-                // Why: the format has whole seconds; rounded up, so that it is never shorter than asked for.
-                let whole = later(now, *seconds + 0.999).as_second();
-                let time = Timestamp::from_second(whole).unwrap_or(now);
-                Some((http_date(time), time))
-            }
-            RetryAfter::Date { text, time } => Some((text.clone(), *time)),
-        }
-    }
-
-    fn read(value: Option<&Value>, seconds: Option<f64>) -> Result<RetryAfter, String> {
-        let wrong =
-            || "retry_after is a number of seconds, an HTTP date, \"http-date\", or null for none".to_owned();
-        match value {
-            None => Ok(RetryAfter::Unsaid),
-            Some(Value::Null) => Ok(RetryAfter::Absent),
-            Some(Value::Number(number)) => RetryAfter::number(&number.to_string()).ok_or_else(wrong),
-            Some(Value::String(text)) => match text.trim() {
-                "absent" | "none" | "" => Ok(RetryAfter::Absent),
-                "http-date" | "date" => {
-                    Ok(RetryAfter::DateIn { seconds: seconds.unwrap_or(limits::RETRY_AFTER_SECONDS) })
-                }
-                text => RetryAfter::number(text).or_else(|| RetryAfter::date(text)).ok_or_else(wrong),
-            },
-            Some(_) => Err(wrong()),
-        }
-    }
-
-    fn number(text: &str) -> Option<RetryAfter> {
-        let seconds = text.parse::<f64>().ok().filter(|seconds| (0.0..=1e6).contains(seconds))?;
-        Some(RetryAfter::Number { text: text.to_owned(), seconds })
-    }
-
-    fn date(text: &str) -> Option<RetryAfter> {
-        let time = DateTimeParser::new().parse_timestamp(text).ok()?;
-        Some(RetryAfter::Date { text: text.to_owned(), time })
-    }
-}
-
-fn later(now: Timestamp, seconds: f64) -> Timestamp {
-    SignedDuration::try_from_secs_f64(seconds).ok().and_then(|span| now.checked_add(span).ok()).unwrap_or(now)
-}
+use crate::retry_after::RetryAfter;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Posted {
     scenario: String,
     mailbox: Option<String>,
+    #[serde(alias = "directory")]
     tenant: Option<String>,
     times: Option<u64>,
     call: Option<Call>,
@@ -186,6 +38,11 @@ struct Posted {
     client_id: Option<String>,
     start_time: Option<Timestamp>,
     end_time: Option<Timestamp>,
+    status: Option<u16>,
+    code: Option<String>,
+    message: Option<String>,
+    error: Option<String>,
+    aadsts: Option<u32>,
 }
 
 /// `null` says something else than nothing.
@@ -206,8 +63,21 @@ pub(crate) struct Spec {
     pub(crate) delivered: bool,
     pub(crate) expire_time: Option<Timestamp>,
     pub(crate) client_id: Option<String>,
+    /// How far Entra's clock is ahead.
+    pub(crate) skew: SignedDuration,
+    pub(crate) answer: Answer,
     start_time: Option<Timestamp>,
     end_time: Option<Timestamp>,
+}
+
+/// What `answer` answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) error: String,
+    pub(crate) aadsts: u32,
 }
 
 impl Spec {
@@ -215,7 +85,10 @@ impl Spec {
     pub(crate) fn read(posted: &Map<String, Value>) -> Result<Spec, String> {
         let posted: Posted = serde_json::from_value(Value::Object(posted.clone()))
             .map_err(|error| format!("This is no scenario: {error}."))?;
-        let kind = kind(&posted.scenario)?;
+        let kind = Kind::named(&posted.scenario).ok_or_else(|| {
+            let names: Vec<_> = KINDS.iter().map(|(name, ..)| *name).collect();
+            format!("There is no scenario '{}'. There are: {}.", posted.scenario, names.join(", "))
+        })?;
         if posted.mailbox.is_none() && posted.tenant.is_none() {
             return Err("A scenario needs a mailbox or a tenant that it is for.".to_owned());
         }
@@ -237,11 +110,13 @@ impl Spec {
                 "secret-expires-at needs an expire_time, such as \"2026-11-23T10:00:00Z\".".to_owned()
             );
         }
-        if posted.call == Some(Call::Token)
-            && !(kind.is_token_outage() || kind.is_of_tokens() || kind == Kind::Slow)
-        {
-            return Err(format!("{} cannot happen to a call for a token.", posted.scenario));
+        if kind == Kind::ClockSkew && posted.seconds.is_none() {
+            return Err("clock-skew needs seconds, such as 600 or -600.".to_owned());
         }
+        if !can_happen(kind, posted.call.unwrap_or(Call::SendMail)) {
+            return Err(format!("{} cannot happen to such a call.", posted.scenario));
+        }
+        let answer = answer(&posted, kind)?;
         let call = if kind.is_of_tokens() { Some(Call::Token) } else { posted.call.or(Some(Call::SendMail)) };
         Ok(Spec {
             kind,
@@ -255,6 +130,8 @@ impl Spec {
             delivered: kind == Kind::Timeout504Delivered || posted.delivered.unwrap_or(false),
             expire_time: posted.expire_time,
             client_id: posted.client_id,
+            skew: SignedDuration::try_from_secs_f64(posted.seconds.unwrap_or_default()).unwrap_or_default(),
+            answer,
             start_time: posted.start_time,
             end_time: posted.end_time,
         })
@@ -265,15 +142,30 @@ impl Spec {
     }
 }
 
-fn kind(name: &str) -> Result<Kind, String> {
-    if let Some((_, kind)) = NAMES.iter().find(|(known, _)| *known == name) {
-        return Ok(*kind);
+fn can_happen(kind: Kind, call: Call) -> bool {
+    match call {
+        Call::SendMail => true,
+        Call::Token => kind.is_token_outage() || kind.is_of_tokens() || kind == Kind::Slow,
+        Call::Draft | Call::Upload => {
+            let lost = [Kind::Hang, Kind::Reset, Kind::Timeout504, Kind::Timeout504Delivered];
+            kind.is_refusal() || kind == Kind::Slow || (lost.contains(&kind) && call == Call::Upload)
+        }
     }
-    if NOT_YET.contains(&name) {
-        return Err(format!("The scenario '{name}' is not yet in this sandbox."));
-    }
-    let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
-    Err(format!("There is no scenario '{name}'. There are: {}.", names.join(", ")))
+}
+
+fn answer(posted: &Posted, kind: Kind) -> Result<Answer, String> {
+    let status = match (kind, posted.status) {
+        (Kind::Answer, None) => return Err("answer needs a status, such as 403.".to_owned()),
+        (_, status) => StatusCode::from_u16(status.unwrap_or(500)),
+    };
+    let text = |given: &Option<String>| given.clone().unwrap_or_default();
+    Ok(Answer {
+        status: status.map_err(|_| "status is an HTTP status, from 100 to 999.".to_owned())?,
+        code: text(&posted.code),
+        message: text(&posted.message),
+        error: posted.error.clone().unwrap_or_else(|| "invalid_request".to_owned()),
+        aadsts: posted.aadsts.unwrap_or_default(),
+    })
 }
 
 #[cfg(test)]
@@ -308,7 +200,6 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_refused_in_a_sentence() {
         let refused = |json: &str| spec(json).unwrap_err();
-        assert!(refused(r#"{"mailbox":"a@b.c","scenario":"terrl"}"#).contains("not yet in this sandbox"));
         assert!(refused(r#"{"mailbox":"a@b.c","scenario":"nonsense"}"#).contains("no scenario 'nonsense'"));
         assert!(refused(r#"{"scenario":"hang"}"#).contains("mailbox or a tenant"));
         assert!(refused(r#"{"tenant":"x","scenario":"hang","tiems":1}"#).contains("tiems"));
@@ -317,6 +208,11 @@ mod tests {
             refused(r#"{"tenant":"x","scenario":"throttle-retry-after","retry_after":[]}"#)
                 .contains("retry_after")
         );
-        assert!(refused(r#"{"tenant":"x","scenario":"mailbox-full","call":"token"}"#).contains("token"));
+        for call in ["token", "draft", "upload"] {
+            let json = format!(r#"{{"tenant":"x","scenario":"mailbox-full","call":"{call}"}}"#);
+            assert!(refused(&json).contains("cannot happen to such a call"));
+        }
+        assert!(refused(r#"{"tenant":"x","scenario":"answer"}"#).contains("status"));
+        assert!(refused(r#"{"tenant":"x","scenario":"clock-skew"}"#).contains("seconds"));
     }
 }

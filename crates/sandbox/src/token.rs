@@ -3,6 +3,7 @@
 //! A token carries its rights, as a real one does: what is put into the directory later changes the next token,
 //! not this one. The opaque form has no dots and cannot be read by a client that should not read tokens.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -50,10 +51,11 @@ impl Claims {
         app: &App,
         audience: &str,
         roles: Vec<String>,
+        appidacr: &str,
         now: Timestamp,
     ) -> Claims {
         let tenant_id = known.tenant_id.to_string();
-        let object_id = service_principal_id(known.tenant_id, &app.client_id);
+        let object_id = object_id(known.tenant_id, &app.client_id);
         let issuer = format!("https://sts.windows.net/{tenant_id}/");
         let issued = now.as_second();
         Claims {
@@ -64,7 +66,7 @@ impl Claims {
             exp: issued.saturating_add(app.token_lifetime_seconds),
             app_displayname: "Mailer".to_owned(),
             appid: app.client_id.clone(),
-            appidacr: "1".to_owned(),
+            appidacr: appidacr.to_owned(),
             idp: issuer,
             idtyp: "app".to_owned(),
             oid: object_id.clone(),
@@ -82,8 +84,8 @@ impl Claims {
             || is_own_origin(&self.aud)
     }
 
-    pub(crate) fn may_send_mail(&self) -> bool {
-        self.roles.iter().any(|role| role == "Mail.Send")
+    pub(crate) fn has_any(&self, roles: &[&str]) -> bool {
+        self.roles.iter().any(|own| roles.contains(&own.as_str()))
     }
 
     /// The token in the form of a JWT.
@@ -113,12 +115,13 @@ impl Claims {
 }
 
 /// The audience that a scope such as `https://graph.microsoft.com/.default` asks for, if it is Graph's. A client whose
-/// Graph is this sandbox may name it by its own origin.
-pub(crate) fn audience<'a>(scope: &'a str, origin: &str) -> Option<&'a str> {
+/// Graph is this sandbox may name it by the sandbox's own origin, where that is given.
+pub(crate) fn audience<'a>(scope: &'a str, own_origin: Option<&str>) -> Option<&'a str> {
     let resource = scope.strip_suffix("/.default")?;
     let resource = resource.strip_suffix('/').unwrap_or(resource);
-    let own = |scheme: &str| resource.strip_prefix(scheme) == origin.strip_prefix("http://");
-    (GRAPH_AUDIENCES.contains(&resource) || own("http://") || own("https://")).then_some(resource)
+    let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_ascii_lowercase());
+    let is_own = own_origin.is_some_and(|own| host(own).is_some() && host(own) == host(resource));
+    (GRAPH_AUDIENCES.contains(&resource) || is_own).then_some(resource)
 }
 
 /// `https://` and a port: no address of Microsoft's has one.
@@ -126,11 +129,12 @@ fn is_own_origin(audience: &str) -> bool {
     audience.strip_prefix("https://").is_some_and(|host| host.contains(':') || host == "localhost")
 }
 
-/// The object id of the enterprise application: the same whenever this app meets this directory.
-fn service_principal_id(tenant_id: Uuid, client_id: &str) -> String {
-    let client = Uuid::try_parse(client_id).unwrap_or_default();
-    let mixed = (tenant_id.as_u128() ^ client.as_u128().rotate_left(17)).to_be_bytes();
-    uuid::Builder::from_random_bytes(mixed).into_uuid().to_string()
+/// The object id of an enterprise application or a user: the same whenever this name meets this directory.
+pub(crate) fn object_id(tenant_id: Uuid, name: &str) -> String {
+    let hashed = digest(&SHA256, format!("{tenant_id} {}", name.to_lowercase()).as_bytes());
+    let mut id = [0; 16];
+    id.iter_mut().zip(hashed.as_ref()).for_each(|(id, hashed)| *id = *hashed);
+    uuid::Builder::from_random_bytes(id).into_uuid().to_string()
 }
 
 #[cfg(test)]
@@ -139,7 +143,7 @@ mod tests {
 
     #[test]
     fn only_graphs_default_scope_names_an_audience() {
-        let origin = "http://127.0.0.1:8025";
+        let origin = Some("http://127.0.0.1:8025");
         assert_eq!(
             audience("https://graph.microsoft.com/.default", origin),
             Some("https://graph.microsoft.com")
@@ -147,6 +151,8 @@ mod tests {
         assert_eq!(audience("http://127.0.0.1:8025/.default", origin), Some("http://127.0.0.1:8025"));
         assert_eq!(audience("https://graph.microsoft.com/Mail.Send", origin), None);
         assert_eq!(audience("https://outlook.office365.com/.default", origin), None);
+        assert_eq!(audience("https://127.0.0.1:8025/.default", None), None);
+        assert_eq!(audience("https://login.example/.default", Some("https://127.0.0.1:8025")), None);
         assert_eq!(audience("", origin), None);
     }
 

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use postrider_domain::{
     AttemptNumber, AttemptStart, Email, InDoubtPolicy, Labels, Message, MessageId, MessageState, PayloadForm,
-    Priority, RequestId, ResellerId, Settings, SettingsState, SettingsValues, limits,
+    Priority, RequestId, ResellerId, Settings, SettingsState, SettingsValues, Violations, limits,
 };
-use postrider_microsoft::{Payload, internet_message_id};
+use postrider_microsoft::{Fit, Payload, internet_message_id};
 use postrider_proto::v1;
 use postrider_store::{Accepted, ContentHash, NewMessage, Refused, TestMail};
 
@@ -93,18 +93,20 @@ pub(crate) async fn validated(
     Ok(v1::SendMailResponse { message: Some(message), replayed: false })
 }
 
-/// What only the settings can tell: who it is from, and whether one request to Graph can carry it.
+/// What only the settings can tell: who it is from, and whether Graph can take it at all.
 fn check_against(email: &Email, body_bytes: usize, settings: &SettingsValues) -> Result<(), Refusal> {
     email.check_against(settings, "email")?;
-    // Such content is built once at the door, to learn its size.
-    if body_bytes > limits::SURELY_FITS_BYTES {
-        let payload =
-            Payload::build(email, settings, "<size@postrider.invalid>", jiff::Timestamp::UNIX_EPOCH);
-        if payload.len() > limits::GRAPH_REQUEST_BYTES_MAX {
-            return Err(Refusal::MailTooLarge { request_bytes: payload.len() });
-        }
+    if body_bytes <= limits::SURELY_FITS_BYTES {
+        return Ok(());
     }
-    Ok(())
+    match Payload::fit(email, settings) {
+        Fit::TooLarge(request_bytes) => Err(Refusal::MailTooLarge { request_bytes }),
+        Fit::Draft if !email.save_to_sent_items => {
+            let problem = "a mail larger than one request to Graph (4 MB) is always kept in Sent Items";
+            Err(Violations::one("email.save_to_sent_items", problem).into())
+        }
+        Fit::Draft | Fit::Request => Ok(()),
+    }
 }
 
 /// Ready to be stored. `body` is its content.

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::Access;
 use crate::config::Limits;
 use crate::credentials::{Facts, Rotation};
+use crate::proofs::Proofs;
 use crate::queue::WholeQueue;
 use crate::wait::Waits;
 
@@ -26,6 +27,7 @@ pub(crate) struct App {
     /// Read by whoever counts.
     pub facts: Arc<Facts>,
     pub microsoft: Microsoft,
+    pub proofs: Proofs,
     pub access: Arc<Access>,
     /// Under which two requests are the same content; keyed, since it outlives the content.
     pub content_hash: KeyedHash,

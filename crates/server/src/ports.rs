@@ -12,11 +12,22 @@ use postrider_domain::{
 };
 use postrider_microsoft::{Microsoft, Payload, SendMail};
 use postrider_store::{DynStore, StoreError};
+use postrider_token_cache::TokenCache;
 
+use crate::content_budget::ContentBudget;
 use crate::convert::content;
 
 /// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
-pub(crate) struct OutboxPort(pub DynStore);
+pub(crate) struct OutboxPort {
+    store: DynStore,
+    budget: ContentBudget,
+}
+
+impl OutboxPort {
+    pub(crate) fn new(store: DynStore, message_bytes_max: usize) -> Self {
+        Self { store, budget: ContentBudget::new(message_bytes_max) }
+    }
+}
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn away(error: StoreError) -> PortError {
@@ -27,11 +38,11 @@ fn away(error: StoreError) -> PortError {
 #[async_trait]
 impl ports::Outbox for OutboxPort {
     async fn due_lanes(&self, now: Timestamp, limit: u32, except: &[Cloud]) -> Result<Vec<Lane>, PortError> {
-        self.0.due_lanes(now, limit, except).await.map_err(away)
+        self.store.due_lanes(now, limit, except).await.map_err(away)
     }
 
     async fn next_due(&self, except: &[Cloud]) -> Result<Option<Timestamp>, PortError> {
-        self.0.next_due(except).await.map_err(away)
+        self.store.next_due(except).await.map_err(away)
     }
 
     async fn lease(
@@ -40,7 +51,7 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         duration: Duration,
     ) -> Result<Option<Lease>, PortError> {
-        self.0.lease(reseller, token, duration).await.map_err(away)
+        self.store.lease(reseller, token, duration).await.map_err(away)
     }
 
     async fn renew(
@@ -49,11 +60,11 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         duration: Duration,
     ) -> Result<Option<LaneSignal>, PortError> {
-        self.0.renew(reseller, token, duration).await.map_err(away)
+        self.store.renew(reseller, token, duration).await.map_err(away)
     }
 
     async fn reread(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Option<Lease>, PortError> {
-        self.0.reread(reseller, token).await.map_err(away)
+        self.store.reread(reseller, token).await.map_err(away)
     }
 
     async fn release(
@@ -62,11 +73,11 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         pace_until: Option<Timestamp>,
     ) -> Result<(), PortError> {
-        self.0.release(reseller, token, pace_until).await.map_err(away)
+        self.store.release(reseller, token, pace_until).await.map_err(away)
     }
 
     async fn expire(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Vec<MessageId>, PortError> {
-        self.0.expire(reseller, token).await.map_err(away)
+        self.store.expire(reseller, token).await.map_err(away)
     }
 
     async fn next_queued(
@@ -75,7 +86,7 @@ impl ports::Outbox for OutboxPort {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Queued>, PortError> {
-        self.0.next_queued(reseller, now, limit).await.map_err(away)
+        self.store.next_queued(reseller, now, limit).await.map_err(away)
     }
 
     async fn content(
@@ -83,7 +94,7 @@ impl ports::Outbox for OutboxPort {
         reseller: &ResellerId,
         message: &MessageId,
     ) -> Result<Option<Content>, PortError> {
-        self.0.content(reseller, message).await.map_err(away)
+        self.budget.held(|| self.store.content(reseller, message)).await.map_err(away)
     }
 
     async fn start_attempt(
@@ -92,7 +103,7 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         start: AttemptStart,
     ) -> Result<bool, PortError> {
-        self.0.start_attempt(reseller, token, start).await.map_err(away)
+        self.store.start_attempt(reseller, token, start).await.map_err(away)
     }
 
     async fn refuse_attempt(
@@ -102,23 +113,26 @@ impl ports::Outbox for OutboxPort {
         start: AttemptStart,
         end: AttemptEnd,
     ) -> Result<bool, PortError> {
-        self.0.refuse_attempt(reseller, token, start, end).await.map_err(away)
+        self.store.refuse_attempt(reseller, token, start, end).await.map_err(away)
     }
 
     async fn end_attempt(&self, reseller: &ResellerId, end: AttemptEnd) -> Result<(), PortError> {
-        self.0.end_attempt(reseller, end).await.map_err(away)
+        self.store.end_attempt(reseller, end).await.map_err(away)
     }
 }
 
 /// The content read back, built into a payload, and given to Graph.
-pub(crate) struct MicrosoftPort(pub Microsoft);
+pub(crate) struct MicrosoftPort {
+    pub microsoft: Microsoft,
+    pub cache: TokenCache,
+}
 
 #[async_trait]
 impl ports::Microsoft for MicrosoftPort {
     async fn submit(&self, submission: Submission) -> Verdict {
         let Submission { grant, message, content, client_request_id, timeout } = submission;
         let values = &grant.settings.values;
-        let Some(email) = content::decode(&content.body) else {
+        let Some(email) = content::decode(content.body) else {
             let finding =
                 Finding::new(FindingCode::MessageInvalid).with("reason", "its stored content cannot be read");
             return Verdict::of(Outcome::Rejected, finding);
@@ -127,6 +141,7 @@ impl ports::Microsoft for MicrosoftPort {
             .internet_message_id
             .unwrap_or_else(|| postrider_microsoft::internet_message_id(message, &values.mailbox));
         let payload = Payload::build(&email, values, &id, content.create_time);
+        drop(email);
         let call = SendMail {
             cloud: values.cloud,
             mailbox: &values.mailbox,
@@ -135,6 +150,11 @@ impl ports::Microsoft for MicrosoftPort {
             client_request_id,
             timeout,
         };
-        self.0.send_mail(call).await
+        let verdict = self.microsoft.send_mail(call).await;
+        // What an administrator grants for large mail is in no token issued before.
+        if verdict.finding.as_ref().is_some_and(|f| f.code == FindingCode::AttachmentNeedsReadWrite) {
+            self.cache.forget(&grant.settings.token_key()).await;
+        }
+        verdict
     }
 }

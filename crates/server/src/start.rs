@@ -32,6 +32,7 @@ use crate::door::DoorLayer;
 use crate::health::Health;
 use crate::open::Opened;
 use crate::ports::{MicrosoftPort, OutboxPort};
+use crate::proofs::Proofs;
 use crate::queue::WholeQueue;
 use crate::reflection::add_reflection;
 use crate::rpc::{AccessRpcs, Mail, SettingsRpcs};
@@ -144,10 +145,11 @@ fn build(
     let microsoft = microsoft(config, &clock)?;
     let tokens = TokenCache::new(TOKEN_CACHE_BYTES, Arc::clone(&clock));
     let wakeup = Wakeup::default();
+    let proofs = Proofs::new(microsoft.clone(), config.federated.clone(), config.identity.clone());
     let rotation = Rotation {
         store: Arc::clone(&store),
         credentials: Arc::clone(&credentials),
-        microsoft: microsoft.clone(),
+        proofs: proofs.clone(),
         tokens: tokens.clone(),
         wakeup: wakeup.clone(),
         clock: Arc::clone(&clock),
@@ -161,6 +163,7 @@ fn build(
         rotation,
         facts: Arc::default(),
         microsoft,
+        proofs,
         content_hash: KeyedHash::new(key, KeyPurpose::ContentHash),
         wakeup,
         waits: Waits::default(),
@@ -271,16 +274,16 @@ fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, Se
 
 fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
     let ports = Ports {
-        outbox: Arc::new(OutboxPort(Arc::clone(&app.store))),
+        outbox: Arc::new(OutboxPort::new(Arc::clone(&app.store), config.limits.message_bytes)),
         tokens: Arc::new(TokensPort {
             store: Arc::clone(&app.store),
             credentials: Arc::clone(&app.credentials),
             cache: app.tokens.clone(),
-            microsoft: app.microsoft.clone(),
+            proofs: app.proofs.clone(),
             rotation: app.rotation.clone(),
             facts: Arc::clone(&app.facts),
         }),
-        microsoft: Arc::new(MicrosoftPort(app.microsoft.clone())),
+        microsoft: Arc::new(MicrosoftPort { microsoft: app.microsoft.clone(), cache: app.tokens.clone() }),
         clock: Arc::clone(&app.clock),
     };
     let policy = Policy {

@@ -54,6 +54,8 @@ pub enum Refusal {
     SettingsMissing(ResellerId),
     RequestIdReused,
     EtagMismatch,
+    /// Another reseller's: whose is not told.
+    SourceTaken,
     /// The reseller's part of the queue is taken.
     QueueFull(ResellerId),
     /// The whole queue is.
@@ -208,6 +210,7 @@ impl Refusal {
             Self::SettingsMissing(reseller) => settings_missing(reseller),
             Self::RequestIdReused => plain(C::AlreadyExists, "REQUEST_ID_REUSED", REQUEST_ID_REUSED),
             Self::EtagMismatch => plain(C::Aborted, "ETAG_MISMATCH", ETAG_MISMATCH),
+            Self::SourceTaken => plain(C::FailedPrecondition, "SOURCE_TAKEN", SOURCE_TAKEN),
             Self::QueueFull(reseller) => queue_full(&format!("resellers/{reseller}"), QUEUE_FULL),
             Self::WholeQueueFull => queue_full("queue", WHOLE_QUEUE_FULL),
             Self::Overloaded => retried(C::ResourceExhausted, "OVERLOADED", RETRY_OVERLOADED, OVERLOADED),
@@ -272,6 +275,7 @@ const MESSAGE_NOT_FOUND: &str = "the reseller has no message of this message_id"
 const REQUEST_ID_REUSED: &str =
     "this request_id was used with other content: repeat that content, or take a new request_id";
 const ETAG_MISMATCH: &str = "the settings have changed since this etag: get them and try again";
+const SOURCE_TAKEN: &str = "this federated source belongs to another reseller with this tenant_id and client_id: name another source";
 const QUEUE_FULL: &str =
     "the reseller has as many unfinished messages as it may have: try again when some are sent";
 const WHOLE_QUEUE_FULL: &str =
@@ -430,6 +434,7 @@ mod tests {
             Refusal::SettingsMissing(ResellerId::parse("acme").unwrap()),
             Refusal::RequestIdReused,
             Refusal::EtagMismatch,
+            Refusal::SourceTaken,
             Refusal::QueueFull(ResellerId::parse("acme").unwrap()),
             Refusal::WholeQueueFull,
             Refusal::Overloaded,
@@ -486,6 +491,7 @@ mod tests {
         FailedPrecondition SETTINGS_MISSING SETTINGS@resellers/acme
         AlreadyExists REQUEST_ID_REUSED
         Aborted ETAG_MISMATCH
+        FailedPrecondition SOURCE_TAKEN
         ResourceExhausted QUEUE_FULL quota resellers/acme retry 10s
         ResourceExhausted QUEUE_FULL quota queue retry 10s
         ResourceExhausted OVERLOADED retry 1s

@@ -159,7 +159,7 @@ impl World {
     pub async fn puts(&self, new: NewSettings) -> Settings {
         match self.store.put_settings(new).await.expect("put") {
             Put::Saved(settings) => *settings,
-            Put::EtagMismatch => panic!("an etag mismatch"),
+            refused => panic!("{refused:?}"),
         }
     }
 

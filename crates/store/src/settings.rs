@@ -27,6 +27,8 @@ pub struct NewSettings {
 pub enum Put {
     Saved(Box<Settings>),
     EtagMismatch,
+    /// A federated credential: another reseller has its source with this directory and client.
+    SourceTaken,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +64,9 @@ pub struct SettingsPage {
 #[async_trait]
 pub trait SettingsStore: Send + Sync {
     /// Saves, lifts a hold that broken settings caused, and makes the lane due, in one transaction. The lane takes the new mailbox.
+    ///
+    /// A federated source is one identity: with one directory and client it belongs to one reseller. Two of the same
+    /// source have the same fingerprint.
     async fn put_settings(&self, new: NewSettings) -> Result<Put, StoreError>;
     /// A look-up by key: on the way of every message.
     async fn get_settings(&self, reseller: &ResellerId) -> Result<Option<Settings>, StoreError>;

@@ -166,8 +166,10 @@ fn given_types(database: &Database<'_>, text: &str) -> Option<String> {
     let before = [" AS (VALUES", " IN (VALUES"].iter().find_map(|values| text.split_once(values))?.0;
     let names = before.rsplit_once('(')?.1.trim_end_matches(')');
     let type_of = |name: &str| {
-        let asked =
-            format!("SELECT data_type FROM information_schema.columns WHERE column_name = '{name}' LIMIT 1");
+        let asked = format!(
+            "SELECT data_type FROM information_schema.columns \
+             WHERE column_name = '{name}' AND table_name <> '_sqlx_migrations' LIMIT 1"
+        );
         let found = database.sql(&asked);
         if found.is_empty() { "bigint".to_owned() } else { found }
     };

@@ -41,7 +41,7 @@ mod world;
 
 pub use client::{Client, authority};
 pub use mail::{Mail, address, mail};
-pub use microsoft::{Breach, Delivered, Microsoft};
+pub use microsoft::{Breach, Delivered, Delivery, Microsoft};
 pub use patience::{PATIENCE, from_now, in_time};
 pub use postgres::Postgres;
 pub use program::{Finished, Program, run};

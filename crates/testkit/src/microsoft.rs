@@ -1,5 +1,6 @@
 //! The stand-in's control: what it received, what it is to answer, what it knows.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use data_encoding::BASE64;
@@ -14,6 +15,7 @@ use crate::world::World;
 #[derive(Clone)]
 pub struct Microsoft {
     origin: String,
+    ca_file: Option<PathBuf>,
     client: reqwest::Client,
     _process: Option<Arc<(Program, World)>>,
 }
@@ -29,6 +31,15 @@ pub struct Delivered {
     /// Base64.
     pub raw: String,
     pub time: String,
+    pub delivery: Delivery,
+}
+
+/// What became of it after it was taken.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Delivery {
+    /// `pending`, `delivered` or `failed`.
+    pub status: String,
+    pub reason: Option<String>,
 }
 
 impl Delivered {
@@ -58,14 +69,25 @@ struct Breaches {
 
 impl Microsoft {
     pub(crate) fn at(address: &str) -> Self {
-        Self { origin: format!("http://{address}"), client: client(), _process: None }
+        Self { origin: format!("http://{address}"), ca_file: None, client: client(None), _process: None }
     }
 
     pub(crate) fn run_by(program: Program, address: &str, world: World) -> Self {
         Self { _process: Some(Arc::new((program, world))), ..Self::at(address) }
     }
 
-    /// `http://host:port`.
+    pub(crate) fn run_over_tls_by(program: Program, address: &str, world: World, ca_file: PathBuf) -> Self {
+        let client = client(Some(&std::fs::read(&ca_file).unwrap()));
+        let origin = format!("https://{address}");
+        Self { origin, ca_file: Some(ca_file), client, _process: Some(Arc::new((program, world))) }
+    }
+
+    /// What its certificate is signed by, where it serves over TLS.
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.ca_file.as_deref()
+    }
+
+    /// `http://host:port`, or `https://…`.
     pub fn origin(&self) -> &str {
         &self.origin
     }
@@ -95,7 +117,15 @@ impl Microsoft {
 
     /// Plays a scenario for a mailbox from now on; `more` are further keys, such as `times`.
     pub async fn plays(&self, scenario: &str, mailbox: &str, more: Value) {
-        let mut posted = json!({"scenario": scenario, "mailbox": mailbox});
+        self.posts(json!({"scenario": scenario, "mailbox": mailbox}), more).await;
+    }
+
+    /// The same for all mailboxes of a directory.
+    pub async fn plays_for_directory(&self, scenario: &str, directory: &str, more: Value) {
+        self.posts(json!({"scenario": scenario, "directory": directory}), more).await;
+    }
+
+    async fn posts(&self, mut posted: Value, more: Value) {
         if let (Some(posted), Value::Object(more)) = (posted.as_object_mut(), more) {
             posted.extend(more);
         }
@@ -113,6 +143,12 @@ impl Microsoft {
     pub async fn knows_directory(&self, tenant_id: &str, directory: &Value) {
         let url = self.url(&format!("/sandbox/directories/{tenant_id}"));
         self.changed(self.client.put(url).json(directory)).await;
+    }
+
+    /// What Graph answers an app's own `GET`, after `/v1.0/users/`.
+    pub async fn shows(&self, token: &str, path: &str) -> Value {
+        let url = self.url(&format!("/v1.0/users/{path}"));
+        self.client.get(url).bearer_auth(token).send().await.unwrap().json().await.unwrap()
     }
 
     /// An access token, as an app of the directory gets it.
@@ -146,6 +182,11 @@ impl Microsoft {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the tests must not depend on the product's own client")]
-fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().unwrap()
+fn client(ca_pem: Option<&[u8]>) -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy();
+    let trusted = ca_pem.map(|pem| reqwest::Certificate::from_pem(pem).unwrap());
+    match trusted {
+        Some(trusted) => client.tls_certs_only([trusted]).build().unwrap(),
+        None => client.build().unwrap(),
+    }
 }

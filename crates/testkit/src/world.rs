@@ -76,13 +76,34 @@ impl World {
         run(command, "").await
     }
 
-    /// A stand-in Microsoft in a process of its own, which outlives every death of the service.
+    /// A stand-in Microsoft in a process of its own, which outlives every death of the service. It is strict.
     pub async fn microsoft(&self) -> Microsoft {
+        let (program, address) = self.sandbox(&["--strict"]).await;
+        Microsoft::run_by(program, &address, self.clone())
+    }
+
+    /// The same over TLS. What must be trusted is [`Microsoft::ca_file`].
+    pub async fn microsoft_over_tls(&self) -> Microsoft {
+        self.over_tls(&["--strict", "--tls"]).await
+    }
+
+    /// And one that only counts: Microsoft's client for JavaScript sends its token to every host that it was told of.
+    pub async fn lenient_microsoft_over_tls(&self) -> Microsoft {
+        self.over_tls(&["--tls"]).await
+    }
+
+    async fn over_tls(&self, arguments: &[&str]) -> Microsoft {
+        let (program, address) = self.sandbox(arguments).await;
+        let ca_file = self.path().join("microsoft/sandbox-ca.pem");
+        Microsoft::run_over_tls_by(program, &address, self.clone(), ca_file)
+    }
+
+    async fn sandbox(&self, arguments: &[&str]) -> (Program, String) {
         let mut command = self.command();
-        command.args(["sandbox", "--data-dir", "microsoft", "--listen.sandbox=127.0.0.1:0"]);
+        command.args(["sandbox", "--data-dir", "microsoft", "--listen.sandbox=127.0.0.1:0"]).args(arguments);
         let mut program = Program::start(command, self.path(), "sandbox");
         let address = program.listens(&["sandbox"]).await.remove(0).expect("the sandbox listens");
-        Microsoft::run_by(program, &address, self.clone())
+        (program, address)
     }
 
     /// A service to be started, by default with a stand-in Microsoft in the same process.
@@ -168,6 +189,9 @@ impl ServiceBuilder {
                 format!("--microsoft.graph_url={}", microsoft.origin()),
             ]),
         };
+        if let Some(ca_file) = self.microsoft.as_ref().and_then(Microsoft::ca_file) {
+            command.arg(format!("--microsoft.ca_file={}", ca_file.display()));
+        }
         command.args(&self.arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command

@@ -4,6 +4,8 @@ mod clients;
 mod counts;
 mod deny;
 mod deploy;
+mod findings;
+mod microsoft_clients;
 mod process;
 mod proto;
 mod simulate;
@@ -67,6 +69,12 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Generates docs/findings.md anew from the catalogue
+    Findings {
+        /// Only compare, and fail when what is checked in is stale
+        #[arg(long)]
+        check: bool,
+    },
     /// Runs the dispatcher through so many simulated storms; a failure names its seed
     Simulate {
         /// How many
@@ -79,7 +87,7 @@ enum Command {
         #[arg(long, value_name = "SEED")]
         trace: Option<u64>,
     },
-    /// Finds or installs the tools that `test` needs
+    /// Finds or installs the tools, servers, and Microsoft's own clients, that `test` needs
     Tools,
 }
 
@@ -97,7 +105,10 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
         Command::Proto { check } => proto::run(check),
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),
-        Command::Tools => toolbox.all().and_then(|()| system::ready()),
+        Command::Findings { check } => findings::run(check),
+        Command::Tools => {
+            toolbox.all().and_then(|()| system::ready()).and_then(|()| microsoft_clients::ready().map(drop))
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

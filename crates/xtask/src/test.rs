@@ -13,6 +13,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, bail};
 
 use crate::counts::Counts;
+use crate::microsoft_clients::{self, Clients};
 use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox, VAULT};
 use crate::{clients, deny, deploy, process, system, tidy, workspace};
 
@@ -20,9 +21,13 @@ use crate::{clients, deny, deploy, process, system, tidy, workspace};
 const GRPCURL_VARIABLE: &str = "POSTRIDER_GRPCURL";
 const VAULT_VARIABLE: &str = "POSTRIDER_VAULT";
 
+/// How the tests learn where Microsoft's clients are.
+const PYTHON_VARIABLE: &str = "POSTRIDER_CLIENTS_PYTHON";
+const NODE_VARIABLE: &str = "POSTRIDER_CLIENTS_NODE";
+
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
 pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode {
-    let mut steps = crate::steps::Steps::new(11);
+    let mut steps = crate::steps::Steps::new(12);
     steps.run("format", "every file as rustfmt writes it", || {
         process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
     });
@@ -31,6 +36,8 @@ pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode
     });
     steps.run("tools", "buf, grpcurl, cargo-deny and vault, found or built", || toolbox.all());
     steps.run("servers", "PostgreSQL and pgbouncer, found or installed", system::ready);
+    let microsoft =
+        steps.run("microsoft", "Microsoft's own clients, found or installed", microsoft_clients::ready);
     steps.run("contract", "the API's files: lint, and nothing broken since the first ones", || {
         contract(&toolbox.path(&BUF)?)
     });
@@ -43,7 +50,7 @@ pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode
     });
     let mut counts = Counts::default();
     steps.run("tests", "units, the built binary from outside, examples in the documentation", || {
-        tests(&toolbox.path(&GRPCURL)?, &toolbox.path(&VAULT)?, &mut counts)
+        tests(&toolbox.path(&GRPCURL)?, &toolbox.path(&VAULT)?, microsoft.as_ref(), &mut counts)
     });
     steps.run("planted bugs", "the simulation finds each of them", || planted(&mut counts));
     steps.run("deploy", "manifests, scripts, and every key that they name", || {
@@ -79,8 +86,11 @@ fn contract(buf: &Path) -> anyhow::Result<()> {
     process::run(Command::new(buf).args(["breaking", "proto", "--against", &against]).current_dir(&root))
 }
 
-fn tests(grpcurl: &Path, vault: &Path, counts: &mut Counts) -> anyhow::Result<()> {
+fn tests(grpcurl: &Path, vault: &Path, clients: Option<&Clients>, counts: &mut Counts) -> anyhow::Result<()> {
     let mut command = process::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
+    if let Some(Clients { python, node }) = clients {
+        command.env(PYTHON_VARIABLE, python).env(NODE_VARIABLE, node);
+    }
     command.env(GRPCURL_VARIABLE, grpcurl).env(VAULT_VARIABLE, vault);
     let tools = format!("{GRPCURL_VARIABLE}={} {VAULT_VARIABLE}={}", grpcurl.display(), vault.display());
     println!("   $ {tools} {}", process::spelled(&command));

@@ -1,13 +1,11 @@
 //! The flags that say settings, and the settings that come of them over the saved ones.
 
-use std::path::PathBuf;
-
 use clap::Args;
-use postrider_proto::v1::{ClientSecret, Cloud, Settings, settings::Credential};
-use secrecy::ExposeSecret;
+use postrider_proto::v1::{Cloud, Settings};
 
+use super::credential::CredentialFlags;
 use crate::cli::failure::Failure;
-use crate::cli::{input, time, value, words};
+use crate::cli::{value, words};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
@@ -21,12 +19,8 @@ pub(crate) struct SettingsFlags {
     /// The address of the mailbox that sends.
     #[arg(long, value_name = "ADDRESS")]
     sender_mailbox: Option<String>,
-    /// The file with the client secret's Value; `-` is standard input. It is never an argument.
-    #[arg(long, value_name = "FILE")]
-    client_secret_file: Option<PathBuf>,
-    /// When the panel says that the secret expires: a day, or a time in RFC 3339.
-    #[arg(long, value_name = "DATE", requires = "client_secret_file", value_parser = time::moment)]
-    secret_expires: Option<prost_types::Timestamp>,
+    #[command(flatten)]
+    credential: CredentialFlags,
     /// Which of Microsoft's clouds the directory belongs to [default: global].
     #[arg(long, ignore_case = true, value_parser = words::one_of(words::CLOUDS))]
     cloud: Option<Cloud>,
@@ -40,21 +34,11 @@ pub(crate) struct SettingsFlags {
 
 impl SettingsFlags {
     pub(crate) fn is_empty(&self) -> bool {
-        let Self {
-            tenant_id,
-            client_id,
-            sender_mailbox,
-            client_secret_file,
-            secret_expires,
-            cloud,
-            send_as,
-            label,
-        } = self;
+        let Self { tenant_id, client_id, sender_mailbox, credential, cloud, send_as, label } = self;
         tenant_id.is_none()
             && client_id.is_none()
             && sender_mailbox.is_none()
-            && client_secret_file.is_none()
-            && secret_expires.is_none()
+            && !credential.is_given()
             && cloud.is_none()
             && send_as.is_empty()
             && label.is_empty()
@@ -65,18 +49,12 @@ impl SettingsFlags {
         self.tenant_id.is_some()
             && self.client_id.is_some()
             && self.sender_mailbox.is_some()
-            && self.client_secret_file.is_some()
+            && self.credential.is_given()
     }
 
     /// The saved settings with the flags over them. What only the service says is left out.
     pub(crate) fn merge(self, saved: Settings) -> Result<Settings, Failure> {
-        let credential = match self.client_secret_file {
-            Some(file) => Some(Credential::ClientSecret(ClientSecret {
-                value: input::secret(&file)?.expose_secret().to_owned(),
-                expire_time: self.secret_expires,
-            })),
-            None => None,
-        };
+        let credential = self.credential.read()?;
         let mut labels = saved.labels;
         for (key, value) in value::map("--label", self.label)? {
             if value.is_empty() {
@@ -150,24 +128,6 @@ mod tests {
         let merged = flags(&line).merge(saved()).expect("settings");
         assert_eq!(merged.labels, [("tier".to_owned(), "gold".to_owned())].into());
         assert!(merged.send_as.is_empty());
-    }
-
-    #[test]
-    fn a_secret_comes_from_its_file_without_its_end_of_line() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("secret.txt");
-        std::fs::write(&file, "s3cret\n").expect("a file");
-        let file = file.to_string_lossy();
-        let line = ["--client-secret-file", &file, "--secret-expires", "2027-01-15"];
-        let merged = flags(&line).merge(saved()).expect("settings");
-        let Some(Credential::ClientSecret(secret)) = merged.credential else { panic!("a client secret") };
-        assert_eq!(secret.value, "s3cret");
-        assert_eq!(time::shown(secret.expire_time.as_ref()), "2027-01-15T00:00:00Z");
-    }
-
-    #[test]
-    fn an_expiry_needs_the_secret_it_belongs_to() {
-        assert!(Line::try_parse_from(["put", "--secret-expires", "2027-01-15"]).is_err());
     }
 
     #[test]

@@ -86,7 +86,8 @@ fn step(result: &TestStepResult, screen: &Screen) -> String {
         _ => "skipped".to_owned(),
     };
     let findings = result.findings.iter().map(|finding| finding::text(finding, "    ", screen));
-    format!("{mark} {name:<10}  {took}\n{}", findings.collect::<String>())
+    let line = format!("{mark} {name:<10}  {took:<8}  {}", plain(&result.detail));
+    format!("{}\n{}", line.trim_end(), findings.collect::<String>())
 }
 
 #[cfg(test)]
@@ -98,7 +99,8 @@ mod tests {
     fn result(name: TestStep, status: TestStatus, milliseconds: Option<i32>) -> TestStepResult {
         let duration = milliseconds
             .map(|milliseconds| prost_types::Duration { seconds: 0, nanos: milliseconds * 1_000_000 });
-        TestStepResult { name: name.into(), status: status.into(), findings: Vec::new(), duration }
+        let detail = String::new();
+        TestStepResult { name: name.into(), status: status.into(), findings: Vec::new(), duration, detail }
     }
 
     #[test]
@@ -112,13 +114,17 @@ mod tests {
         };
         let mut failed = result(TestStep::Credential, TestStatus::Failed, Some(213));
         failed.findings.push(finding);
+        failed.detail = "asked for an access token".to_owned();
         let response = TestSettingsResponse {
             passed: false,
             steps: vec![
                 result(TestStep::Shape, TestStatus::Passed, Some(0)),
                 result(TestStep::Directory, TestStatus::Passed, Some(80)),
                 failed,
-                result(TestStep::Permission, TestStatus::Skipped, None),
+                TestStepResult {
+                    detail: "not tried: CREDENTIAL failed".to_owned(),
+                    ..result(TestStep::Permission, TestStatus::Skipped, None)
+                },
                 result(TestStep::Send, TestStatus::Skipped, Some(0)),
             ],
             message_id: String::new(),
@@ -126,11 +132,11 @@ mod tests {
         insta::assert_snapshot!(text(&response, &Screen::piped()), @r"
         ✔ SHAPE       0 ms
         ✔ DIRECTORY   80 ms
-        ✘ CREDENTIAL  213 ms
+        ✘ CREDENTIAL  213 ms    asked for an access token
             SECRET_IS_ID: The secret's ID was entered
             What to do
               Enter the secret's Value.
-        – PERMISSION  skipped
+        – PERMISSION  skipped   not tried: CREDENTIAL failed
         – SEND        skipped
         not passed
         ");

@@ -348,7 +348,8 @@ async fn a_record_of_the_first_release_still_opens() {
     let (acme, version) = (reseller("acme"), CredentialVersion::of_store("00000000000000000000000000000001"));
     let record = data_encoding::HEXLOWER.decode(FIRST_RELEASE.as_bytes()).unwrap();
     given.lay(&acme, &version, record);
-    let Credential::ClientSecret { value, expire_time } = given.store.get(&acme, &version).await.unwrap();
+    let found = given.store.get(&acme, &version).await.unwrap();
+    let Credential::ClientSecret { value, expire_time } = found else { panic!("a client secret: {found:?}") };
     assert_eq!((value.expose_secret(), expire_time), (SECRET, Some(NOW)));
 }
 
@@ -375,7 +376,9 @@ async fn a_rekey_leaves_every_credential_and_no_record_of_the_old_key() {
     assert_eq!((done.records, done.resumed), (4, false));
     for (name, version) in names.iter().zip(&versions).chain([(&first.0, &first.1)]) {
         assert_ne!(given.record(name, version)[1..9], old, "{name}");
-        let Credential::ClientSecret { value, .. } = given.store.get(name, version).await.unwrap();
+        let Credential::ClientSecret { value, .. } = given.store.get(name, version).await.unwrap() else {
+            panic!("another kind");
+        };
         assert_eq!(value.expose_secret(), SECRET, "a store that runs on finds the new key by itself");
         let restarted = store_with(&given.shelf, &given.drawer).get(name, version).await;
         assert!(restarted.is_ok(), "and so does one that starts anew");

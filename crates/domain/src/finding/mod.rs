@@ -80,6 +80,8 @@ catalogue! {
         CertificateWrong = "CERTIFICATE_WRONG",
         CertificateExpired = "CERTIFICATE_EXPIRED",
         FederationWrong = "FEDERATION_WRONG",
+        SignInRefused = "SIGN_IN_REFUSED",
+        TokenRefused = "TOKEN_REFUSED",
         AppDisabled = "APP_DISABLED",
         ServicePrincipalMissing = "SERVICE_PRINCIPAL_MISSING",
         ConditionalAccessBlocked = "CONDITIONAL_ACCESS_BLOCKED",
@@ -89,6 +91,8 @@ catalogue! {
         MailboxNotFound = "MAILBOX_NOT_FOUND",
         MailboxNotLicensed = "MAILBOX_NOT_LICENSED",
         MailboxOutOfScope = "MAILBOX_OUT_OF_SCOPE",
+        MailboxAccessDisabled = "MAILBOX_ACCESS_DISABLED",
+        SenderBlocked = "SENDER_BLOCKED",
         SendAsDenied = "SEND_AS_DENIED",
         SendingPaused = "SENDING_PAUSED";
     Message:
@@ -103,7 +107,9 @@ catalogue! {
         Throttled = "THROTTLED";
     Outage:
         CredentialStoreUnavailable = "CREDENTIAL_STORE_UNAVAILABLE",
+        ClockSkewed = "CLOCK_SKEWED",
         MicrosoftUnavailable = "MICROSOFT_UNAVAILABLE",
+        MicrosoftRefused = "MICROSOFT_REFUSED",
         NetworkUnreachable = "NETWORK_UNREACHABLE";
     InDoubt:
         OutcomeUnknown = "OUTCOME_UNKNOWN",

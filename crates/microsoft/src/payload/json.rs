@@ -1,17 +1,40 @@
 //! The JSON form: for another `from`, extra `x-` headers, or no copy in Sent Items. Names are Graph's.
 
+use std::borrow::Cow;
+
 use data_encoding::BASE64;
 use postrider_domain::{Address, Attachment, Email, HeaderName, HeaderText, Importance, SettingsValues};
 use serde_json::{Map, Value, json};
 
-pub(super) fn build(email: &Email, settings: &SettingsValues) -> Vec<u8> {
-    let mut request = Map::from_iter([("message".to_owned(), Value::Object(message(email, settings)))]);
+use super::draft::Part;
+
+/// The request of sendMail. Without contents, to learn what the rest takes.
+pub(super) fn build(email: &Email, settings: &SettingsValues, with_contents: bool) -> Vec<u8> {
+    let mut message = message(email, settings);
+    let has_html = email.html.is_some();
+    let content = |file: &Attachment| {
+        if with_contents { BASE64.encode(&file.content).into() } else { Cow::Borrowed("") }
+    };
+    if !email.attachments.is_empty() {
+        let files =
+            email.attachments.iter().map(|file| attachment(&Part::of(file, has_html), &content(file)));
+        message.insert("attachments".to_owned(), files.collect());
+    }
+    let mut request = Map::from_iter([("message".to_owned(), Value::Object(message))]);
     if !email.save_to_sent_items {
         request.insert("saveToSentItems".to_owned(), Value::Bool(false));
     }
     Value::Object(request).to_string().into_bytes()
 }
 
+/// A draft, to which the files are still to be added. Of a draft Graph keeps the Message-ID that it is given.
+pub(super) fn draft(email: &Email, settings: &SettingsValues, message_id: &str) -> Vec<u8> {
+    let mut message = message(email, settings);
+    message.insert("internetMessageId".to_owned(), json!(message_id));
+    Value::Object(message).to_string().into_bytes()
+}
+
+/// Without its files.
 fn message(email: &Email, settings: &SettingsValues) -> Map<String, Value> {
     let (content_type, content) = match (&email.html, &email.text) {
         (Some(html), _) => ("HTML", html.as_str()),
@@ -44,10 +67,6 @@ fn message(email: &Email, settings: &SettingsValues) -> Map<String, Value> {
         let header = |(name, value): &(HeaderName, HeaderText)| json!({"name": name.as_str(), "value": value.as_str()});
         set("internetMessageHeaders", email.headers.iter().map(header).collect());
     }
-    if !email.attachments.is_empty() {
-        let has_html = email.html.is_some();
-        set("attachments", email.attachments.iter().map(|file| attachment(file, has_html)).collect());
-    }
     message
 }
 
@@ -59,17 +78,16 @@ fn address(address: &Address) -> Value {
     json!({"emailAddress": inner})
 }
 
-/// Inline only where there is HTML that can show it: otherwise no program would.
-fn attachment(file: &Attachment, has_html: bool) -> Value {
+pub(super) fn attachment(file: &Part, content: &str) -> Value {
     let mut attachment = json!({
         "@odata.type": "#microsoft.graph.fileAttachment",
-        "name": file.file_name.as_str(),
-        "contentType": file.content_type.as_str(),
-        "contentBytes": BASE64.encode(&file.content),
+        "name": file.name,
+        "contentType": file.content_type,
+        "contentBytes": content,
     });
     if let Some(id) = &file.content_id {
-        attachment["contentId"] = json!(id.as_str());
-        attachment["isInline"] = json!(has_html);
+        attachment["contentId"] = json!(id);
+        attachment["isInline"] = json!(file.is_inline);
     }
     attachment
 }

@@ -1,10 +1,8 @@
-//! The MIME form: the whole message, with our own Message-ID.
+//! The MIME form: the whole message, with our own Message-ID. Its headers and layers; `part.rs` has what they hold.
 //!
-//! Every part is in base64: Exchange re-encodes what it is given, and has been seen to corrupt quoted-printable. That
-//! also makes the boundaries safe, for `=_` does not occur in base64. Header values are [`HeaderText`], which holds no
-//! line break, so that no value can become a header.
+//! Header values are [`HeaderText`], which holds no line break, so that no value can become a header.
 
-use data_encoding::{BASE64, BASE64_MIME};
+use data_encoding::BASE64;
 use jiff::Timestamp;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::HeaderType;
@@ -13,16 +11,33 @@ use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::date::Date;
 use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
-use mail_builder::mime::{BodyPart, MimePart};
-use postrider_domain::{Address, Attachment, Email, HeaderText, Importance, SettingsValues};
+use mail_builder::mime::MimePart;
+use postrider_domain::{Address, Email, HeaderText, Importance, SettingsValues};
+
+use super::part::{self, Boundaries};
 
 /// Characters of a value without a blank to fold at: a line holds 998 with the header's name.
 const RUN_CHARS_MAX: usize = 900;
 /// Bytes of text in one encoded word: 45 are 60 in base64, of the 75 characters that it may have.
 const WORD_BYTES_MAX: usize = 45;
-const BOUNDARY_CHARS_MAX: usize = 40;
 
-pub(super) fn build(email: &Email, settings: &SettingsValues, message_id: &str, date: Timestamp) -> Vec<u8> {
+/// How much of a message is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    /// Each file's headers, but not its content: to learn what the rest takes.
+    WithoutContents,
+    /// No files at all: they are added to a draft one by one.
+    WithoutFiles,
+}
+
+pub(super) fn build(
+    email: &Email,
+    settings: &SettingsValues,
+    message_id: &str,
+    date: Timestamp,
+    extent: Extent,
+) -> Vec<u8> {
     let own = Address { address: settings.mailbox.clone(), display_name: email.from_name.clone() };
     let mut builder = MessageBuilder::new().from(address(email.from.as_ref().unwrap_or(&own)));
     for (name, addresses) in
@@ -44,7 +59,7 @@ pub(super) fn build(email: &Email, settings: &SettingsValues, message_id: &str, 
         builder = builder.header(name.as_str(), extra(value));
     }
     let mut message = Vec::new();
-    builder.body(content(email, &Boundaries::of(id))).serialize(&mut message);
+    builder.body(content(email, &Boundaries::of(id), extent)).serialize(&mut message);
     message
 }
 
@@ -90,14 +105,18 @@ fn encoded_words(text: &str) -> String {
     encoded.collect::<Vec<_>>().join(" ")
 }
 
-/// mixed( alternative( text, related( html, inline images ) ), attachments ), without the layers that hold one part.
-fn content<'a>(email: &'a Email, boundaries: &Boundaries) -> MimePart<'a> {
-    let has_html = email.html.is_some();
+/// mixed( alternative( text, related( html, inline images ), invitation ), attachments ), without the layers that hold
+/// one part.
+fn content<'a>(email: &'a Email, boundaries: &Boundaries, extent: Extent) -> MimePart<'a> {
+    let invitation = part::invitation(email);
+    let files = email.attachments.iter().filter(|file| Some(*file) != invitation);
+    let files = files.filter(|_| extent != Extent::WithoutFiles);
     let (inline, attached): (Vec<_>, Vec<_>) =
-        email.attachments.iter().partition(|file| has_html && file.content_id.is_some());
+        files.partition(|file| part::is_inline(file, email.html.is_some()));
+    let whole = extent != Extent::WithoutContents;
     let html = email.html.as_deref().map(|html| {
-        let mut parts = vec![text("text/html", html)];
-        parts.extend(inline.into_iter().map(|file| attachment(file, "inline")));
+        let mut parts = vec![part::text("text/html", html)];
+        parts.extend(inline.into_iter().map(|file| part::file(file, "inline", boundaries, whole)));
         multipart(
             ContentType::new("multipart/related").attribute("type", "text/html"),
             parts,
@@ -105,10 +124,11 @@ fn content<'a>(email: &'a Email, boundaries: &Boundaries) -> MimePart<'a> {
             "r",
         )
     });
-    let text = email.text.as_deref().map(|plain| text("text/plain", plain));
-    let bodies = text.into_iter().chain(html).collect();
+    let text = email.text.as_deref().map(|plain| part::text("text/plain", plain));
+    let invitation = invitation.map(|file| part::calendar(file, whole));
+    let bodies = text.into_iter().chain(html).chain(invitation).collect();
     let mut parts = vec![multipart(ContentType::new("multipart/alternative"), bodies, boundaries, "a")];
-    parts.extend(attached.into_iter().map(|file| attachment(file, "attachment")));
+    parts.extend(attached.into_iter().map(|file| part::file(file, "attachment", boundaries, whole)));
     multipart(ContentType::new("multipart/mixed"), parts, boundaries, "m")
 }
 
@@ -125,47 +145,5 @@ fn multipart<'a>(
             parts.extend(last);
             MimePart::new(content_type.attribute("boundary", boundaries.of_layer(layer)), parts)
         }
-    }
-}
-
-/// Lines of text end in CRLF (RFC 2045 §6.8), whatever the caller's end in.
-fn text<'a>(content_type: &'static str, text: &str) -> MimePart<'a> {
-    let lines = text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
-    base64(Raw::new(format!("{content_type}; charset=\"utf-8\"")), lines.as_bytes())
-}
-
-fn attachment<'a>(file: &'a Attachment, disposition: &'a str) -> MimePart<'a> {
-    let disposition = ContentType::new(disposition).attribute("filename", file.file_name.as_str());
-    let part = base64(Raw::new(leaf_type(file.content_type.as_str())), &file.content)
-        .header("Content-Disposition", disposition);
-    match &file.content_id {
-        Some(id) => part.cid(id.as_str()),
-        None => part,
-    }
-}
-
-/// A file that calls itself `multipart/…` would be taken for a layer of the message.
-fn leaf_type(content_type: &str) -> &str {
-    let kind = content_type.split('/').next().unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case("multipart") { "application/octet-stream" } else { content_type }
-}
-
-fn base64<'a>(content_type: Raw<'a>, content: &[u8]) -> MimePart<'a> {
-    MimePart::raw(BodyPart::Binary(BASE64_MIME.encode(content).into_bytes().into()))
-        .header("Content-Type", content_type)
-        .transfer_encoding("base64")
-}
-
-/// The same for the same message, so that a second attempt sends the same bytes.
-struct Boundaries(String);
-
-impl Boundaries {
-    fn of(message_id: &str) -> Self {
-        let local = message_id.split('@').next().unwrap_or_default();
-        Self(local.chars().filter(char::is_ascii_alphanumeric).take(BOUNDARY_CHARS_MAX).collect())
-    }
-
-    fn of_layer(&self, layer: &str) -> String {
-        format!("=_{}_{layer}", self.0)
     }
 }

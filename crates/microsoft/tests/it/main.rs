@@ -3,5 +3,8 @@
 #![expect(clippy::expect_used, reason = "a test's helper fails the test")]
 
 mod classify;
+mod draft;
+mod fuzz;
+mod identity;
 mod support;
 mod wire;

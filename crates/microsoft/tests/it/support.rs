@@ -1,14 +1,16 @@
 //! A Microsoft that does as it is told, byte for byte, and the values that every test needs.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use postrider_domain::{
-    AccessToken, Address, AddressDraft, ClientId, Cloud, Credential, DirectoryId, Email, EmailAddress,
-    EmailDraft, PaceOverride, SettingsValues, TestClock, Verdict, limits,
+    AccessToken, Address, AddressDraft, AttachmentDraft, Certificate, ClientId, Cloud, DirectoryId, Email,
+    EmailAddress, EmailDraft, PaceOverride, SettingsValues, TestClock, TokenRefusal, Verdict, limits,
 };
-use postrider_microsoft::{Hosts, Microsoft, Payload, SendMail};
+use postrider_microsoft::{CertificateFile, Hosts, Microsoft, Payload, Proof, SendMail, read_certificate};
+use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
@@ -28,6 +30,14 @@ pub(crate) enum Then {
     Close,
     /// Writes this head, and then a body without end.
     Flood(&'static str),
+    /// One after the other, then closes; `ORIGIN` stands for the server's own.
+    InTurn(Arc<Mutex<VecDeque<String>>>),
+}
+
+impl Then {
+    pub(crate) fn in_turn(answers: &[&str]) -> Self {
+        Then::InTurn(Arc::new(Mutex::new(answers.iter().map(|&answer| answer.to_owned()).collect())))
+    }
 }
 
 /// A server on a port of its own, with all that was asked of it.
@@ -41,10 +51,10 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = asked.clone();
+        let (log, own) = (asked.clone(), origin.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, then.clone(), log.clone()));
+                tokio::spawn(serve(stream, then.clone(), log.clone(), own.clone()));
             }
         });
         Self { origin, asked }
@@ -65,7 +75,7 @@ pub(crate) fn microsoft_at(origin: &str) -> Microsoft {
     Microsoft::new(hosts, None, Arc::new(TestClock::at(now()))).expect("a client")
 }
 
-async fn serve(mut stream: TcpStream, then: Then, log: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut stream: TcpStream, then: Then, log: Arc<Mutex<Vec<String>>>, origin: String) {
     let Some(request) = read_request(&mut stream).await else { return };
     log.lock().expect("the log").push(request);
     let written = match then {
@@ -73,6 +83,10 @@ async fn serve(mut stream: TcpStream, then: Then, log: Arc<Mutex<Vec<String>>>) 
         Then::Hang => std::future::pending().await,
         Then::Close => Ok(()),
         Then::Flood(head) => flood(&mut stream, head).await,
+        Then::InTurn(answers) => {
+            let answer = answers.lock().expect("the answers").pop_front().unwrap_or_default();
+            stream.write_all(answer.replace("ORIGIN", &origin).as_bytes()).await
+        }
     };
     // A client that has heard enough may be gone: that is its right.
     let _ = written;
@@ -113,8 +127,37 @@ pub(crate) fn client() -> ClientId {
     ClientId::parse("11111111-2222-3333-4444-555555555555").expect("a GUID")
 }
 
-pub(crate) fn secret(value: &str) -> Credential {
-    Credential::ClientSecret { value: value.to_owned().into(), expire_time: None }
+pub(crate) async fn asks_by(microsoft: &Microsoft, proof: &Proof<'_>) -> Result<AccessToken, TokenRefusal> {
+    microsoft.token(Cloud::Global, &directory(), &client(), proof).await
+}
+
+/// A certificate of the tests, or one that has run out.
+pub(crate) fn certificate(is_expired: bool) -> Certificate {
+    let pem = include_str!("../certificates/chain.pem");
+    let certificate = read_certificate(&CertificateFile::Pem(pem), "", false).expect("a certificate");
+    let expire_time = if is_expired { Timestamp::UNIX_EPOCH } else { certificate.expire_time };
+    Certificate { expire_time, ..certificate }
+}
+
+/// More than one request can carry.
+pub(crate) fn large_email() -> Email {
+    let file = AttachmentDraft {
+        file_name: "plan.bin".to_owned(),
+        content: vec![7; 5_000_000].into(),
+        ..AttachmentDraft::default()
+    };
+    let draft = EmailDraft { attachments: vec![file], ..draft() };
+    Email::parse(draft, "email").expect("an email")
+}
+
+/// Asks for a token by a client secret.
+pub(crate) async fn asks(
+    microsoft: &Microsoft,
+    cloud: Cloud,
+    secret: &str,
+) -> Result<AccessToken, TokenRefusal> {
+    let secret = SecretString::from(secret);
+    microsoft.token(cloud, &directory(), &client(), &Proof::ClientSecret(&secret)).await
 }
 
 pub(crate) fn mailbox() -> EmailAddress {
@@ -133,16 +176,19 @@ pub(crate) fn token(kind: &str) -> AccessToken {
     AccessToken { secret: text.into(), expire_time: Timestamp::MAX }
 }
 
-pub(crate) fn email() -> Email {
+fn draft() -> EmailDraft {
     let to = AddressDraft { address: "ada@example.net".to_owned(), display_name: "Ada".to_owned() };
-    let draft = EmailDraft {
+    EmailDraft {
         to: vec![to],
         subject: "Offer 4711".to_owned(),
         text: "Hello".to_owned(),
         save_to_sent_items: true,
         ..EmailDraft::default()
-    };
-    Email::parse(draft, "email").expect("an email")
+    }
+}
+
+pub(crate) fn email() -> Email {
+    Email::parse(draft(), "email").expect("an email")
 }
 
 pub(crate) fn settings(mailbox: EmailAddress) -> SettingsValues {

@@ -7,8 +7,8 @@ use postrider_domain::{Cloud, EmailAddress, FindingCode, Outcome, Verdict, limit
 use postrider_microsoft::SendMail;
 
 use crate::support::{
-    SECRET, Server, Then, call, client, directory, email, email_from_desk, mailbox, microsoft_at, payload,
-    secret, send, token,
+    SECRET, Server, Then, asks, call, directory, email, email_from_desk, mailbox, microsoft_at, payload,
+    send, token,
 };
 
 const ACCEPTED: &str = "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
@@ -56,7 +56,7 @@ async fn the_mailbox_is_one_segment_of_the_path() {
 #[tokio::test]
 async fn a_token_is_asked_for_by_a_form() {
     let server = Server::that(Then::Close).await;
-    let refusal = server.microsoft().token(Cloud::UsGovDod, &directory(), &client(), &secret(SECRET)).await;
+    let refusal = asks(&server.microsoft(), Cloud::UsGovDod, SECRET).await;
     assert_eq!(refusal.expect_err("no token").finding.code, FindingCode::NetworkUnreachable);
     let request = server.asked().remove(0);
     let (head, form) = request.split_once("\r\n\r\n").expect("a body");
@@ -122,10 +122,30 @@ async fn a_refused_connection_never_started() {
     let verdict = send(&microsoft).await;
     came_to(&verdict, Outcome::Deferred, FindingCode::NetworkUnreachable);
     assert_eq!(failure(&verdict), "connect");
-    let refusal = microsoft.token(Cloud::Global, &directory(), &client(), &secret(SECRET)).await;
+    let refusal = asks(&microsoft, Cloud::Global, SECRET).await;
     assert_eq!(refusal.expect_err("no token").finding.code, FindingCode::NetworkUnreachable);
     let found = microsoft.discover(Cloud::Global, &directory()).await;
     assert_eq!(found.expect_err("nothing").code, FindingCode::NetworkUnreachable);
+}
+
+/// A host that answers nothing at all, not even to a connection; the call's time is shorter than that to connect.
+#[tokio::test]
+async fn a_dead_host_never_started_however_short_the_time() {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    let full = socket.listen(1).expect("a listener");
+    let address = full.local_addr().expect("an address");
+    // Nobody accepts: once these wait, the next is not even answered.
+    let connecting = (0..4).map(|_| tokio::spawn(tokio::net::TcpStream::connect(address)));
+    let connecting: Vec<_> = connecting.collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let microsoft = microsoft_at(&format!("http://{address}"));
+    let (mailbox, token) = (mailbox(), token("Mail.Send"));
+    let call = SendMail { timeout: Duration::from_millis(400), ..call(&mailbox, &token) };
+    came_to(&microsoft.send_mail(call).await, Outcome::Deferred, FindingCode::NetworkUnreachable);
+    for connecting in connecting {
+        connecting.abort();
+    }
 }
 
 #[tokio::test]
@@ -171,7 +191,6 @@ async fn what_graph_would_refuse_for_its_size_is_not_sent() {
     let mut email = email();
     email.text = Some("x".repeat(limits::GRAPH_REQUEST_BYTES_MAX));
     let payload = payload(&email);
-    assert!(payload.len() > limits::GRAPH_REQUEST_BYTES_MAX);
     let (mailbox, token) = (mailbox(), token("Mail.Send"));
     let call = SendMail { payload, ..call(&mailbox, &token) };
     let verdict = server.microsoft().send_mail(call).await;
@@ -188,7 +207,7 @@ async fn nothing_that_can_be_printed_holds_a_secret() {
     let call = call(&mailbox, &token);
     let before = format!("{call:?} {microsoft:?}");
     let verdict = microsoft.send_mail(call).await;
-    let refusal = microsoft.token(Cloud::Global, &directory(), &client(), &secret(SECRET)).await;
+    let refusal = asks(&microsoft, Cloud::Global, SECRET).await;
     let printed = format!("{before} {verdict:?} {refusal:?}");
     let payload = data_encoding::BASE64.encode(b"Hello");
     for secret in [SECRET, "e30.", "Hello", &payload, "Offer 4711"] {

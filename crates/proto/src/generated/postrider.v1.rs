@@ -2042,6 +2042,9 @@ pub struct TestStepResult {
     /// How long the step took. Absent when it was skipped.
     #[prost(message, optional, tag = "4")]
     pub duration: ::core::option::Option<::prost_types::Duration>,
+    /// What the step did and saw, or why it was skipped, in one sentence for people.
+    #[prost(string, tag = "5")]
+    pub detail: ::prost::alloc::string::String,
 }
 /// The settings to save.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -1,4 +1,4 @@
-//! What Graph refuses about the mail itself, with the codes of reference/microsoft.md §4.4.
+//! What Graph refuses about the mail itself, by its code.
 
 use postrider_sandbox::seed::{MAILBOX, SECOND_MAILBOX};
 use serde_json::{Value, json};
@@ -92,6 +92,7 @@ async fn a_request_over_4_mb_is_413_and_its_sender_hears_it() {
 async fn an_app_has_no_me_and_paths_that_are_not_served_say_so() {
     let sandbox = sandbox().await;
     assert_eq!(sandbox.get("/v1.0/me/sendMail").await.status, 400);
-    assert_eq!(sandbox.get(&format!("/v1.0/users/{MAILBOX}/messages")).await.status, 501);
+    assert_eq!(sandbox.get(&format!("/v1.0/users/{MAILBOX}/calendar")).await.status, 501);
+    assert_eq!(sandbox.get(&format!("/v1.0/users/{MAILBOX}/messages")).await.status, 401);
     assert_eq!(sandbox.get(&format!("/v1.0/users/{MAILBOX}/sendMail")).await.status, 405);
 }

@@ -59,26 +59,39 @@ async fn a_directory_put_under_a_domain_is_found_by_it_and_keeps_its_guid() {
 }
 
 #[tokio::test]
+async fn directories_are_listed_without_anything_that_proves_an_app() {
+    let sandbox = sandbox().await;
+    let listed = sandbox.get("/sandbox/directories").await;
+    let acme = &listed.json()["directories"][0];
+    assert_eq!((&acme["name"], &acme["tenant_id"]), (&json!(TENANT_ID), &json!(TENANT_ID)));
+    assert!(acme["apps"].as_array().unwrap().contains(&json!(CLIENT_ID)));
+    assert!(acme["mailboxes"].as_array().unwrap().contains(&json!(MAILBOX)));
+    assert!(!listed.text.contains(SECRET));
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_400_with_a_sentence() {
     let sandbox = sandbox().await;
     let unknown = sandbox.post_scenario(json!({"mailbox": MAILBOX, "scenario": "nonsense"})).await;
     assert_eq!(unknown.status, 400);
     assert!(unknown.text.starts_with("There is no scenario 'nonsense'."));
-    for later in [
-        "ndr-later",
-        "terrl",
-        "rewrite-from-to-primary",
-        "drop-unknown-x-headers-in-mime",
-        "slow-30-per-minute",
-    ] {
-        let refused = sandbox.post_scenario(json!({"mailbox": MAILBOX, "scenario": later})).await;
-        assert_eq!(refused.status, 400);
-        assert!(refused.text.contains("not yet in this sandbox"));
-    }
     assert_eq!(sandbox.get("/sandbox/scenarios").await.json(), json!({"scenarios": []}));
     assert_eq!(sandbox.post_scenario(json!([1])).await.status, 400);
     assert_eq!(sandbox.put_directory("no-directory", json!({})).await.status, 400);
     assert_eq!(sandbox.put_directory(TENANT_ID, json!({"apps": [{}]})).await.status, 400);
     assert_eq!(sandbox.put_directory(TENANT_ID, json!({"apps": "none"})).await.status, 400);
+    assert_eq!(sandbox.put_directory(TENANT_ID, json!({"mailboxes": [{}]})).await.status, 400);
+    let broken = json!({"apps": [{"client_id": "a", "certificates": ["no PEM"]}]});
+    let refused = sandbox.put_directory(TENANT_ID, broken).await;
+    assert!(refused.text.contains("app a has a certificate that cannot be read"), "{}", refused.text);
     sandbox.token().await;
+}
+
+#[test]
+fn the_document_names_every_scenario() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sandbox.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    for (name, _) in postrider_sandbox::scenarios() {
+        assert!(document.contains(&format!("`{name}`")), "{name} is not in docs/sandbox.md");
+    }
 }

@@ -22,7 +22,7 @@ async fn each_fault_of_a_request_has_its_own_number() {
         ("common", &[GRANT, CLIENT, SCOPE, PROOF], 9_001_023),
         (TENANT_ID, &[GRANT, CLIENT, ("scope", "https://graph.microsoft.com/Mail.Send"), PROOF], 1_002_012),
         (TENANT_ID, &[GRANT, CLIENT, SCOPE], 7_000_218),
-        (TENANT_ID, &[GRANT, CLIENT, SCOPE, ("client_assertion", "a.b.c")], 7_000_218),
+        (TENANT_ID, &[GRANT, CLIENT, SCOPE, ("client_assertion", "a.b.c")], 900_144),
         (TENANT_ID, &[GRANT, ("client_id", seed::DISABLED_CLIENT_ID), SCOPE, PROOF], 7_000_112),
     ];
     for (tenant, form, number) in faults {

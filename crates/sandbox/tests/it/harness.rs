@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use data_encoding::BASE64;
-use postrider_sandbox::{Directory, Sandbox, seed};
+use postrider_sandbox::{Directory, Options, Sandbox, seed};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -59,17 +59,28 @@ impl Answer {
     clippy::disallowed_methods,
     reason = "the sandbox must not depend on the crate that owns the client"
 )]
-fn client() -> Client {
-    Client::builder().no_proxy().build().unwrap()
+fn client(ca_pem: Option<&str>) -> Client {
+    let client = Client::builder().no_proxy();
+    let trusted = ca_pem.map(|pem| reqwest::Certificate::from_pem(pem.as_bytes()).unwrap());
+    match trusted {
+        Some(trusted) => client.tls_certs_only([trusted]).build().unwrap(),
+        None => client.build().unwrap(),
+    }
 }
 
 pub(crate) async fn sandbox() -> Running {
-    let sandbox = Sandbox::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    sandbox_with(Options::default()).await
+}
+
+pub(crate) async fn sandbox_with(options: Options) -> Running {
+    let sandbox = Sandbox::bind(SocketAddr::from(([127, 0, 0, 1], 0)), options).await.unwrap();
     sandbox.put_directory(seed::TENANT_ID, seed::directory()).unwrap();
-    let url = format!("http://{}", sandbox.local_addr());
+    let scheme = if sandbox.ca_pem().is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", sandbox.local_addr());
+    let client = client(sandbox.ca_pem());
     let shutdown = CancellationToken::new();
     tokio::spawn(sandbox.serve(shutdown.clone()));
-    Running { url, client: client(), _stop: shutdown.drop_guard() }
+    Running { url, client, _stop: shutdown.drop_guard() }
 }
 
 impl Running {
@@ -137,6 +148,30 @@ impl Running {
     pub(crate) async fn send_json(&self, token: &str, message: Value) -> Answer {
         let request = self.request(seed::MAILBOX, token).json(&json!({"message": message}));
         Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// A call to Graph after `/v1.0/users/{mailbox}`.
+    pub(crate) async fn graph(&self, method: &str, token: &str, path: &str, body: Option<Value>) -> Answer {
+        let url = format!("{}/v1.0/users/{}{path}", self.url, seed::MAILBOX);
+        let request = self.client.request(method.parse().unwrap(), url).bearer_auth(token);
+        let request = match body {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// A draft of a short message; its id.
+    pub(crate) async fn draft(&self, token: &str) -> String {
+        let message = json!({
+            "subject": "Large",
+            "body": {"contentType": "text", "content": "See the files."},
+            "toRecipients": [{"emailAddress": {"address": "ada@example.net"}}],
+            "internetMessageId": "<large@acme.example>",
+        });
+        let made = self.graph("POST", token, "/messages", Some(message)).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        made.json()["id"].as_str().unwrap().to_owned()
     }
 
     pub(crate) async fn messages(&self) -> Vec<Value> {

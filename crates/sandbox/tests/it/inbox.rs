@@ -1,7 +1,7 @@
 //! The inbox page, and what a hostile mail can do on it: nothing.
 
 use data_encoding::BASE64;
-use postrider_sandbox::seed::MAILBOX;
+use postrider_sandbox::seed::{self, MAILBOX};
 use serde_json::json;
 
 use crate::harness::sandbox;
@@ -81,4 +81,44 @@ async fn a_hostile_mail_is_harmless() {
         texts.push(file.bytes().await.unwrap());
     }
     assert!(texts.iter().any(|bytes| bytes.as_ref() == b"<script>alert(3)</script>"));
+}
+
+#[tokio::test]
+async fn the_other_pages_show_directories_scenarios_and_limits() {
+    let sandbox = sandbox().await;
+    let own = json!({
+        "apps": [{"client_id": "<b>own</b>", "secrets": [{"id": "the-id", "value": "a-real-looking-secret"}]}],
+        "mailboxes": [{"address": "own@own.example", "licensed": false}],
+    });
+    assert_eq!(sandbox.put_directory("own.example", own).await.status, 204);
+    let page = sandbox.get("/directories").await.text;
+    for shown in ["acme.example", seed::SECRET, "no admin consent", "&lt;b&gt;own&lt;/b&gt;", "the-id"] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    assert!(!page.contains("a-real-looking-secret"), "a secret that somebody put");
+
+    let page = sandbox.get("/scenarios").await.text;
+    assert!(page.contains("None: every call is answered") && page.contains("504-but-delivered"));
+    sandbox.scenario(json!({"mailbox": MAILBOX, "scenario": "hang", "times": 2, "delivered": true})).await;
+    let page = sandbox.get("/scenarios").await.text;
+    assert!(page.contains("2 more") && page.contains("delivered true"));
+
+    assert!(sandbox.get("/limits").await.text.contains("None so far."));
+    let token = sandbox.token().await;
+    sandbox.delete("/sandbox/scenarios").await;
+    for _ in 0..31 {
+        sandbox.send(MAILBOX, &token).await;
+    }
+    let page = sandbox.get("/limits").await.text;
+    assert!(page.contains("<td>rate</td><td>once</td>") && page.contains("lenient"));
+}
+
+#[tokio::test]
+async fn mail_that_bounced_or_waits_says_so() {
+    let sandbox = sandbox().await;
+    let token = sandbox.token().await;
+    sandbox.scenario(json!({"mailbox": MAILBOX, "scenario": "ndr-later", "times": 1})).await;
+    sandbox.send(MAILBOX, &token).await;
+    assert!(sandbox.get("/").await.text.contains("bounced"));
+    assert!(sandbox.get("/messages/1").await.text.contains("550 5.1.10"));
 }

@@ -4,13 +4,21 @@
 mod harness;
 
 #[cfg(test)]
+mod assertions;
+#[cfg(test)]
 mod content;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod deliveries;
+#[cfg(test)]
+mod drafts;
+#[cfg(test)]
 mod entra;
 #[cfg(test)]
 mod first_mail;
+#[cfg(test)]
+mod identity;
 #[cfg(test)]
 mod inbox;
 #[cfg(test)]
@@ -19,3 +27,11 @@ mod limits;
 mod mistakes;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod strict;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod traces;
+#[cfg(test)]
+mod uploads;

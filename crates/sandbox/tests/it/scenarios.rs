@@ -162,3 +162,54 @@ async fn a_call_that_hangs_is_never_answered_but_ends_with_the_sandbox() {
     drop(sandbox);
     assert!(patient.await.unwrap().is_err());
 }
+
+#[tokio::test]
+async fn any_answer_can_be_asked_for_of_graph_and_of_entra() {
+    let asked = json!({
+        "mailbox": MAILBOX, "scenario": "answer", "status": 403, "code": "ErrorAccountSuspend",
+        "message": "Account suspended.", "retry_after": 7, "times": 1,
+    });
+    let (sandbox, token) = given(asked).await;
+    let answer = sandbox.send(MAILBOX, &token).await;
+    assert_eq!(answer.refusal(), (403, "ErrorAccountSuspend".to_owned()));
+    assert_eq!(answer.header("retry-after"), Some("7"));
+    let plain = json!({
+        "mailbox": MAILBOX, "scenario": "answer", "status": 502, "message": "Bad Gateway", "times": 1,
+    });
+    sandbox.scenario(plain).await;
+    let answer = sandbox.send(MAILBOX, &token).await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (502, "Bad Gateway"));
+    let entra = json!({
+        "tenant": TENANT_ID, "scenario": "answer", "call": "token", "status": 400, "aadsts": 90_033,
+        "error": "temporarily_unavailable", "times": 1,
+    });
+    sandbox.scenario(entra).await;
+    let answer = sandbox.ask_token(TENANT_ID, CLIENT_ID, SECRET).await;
+    assert_eq!(answer.aadsts(), (400, "temporarily_unavailable".to_owned(), 90_033));
+}
+
+#[tokio::test]
+async fn a_skewed_clock_shows_in_entras_answers_and_not_in_graphs() {
+    let (sandbox, token) =
+        given(json!({"tenant": TENANT_ID, "scenario": "clock-skew", "seconds": 7_200})).await;
+    let date = |answer: &crate::harness::Answer| {
+        let text = answer.header("date").unwrap().to_owned();
+        jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).unwrap().as_second()
+    };
+    let entra = date(&sandbox.ask_token(TENANT_ID, CLIENT_ID, SECRET).await);
+    let graph = date(&sandbox.send(MAILBOX, &token).await);
+    assert!((7_195..=7_205).contains(&(entra - graph)), "{}", entra - graph);
+}
+
+#[tokio::test]
+async fn a_draft_that_was_sent_without_an_answer_is_gone_all_the_same() {
+    let sandbox = sandbox().await;
+    let token = sandbox.token_of(seed::READ_WRITE_CLIENT_ID).await;
+    let id = sandbox.draft(&token).await;
+    sandbox.scenario(json!({"mailbox": MAILBOX, "scenario": "hang", "delivered": true, "times": 1})).await;
+    let url = format!("{}/v1.0/users/{MAILBOX}/messages/{id}/send", sandbox.url);
+    let call = sandbox.client.post(url).bearer_auth(&token).timeout(Duration::from_millis(300));
+    assert!(call.send().await.unwrap_err().is_timeout());
+    assert_eq!(sandbox.messages().await.len(), 1);
+    assert_eq!(sandbox.graph("GET", &token, &format!("/messages/{id}"), None).await.status, 404);
+}

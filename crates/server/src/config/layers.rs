@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use config::{File, FileFormat, Source, Value, ValueKind};
+use postrider_domain::SourceName;
 use serde::de::DeserializeOwned;
 
 use super::error::{ConfigError, Origin};
-use super::{DATA_DIR_VARIABLE, DEFAULTS};
+use super::{DATA_DIR_VARIABLE, DEFAULTS, federated};
 
 /// What begins a name of the environment that may be configuration, and what parts its section from its key.
 const PREFIX: &str = "POSTRIDER_";
 const SEPARATOR: &str = "__";
 
-/// The value of each key and its origin. Exactly the keys of the defaults.
+/// The value of each key and its origin: the keys of the defaults, and those of sources by whatever names they have.
 pub(super) struct Layers(BTreeMap<String, (Value, Origin)>);
 
 impl Layers {
@@ -52,6 +53,10 @@ impl Layers {
                 *slot = (value, origin);
                 Ok(())
             }
+            None if is_of_source(&key) => {
+                self.0.insert(key, (value, origin));
+                Ok(())
+            }
             None => Err(ConfigError::UnknownKey { mend: self.mend(&key), origin: origin.to_string(), key }),
         }
     }
@@ -59,10 +64,16 @@ impl Layers {
     /// The keys there are, of the same section where there is such a one.
     fn mend(&self, unknown: &str) -> String {
         let section = unknown.split('.').next().unwrap_or_default();
+        if section == federated::SECTION {
+            let keys = federated::KEYS.join(", ");
+            return format!("mend or remove it; the keys of {section}.<name> are {keys}");
+        }
         let keys: Vec<_> =
             self.0.keys().filter_map(|key| key.strip_prefix(section)?.strip_prefix('.')).collect();
         if keys.is_empty() {
             let mut sections: Vec<_> = self.0.keys().filter_map(|key| Some(key.split_once('.')?.0)).collect();
+            sections.push(federated::SECTION);
+            sections.sort_unstable();
             sections.dedup();
             format!("mend or remove it; the sections are {}", sections.join(", "))
         } else {
@@ -97,6 +108,16 @@ impl Layers {
         let origin = self.0.get(key).map_or(Origin::Default, |(_, origin)| origin.clone());
         ConfigError::Value { key: key.to_owned(), origin: origin.to_string(), problem }
     }
+}
+
+/// `federated.<name>.<key>`.
+fn is_of_source(key: &str) -> bool {
+    let mut parts = key.split('.');
+    let [section, name, key, rest] = [(); 4].map(|()| parts.next());
+    section == Some(federated::SECTION)
+        && name.is_some_and(|name| SourceName::parse(name).is_ok())
+        && key.is_some_and(|key| federated::KEYS.contains(&key))
+        && rest.is_none()
 }
 
 /// `POSTRIDER_LISTEN__GRPC` is `listen.grpc`; a name that is not configuration is nothing.

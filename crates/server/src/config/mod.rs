@@ -4,8 +4,8 @@
 //! - The command line goes over the environment, that over the file, that over the defaults.
 //! - A key that `config.default.toml` does not hold is an error, wherever it comes from. A value for something that a
 //!   later version brings is refused, never ignored.
-//! - Of the environment only `POSTRIDER_…` names with `__` are configuration, beside [`DATA_DIR_VARIABLE`] and the
-//!   folder that systemd names.
+//! - Of the environment only `POSTRIDER_…` names with `__` are configuration, beside [`DATA_DIR_VARIABLE`], the folder
+//!   that systemd names and the two by which Azure tells its app services of their managed identities.
 //! - Unset never means a stand-in: without a word from the operator, mail goes to Microsoft.
 //! - An error is one sentence with the key, where it was set, and what to do.
 //!
@@ -13,6 +13,7 @@
 
 mod credentials;
 mod error;
+mod federated;
 mod layers;
 mod lease;
 mod limits;
@@ -28,10 +29,13 @@ mod vault;
 
 use std::path::PathBuf;
 
+use postrider_microsoft::IdentityEndpoint;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 pub use credentials::{CredentialStoreKind, Credentials, KeySource};
 pub use error::ConfigError;
+pub use federated::{AssertionPlace, Federated, FederatedSource};
 pub use lease::Lease;
 pub use limits::Limits;
 pub use listen::Listen;
@@ -76,6 +80,8 @@ pub struct Config {
     pub listen: Listen,
     pub storage: Storage,
     pub credentials: Credentials,
+    pub federated: Federated,
+    pub identity: IdentityEndpoint,
     pub vault: Vault,
     /// Where systemd puts the credentials of its unit.
     pub systemd_credentials: Option<PathBuf>,
@@ -94,6 +100,8 @@ struct Sections {
     listen: Listen,
     storage: Storage,
     credentials: Credentials,
+    #[serde(default, deserialize_with = "federated::deserialize")]
+    federated: Federated,
     vault: Vault,
     microsoft: Microsoft,
     pace: Pace,
@@ -115,9 +123,21 @@ impl Config {
         let layers = layers::Layers::read(file.as_deref(), &environment, &overrides)?;
         let sections: Sections = layers.deserialize()?;
         sections.check().map_err(|fault| layers.blame(fault.key, fault.problem))?;
-        let Sections { listen, storage, credentials, vault, microsoft, pace, lease, limits, retention, log } =
-            sections;
+        let Sections {
+            listen,
+            storage,
+            credentials,
+            federated,
+            vault,
+            microsoft,
+            pace,
+            lease,
+            limits,
+            retention,
+            log,
+        } = sections;
         let data_dir = data_dir.unwrap_or_else(|| default_data_dir(&environment, sandbox));
+        let identity = identity_endpoint(&environment);
         let systemd_credentials = named(&environment, SYSTEMD_CREDENTIALS).map(PathBuf::from);
         Ok(Self {
             data_dir,
@@ -125,6 +145,8 @@ impl Config {
             listen,
             storage,
             credentials,
+            federated,
+            identity,
             vault,
             systemd_credentials,
             microsoft,
@@ -150,6 +172,16 @@ impl Sections {
         self.lease.check()?;
         self.limits.check()?;
         self.retention.check()
+    }
+}
+
+/// Azure sets both where an app service has identities; elsewhere the machine's metadata service is asked.
+fn identity_endpoint(environment: &[(String, String)]) -> IdentityEndpoint {
+    match named(environment, "IDENTITY_ENDPOINT").zip(named(environment, "IDENTITY_HEADER")) {
+        Some((url, header)) => {
+            IdentityEndpoint::AppService { url: url.to_owned(), header: SecretString::from(header) }
+        }
+        None => IdentityEndpoint::metadata(),
     }
 }
 

@@ -93,9 +93,50 @@ fn the_command_line_goes_over_the_environment_over_the_file() {
 #[test]
 fn an_unknown_key_is_an_error_wherever_it_comes_from() {
     insta::assert_snapshot!(sentence(from_file("[listen]\ngprc = '127.0.0.1:1'")), @"unknown key `listen.gprc`, set by the file: mend or remove it; the keys of listen are allow_plaintext, grpc, http, sandbox");
-    insta::assert_snapshot!(sentence(from_file("[valut]\naddress = 'https://vault'")), @"unknown key `valut.address`, set by the file: mend or remove it; the sections are credentials, lease, limits, listen, log, microsoft, pace, retention, storage, vault");
+    insta::assert_snapshot!(sentence(from_file("[valut]\naddress = 'https://vault'")), @"unknown key `valut.address`, set by the file: mend or remove it; the sections are credentials, federated, lease, limits, listen, log, microsoft, pace, retention, storage, vault");
     insta::assert_snapshot!(sentence(from_environment(&[("POSTRIDER_LISTEN__METRICS", "127.0.0.1:1")])), @"unknown key `listen.metrics`, set by the environment as POSTRIDER_LISTEN__METRICS: mend or remove it; the keys of listen are allow_plaintext, grpc, http, sandbox");
     insta::assert_snapshot!(sentence(from_command_line(&[("pace.concurency", "1")])), @"unknown key `pace.concurency`, set by the command line: mend or remove it; the keys of pace are concurrency, messages_per_minute, recipients_per_day");
+}
+
+#[test]
+fn a_source_of_assertions_is_named_by_the_operator_and_bound_or_not() {
+    let file = "[federated.k8s]\ntoken_file = '/var/run/token'\nreseller = 'acme'\n\
+                tenant_id = 'Contoso.example'\n[federated.vm_1]\nmanaged_identity = \
+                '11111111-2222-3333-4444-555555555555'\n";
+    let sources = from_file(file).unwrap().federated;
+    let source = |name: &str| sources[&postrider_domain::SourceName::parse(name).unwrap()].clone();
+    let k8s = source("k8s");
+    assert_eq!(k8s.place, AssertionPlace::File("/var/run/token".into()));
+    assert_eq!(k8s.reseller.map(|reseller| reseller.to_string()).as_deref(), Some("acme"));
+    assert_eq!(k8s.directory.map(|directory| directory.to_string()).as_deref(), Some("contoso.example"));
+    assert_eq!(k8s.client, None);
+    assert!(matches!(source("vm_1").place, AssertionPlace::ManagedIdentity(_)));
+    let named = from_environment(&[("POSTRIDER_FEDERATED__K8S__TOKEN_FILE", "token")]).unwrap();
+    assert_eq!(named.federated.len(), 1);
+}
+
+#[test]
+fn a_source_that_does_not_hold_is_an_error_with_its_key() {
+    insta::assert_snapshot!(sentence(from_file("[federated.k8s]\nreseller = 'acme'")), @"`federated`, set by the file, has a source k8s whose token_file is missing: name a file, or give managed_identity");
+    insta::assert_snapshot!(sentence(from_file("[federated.k8s]\ntoken_file = 'a'\nmanaged_identity = 'b'")), @"`federated`, set by the file, has a source k8s whose managed_identity stands beside token_file: give one of the two");
+    insta::assert_snapshot!(sentence(from_file("[federated.k8s]\nmanaged_identity = 'b'")), @"`federated`, set by the file, has a source k8s whose managed_identity must be a GUID such as 11111111-2222-3333-4444-555555555555");
+    insta::assert_snapshot!(sentence(from_file("[federated.k8s]\ntoken_file = 'a'\ntenant_id = 'common'")), @"`federated`, set by the file, has a source k8s whose tenant_id is a word for all directories: give the reseller's own directory ID or domain");
+    insta::assert_snapshot!(sentence(from_file("[federated.k8s]\ntoken = 'a'")), @"unknown key `federated.k8s.token`, set by the file: mend or remove it; the keys of federated.<name> are token_file, managed_identity, reseller, tenant_id, client_id");
+    insta::assert_snapshot!(sentence(from_file("[federated.K8S]\ntoken_file = 'a'")), @"unknown key `federated.K8S.token_file`, set by the file: mend or remove it; the keys of federated.<name> are token_file, managed_identity, reseller, tenant_id, client_id");
+    insta::assert_snapshot!(sentence(from_file("[federated]\ntoken_file = 'a'")), @"unknown key `federated.token_file`, set by the file: mend or remove it; the keys of federated.<name> are token_file, managed_identity, reseller, tenant_id, client_id");
+}
+
+#[test]
+fn azures_own_names_say_where_an_app_service_has_its_identities() {
+    let config = from_environment(&[
+        ("IDENTITY_ENDPOINT", "http://127.0.0.1:41741/MSI/token/"),
+        ("IDENTITY_HEADER", "a-secret-of-the-platform"),
+    ])
+    .unwrap();
+    let shown = format!("{:?}", config.identity);
+    assert!(shown.contains("127.0.0.1:41741") && !shown.contains("a-secret"), "{shown}");
+    let elsewhere = format!("{:?}", Config::load(Sources::default()).unwrap().identity);
+    assert!(elsewhere.contains("169.254.169.254"), "{elsewhere}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! An email as it is stored: the API's own `Email`, serialized. Nobody else looks into it.
 
+use bytes::Bytes;
 use postrider_domain::{Email, EmailAddress};
 use postrider_proto::v1;
 use prost::Message as _;
@@ -25,10 +26,10 @@ pub(crate) fn letter(to: &EmailAddress, subject: &str, text: String) -> Option<(
         ..v1::Email::default()
     };
     let content = wire.encode_to_vec();
-    decode(&content).map(|email| (email, content))
+    decode(content.clone().into()).map(|email| (email, content))
 }
 
-/// `None`: it is damaged, since it was looked at when it was stored.
-pub(crate) fn decode(content: &[u8]) -> Option<Email> {
+/// `None`: it is damaged, since it was looked at when it was stored. Attachments stay where they lie.
+pub(crate) fn decode(content: Bytes) -> Option<Email> {
     from_proto::stored_email(v1::Email::decode(content).ok()?).ok()
 }

@@ -150,7 +150,7 @@ fn attachment_draft(attachment: v1::Attachment) -> AttachmentDraft {
     AttachmentDraft {
         file_name: attachment.file_name,
         content_type: attachment.content_type,
-        content: attachment.content.into(),
+        content: attachment.content,
         content_id: attachment.content_id,
     }
 }

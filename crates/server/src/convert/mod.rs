@@ -2,9 +2,11 @@
 
 pub(crate) mod canonical;
 pub(crate) mod content;
+mod credential;
 pub(crate) mod from_proto;
 pub(crate) mod page;
 mod settings;
 pub(crate) mod to_proto;
 
-pub(crate) use settings::{Candidate, CredentialInput, candidate, settings_draft};
+pub(crate) use credential::{CredentialInput, credential};
+pub(crate) use settings::{Candidate, candidate, settings_draft};

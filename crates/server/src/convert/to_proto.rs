@@ -104,8 +104,8 @@ pub(crate) fn settings(
     usage: Usage,
     now: Timestamp,
 ) -> v1::Settings {
-    let known =
-        settings.status.finding.or(refused).or_else(|| expiry_finding(settings.credential.expire_time, now));
+    let CredentialInfo { kind, expire_time, .. } = settings.credential;
+    let known = settings.status.finding.or(refused).or_else(|| expiry_finding(kind, expire_time, now));
     let status = SettingsStatus { state: settings.status.state, finding: known };
     let values = settings.values;
     v1::Settings {
@@ -213,6 +213,7 @@ pub(crate) fn step_result(result: &StepResult) -> v1::TestStepResult {
         status: status.into(),
         findings: result.findings.iter().map(finding).collect(),
         duration: result.duration.and_then(|took| prost_types::Duration::try_from(took).ok()),
+        detail: result.detail.clone(),
     }
 }
 

@@ -12,9 +12,10 @@ use postrider_dispatch::Wakeup;
 use postrider_domain::{
     AccessToken, Clock, CredentialInfo, CredentialVersion, Finding, FindingClass, ResellerId, Settings,
 };
-use postrider_microsoft::Microsoft;
 use postrider_store::{ChangeId, DynStore};
 use postrider_token_cache::TokenCache;
+
+use crate::proofs::Proofs;
 
 /// Refused secrets remembered; past that, all are forgotten and told anew.
 const REFUSED_MAX: usize = 10_000;
@@ -27,7 +28,7 @@ const STAYS: &str = "a newer secret in Vault does not work; the old one stays in
 pub(crate) struct Rotation {
     pub store: DynStore,
     pub credentials: Arc<dyn CredentialStore>,
-    pub microsoft: Microsoft,
+    pub proofs: Proofs,
     pub tokens: TokenCache,
     pub wakeup: Wakeup,
     pub clock: Arc<dyn Clock>,
@@ -107,7 +108,7 @@ impl Rotation {
             }
         };
         let values = &settings.values;
-        let tried = self.microsoft.token(values.cloud, &values.directory, &values.client, &credential).await;
+        let tried = self.proofs.token(&settings.reseller, values, &credential).await;
         match tried {
             Ok(token) => {
                 // It works for these settings, also where somebody was faster to take it.

@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use postrider_credential_store::{CredentialStore, CredentialStoreError};
 use postrider_dispatch::ports::{self, Grant};
 use postrider_domain::{AccessToken, Finding, FindingCode, ResellerId, Settings, TokenRefusal};
-use postrider_microsoft::Microsoft;
 use postrider_store::DynStore;
 use postrider_token_cache::TokenCache;
 
 use super::facts::{Facts, TokenFetch};
 use super::rotation::Rotation;
+use crate::proofs::Proofs;
 use crate::status::with_sources;
 
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub(crate) struct TokensPort {
     pub store: DynStore,
     pub credentials: Arc<dyn CredentialStore>,
     pub cache: TokenCache,
-    pub microsoft: Microsoft,
+    pub proofs: Proofs,
     pub rotation: Rotation,
     pub facts: Arc<Facts>,
 }
@@ -77,8 +77,7 @@ impl TokensPort {
             refusal.finding.evidence.insert(GONE.to_owned(), is_gone(&error).to_owned());
             refusal
         })?;
-        let values = &settings.values;
-        self.microsoft.token(values.cloud, &values.directory, &values.client, &credential).await
+        self.proofs.token(&settings.reseller, &settings.values, &credential).await
     }
 }
 

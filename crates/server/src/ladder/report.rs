@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postrider_domain::{Finding, FindingClass, MessageId};
+use postrider_domain::{Finding, MessageId};
 use tokio::time::Instant;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,16 @@ pub(crate) enum Step {
 
 impl Step {
     const ALL: [Self; 5] = [Self::Shape, Self::Directory, Self::Credential, Self::Permission, Self::Send];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Shape => "SHAPE",
+            Self::Directory => "DIRECTORY",
+            Self::Credential => "CREDENTIAL",
+            Self::Permission => "PERMISSION",
+            Self::Send => "SEND",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +40,8 @@ pub(crate) enum StepStatus {
 pub(crate) struct StepResult {
     pub step: Step,
     pub status: StepStatus,
+    /// What it did and saw, or why it was skipped.
+    pub detail: String,
     pub findings: Vec<Finding>,
     /// Absent where it was skipped.
     pub duration: Option<Duration>,
@@ -44,28 +56,41 @@ pub(crate) struct Report {
     pub proven: bool,
 }
 
-/// What a step gives to the next with what it advises, or what is wrong.
-pub(super) type Noted<T> = Result<(T, Vec<Finding>), Vec<Finding>>;
+/// What a step gives to the next, with what it did and what it advises; or what is wrong.
+pub(super) type Noted<T> = Result<(T, String, Vec<Finding>), Wrong>;
+
+/// A step that failed: what it did, and what is wrong.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub detail: String,
+    pub findings: Vec<Finding>,
+}
 
 impl Report {
     /// Notes a step, and hands on what it gives to the next.
     pub(super) fn step<T>(&mut self, step: Step, started: Instant, result: Noted<T>) -> Option<T> {
-        let (value, status, findings) = match result {
-            Ok((value, advice)) => {
-                let warned = advice.iter().any(|finding| !is_mere_advice(finding));
-                (Some(value), if warned { StepStatus::Warned } else { StepStatus::Passed }, advice)
+        let (value, status, detail, findings) = match result {
+            Ok((value, detail, advice)) => {
+                let status = if advice.is_empty() { StepStatus::Passed } else { StepStatus::Warned };
+                (Some(value), status, detail, advice)
             }
-            Err(findings) => (None, StepStatus::Failed, findings),
+            Err(Wrong { detail, findings }) => (None, StepStatus::Failed, detail, findings),
         };
-        self.steps.push(StepResult { step, status, findings, duration: Some(started.elapsed()) });
+        self.steps.push(StepResult { step, status, detail, findings, duration: Some(started.elapsed()) });
         value
     }
 
-    /// The steps that were not reached.
+    /// The steps that were not reached, with the reason: one failed, or the test was to go no further.
     pub(super) fn rest_skipped(mut self) -> Self {
+        let failed = self.steps.iter().find(|step| step.status == StepStatus::Failed);
+        let detail = match failed {
+            Some(failed) => format!("not tried: {} failed", failed.step.name()),
+            None => "not tried: the test's level ends before it".to_owned(),
+        };
         for step in Step::ALL.into_iter().skip(self.steps.len()) {
             let (status, duration) = (StepStatus::Skipped, None);
-            self.steps.push(StepResult { step, status, findings: Vec::new(), duration });
+            let (detail, findings) = (detail.clone(), Vec::new());
+            self.steps.push(StepResult { step, status, detail, findings, duration });
         }
         self
     }
@@ -73,9 +98,4 @@ impl Report {
     pub(crate) fn passed(&self) -> bool {
         self.steps.iter().all(|step| step.status != StepStatus::Failed)
     }
-}
-
-/// Where to look for the mail is said of every test that passed.
-fn is_mere_advice(finding: &Finding) -> bool {
-    finding.class == FindingClass::Advice && finding.code == postrider_domain::FindingCode::SentCheckJunk
 }

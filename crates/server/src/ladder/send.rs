@@ -31,6 +31,7 @@ const RECORD_AGAIN: Duration = Duration::from_millis(500);
 pub(super) struct Sent {
     pub message: Option<MessageId>,
     pub status: StepStatus,
+    pub detail: String,
     pub findings: Vec<Finding>,
     /// An earlier call of the same request made it.
     pub is_repeat: bool,
@@ -47,7 +48,7 @@ pub(super) async fn send(
     if let Some(request_id) = &trial.request_id
         && let Some(before) = app.store.accepted_before(reseller, request_id, &trial.content_hash).await?
     {
-        return repeated(before, recipient);
+        return repeated(before, values, recipient);
     }
     let (email, content) = letter(values, recipient).ok_or_else(|| Refusal::internal(NO_LETTER))?;
     let id = message_id(app.clock.now());
@@ -61,6 +62,7 @@ pub(super) async fn send(
         return Ok(Sent {
             message: None,
             status: StepStatus::Failed,
+            detail: format!("waited {} s for the mailbox's turn", TURN_WAIT.as_secs()),
             findings: vec![finding],
             is_repeat: false,
         });
@@ -71,7 +73,7 @@ pub(super) async fn send(
     let payload = Payload::build(&email, values, &internet_message_id, test.message.create_time);
     match app.store.accept_test(test).await {
         Ok(Accepted::New(_)) => {}
-        Ok(before) => return repeated(before, recipient),
+        Ok(before) => return repeated(before, values, recipient),
         Err(error) => {
             // It may be there all the same: its lane then ends it after its deadline.
             app.wakeup.wake(reseller);
@@ -100,11 +102,16 @@ pub(super) async fn send(
         .await;
     drop(turn);
     app.wakeup.wake(reseller);
-    Ok(Sent { message: Some(id), status, findings, is_repeat: false })
+    let detail = did(values, recipient);
+    Ok(Sent { message: Some(id), status, detail, findings, is_repeat: false })
+}
+
+fn did(values: &SettingsValues, recipient: &EmailAddress) -> String {
+    format!("handed a mail from {} to {recipient} to Microsoft", values.mailbox)
 }
 
 /// The same request again: what its mail came to, and no second mail.
-fn repeated(before: Accepted, recipient: &EmailAddress) -> Result<Sent, Refusal> {
+fn repeated(before: Accepted, values: &SettingsValues, recipient: &EmailAddress) -> Result<Sent, Refusal> {
     let message = match before {
         Accepted::New(message) | Accepted::Replayed(message) => message,
         Accepted::Refused(Refused::RequestIdReused) => return Err(Refusal::RequestIdReused),
@@ -121,7 +128,8 @@ fn repeated(before: Accepted, recipient: &EmailAddress) -> Result<Sent, Refusal>
         // The first call still waits for Microsoft: nothing is known to be wrong, nor to work.
         None => (StepStatus::Warned, Vec::new()),
     };
-    Ok(Sent { message: Some(message.id), status, findings, is_repeat: true })
+    let detail = format!("{}, in an earlier call of the same request_id", did(values, recipient));
+    Ok(Sent { message: Some(message.id), status, detail, findings, is_repeat: true })
 }
 
 fn told(

@@ -7,14 +7,17 @@
 use std::sync::Arc;
 
 use postrider_credential_store::Change;
-use postrider_domain::{Etag, Finding, FindingCode, ResellerId, Settings, SettingsValues, Violations};
+use postrider_domain::{
+    Credential, CredentialKind, Etag, Finding, FindingCode, ResellerId, Settings, SettingsValues, Violations,
+};
 use postrider_proto::v1;
 use postrider_store::{ChangeId, NewSettings, Put, Scope};
 
 use crate::access::Caller;
 use crate::app::App;
 use crate::call::Authorised;
-use crate::convert::{CredentialInput, settings_draft, to_proto};
+use crate::convert::{CredentialInput, credential, settings_draft, to_proto};
+use crate::proofs::NotBound;
 use crate::status::Refusal;
 
 /// Tries of a put without an etag that puts of the same reseller get in the way of: each time one of them went through.
@@ -25,14 +28,15 @@ pub(super) async fn put_settings(
     call: Authorised<v1::PutSettingsRequest>,
 ) -> Result<v1::PutSettingsResponse, Refusal> {
     check_federated(&call.caller, call.request.settings.as_ref())?;
-    let Some(request) = call.request.settings else {
+    let Some(mut request) = call.request.settings else {
         return Err(Violations::one("settings", "is required").into());
     };
     let mut violations = Violations::default();
     let reseller = violations.check("settings.reseller", ResellerId::parse(&request.reseller));
     let expected = Some(request.etag.clone()).filter(|etag| !etag.is_empty()).map(Etag::of_store);
-    let (draft, credential) = settings_draft(request, "settings", &mut violations);
-    let values = violations.take(SettingsValues::parse(draft, "settings", app.pace));
+    let credential = credential(request.credential.take(), FIELD, &mut violations).await;
+    let draft = settings_draft(request, FIELD, &mut violations);
+    let values = violations.take(SettingsValues::parse(draft, FIELD, app.pace));
     let mut saved = match &reseller {
         Some(reseller) => app.store.get_settings(reseller).await?,
         None => None,
@@ -40,7 +44,10 @@ pub(super) async fn put_settings(
     // With an etag they were saved once, and what is wrong is told below.
     let is_first = saved.is_none() && reseller.is_some() && expected.is_none();
     if is_first && matches!(credential, Some(CredentialInput::Saved)) {
-        violations.push("settings.credential", "is required the first time: give client_secret");
+        violations.push(
+            "settings.credential",
+            "is required the first time: give client_secret, certificate or federated",
+        );
     }
     let ((reseller, values), credential) = violations.into_result(reseller.zip(values).zip(credential))?;
     // Before the credential is put: a refused put leaves nothing behind. The store looks again, in its transaction.
@@ -53,6 +60,9 @@ pub(super) async fn put_settings(
     let wanted = Wanted { reseller, values, credential, expected, by };
     loop {
         tries -= 1;
+        if matches!(wanted.credential, CredentialInput::Saved) {
+            check_kept(&call.caller, saved.as_ref(), &wanted.values)?;
+        }
         match wanted.put(&app, saved).await {
             Err(Refusal::EtagMismatch) if tries > 0 => {
                 saved = app.store.get_settings(&wanted.reseller).await?;
@@ -62,6 +72,13 @@ pub(super) async fn put_settings(
     }
 }
 
+const FIELD: &str = "settings";
+
+/// Of those that are told without asking anybody.
+fn is_of_shape(finding: &Finding) -> bool {
+    finding.code == FindingCode::CertificateExpired || finding.evidence.contains_key("field")
+}
+
 /// A federated source is one identity for all: naming one is the operator's.
 pub(super) fn check_federated(caller: &Caller, settings: Option<&v1::Settings>) -> Result<(), Refusal> {
     let federated = matches!(
@@ -69,6 +86,34 @@ pub(super) fn check_federated(caller: &Caller, settings: Option<&v1::Settings>) 
         Some(v1::settings::Credential::Federated(_))
     );
     if federated && !caller.has(Scope::Admin) { Err(Refusal::AccessDenied) } else { Ok(()) }
+}
+
+/// To keep one while it is turned to another app is to name it anew.
+pub(super) fn check_kept(
+    caller: &Caller,
+    saved: Option<&Settings>,
+    values: &SettingsValues,
+) -> Result<(), Refusal> {
+    let is_turned = saved.is_some_and(|saved| {
+        let old = &saved.values;
+        saved.credential.kind == CredentialKind::Federated
+            && (&old.directory, &old.client, old.cloud) != (&values.directory, &values.client, values.cloud)
+    });
+    if is_turned && !caller.has(Scope::Admin) { Err(Refusal::AccessDenied) } else { Ok(()) }
+}
+
+fn check_source(
+    app: &App,
+    given: &Credential,
+    reseller: &ResellerId,
+    values: &SettingsValues,
+) -> Result<(), Refusal> {
+    let Credential::Federated { source } = given else { return Ok(()) };
+    match app.proofs.bound(source, reseller, values) {
+        Ok(_) => Ok(()),
+        Err(NotBound::Reseller) => Err(Refusal::SourceTaken),
+        Err(problem) => Err(Violations::one("settings.federated.source", problem).into()),
+    }
 }
 
 /// Settings that were found to be well formed.
@@ -97,15 +142,19 @@ impl Wanted {
         };
         match (&self.credential, saved) {
             (CredentialInput::Given(given), _) => {
+                check_source(app, given, reseller, values)?;
                 let change = Change { id: uuid::Uuid::new_v4(), by: self.by.clone(), time: now };
                 app.store.begin_change(reseller, ChangeId(change.id), now).await?;
                 let credential = app.credentials.put(reseller, given, &change).await?;
-                let finding = given.is_secret_id().then(|| Finding::new(FindingCode::SecretIsId));
-                save(app, new(credential, Some(ChangeId(change.id)), finding, expected.clone())).await
+                save(
+                    app,
+                    new(credential, Some(ChangeId(change.id)), given.looks_wrong(now), expected.clone()),
+                )
+                .await
             }
             (CredentialInput::Saved, Some(saved)) => {
-                let is_id = |finding: &Finding| finding.code == FindingCode::SecretIsId;
-                let finding = saved.status.finding.filter(is_id);
+                // What looking at it told is still so.
+                let finding = saved.status.finding.filter(is_of_shape);
                 save(app, new(saved.credential, None, finding, Some(saved.etag))).await
             }
             (CredentialInput::Saved, None) => Err(Refusal::SettingsMissing(reseller.clone())),
@@ -119,6 +168,7 @@ async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
         Put::Saved(settings) => settings,
         // The credential that was just put is an orphan, which the janitor destroys.
         Put::EtagMismatch => return Err(Refusal::EtagMismatch),
+        Put::SourceTaken => return Err(Refusal::SourceTaken),
     };
     app.rotation.refused.forget(&reseller);
     app.tokens.forget_reseller(&reseller);

@@ -6,7 +6,8 @@ use postrider_domain::{Credential, EmailAddress, Etag, ResellerId, Settings, Set
 use postrider_proto::v1;
 use postrider_store::Scope;
 
-use super::put_settings::check_federated;
+use super::put_settings::{check_federated, check_kept};
+use crate::access::Caller;
 use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::{self, Candidate, CredentialInput, canonical, from_proto, to_proto};
@@ -27,10 +28,19 @@ pub(super) async fn test_settings(
     let request_id = from_proto::request_id(&request.request_id, v);
     let recipient = Some(request.recipient.as_str()).filter(|text| !text.is_empty());
     let recipient = recipient.and_then(|text| v.check("recipient", EmailAddress::parse(text)));
-    let candidate = request.candidate.map(|candidate| read_candidate(&app, candidate, &request.reseller, v));
+    let candidate = match request.candidate {
+        Some(candidate) => {
+            if !candidate.reseller.is_empty() && candidate.reseller != request.reseller {
+                v.push("candidate.reseller", "must be empty or the request's reseller");
+            }
+            // As it was given: its malformed values are findings of SHAPE, not errors of the call.
+            Some(convert::candidate(candidate, app.pace).await)
+        }
+        None => None,
+    };
     let reseller = violations.into_result(reseller)?;
     let Tested { sender_mailbox, values, credential, wrong, etag } =
-        tested(&app, &reseller, candidate).await?;
+        tested(&app, &caller, &reseller, candidate).await?;
     let elsewhere = recipient.as_ref().is_some_and(|to| !sender_mailbox.eq_ignore_ascii_case(to.as_str()));
     if elsewhere && !caller.has(Scope::Send) {
         return Err(Refusal::AccessDenied);
@@ -55,19 +65,6 @@ pub(super) async fn test_settings(
     Ok(reply(&report))
 }
 
-/// A candidate as it was given: its malformed values are findings of SHAPE, not errors of the call.
-fn read_candidate(
-    app: &App,
-    candidate: v1::Settings,
-    reseller: &str,
-    violations: &mut Violations,
-) -> Candidate {
-    if !candidate.reseller.is_empty() && candidate.reseller != reseller {
-        violations.push("candidate.reseller", "must be empty or the request's reseller");
-    }
-    convert::candidate(candidate, app.pace, violations)
-}
-
 /// What to test, and the etag where it is what is saved.
 struct Tested {
     sender_mailbox: String,
@@ -77,7 +74,12 @@ struct Tested {
     etag: Option<Etag>,
 }
 
-async fn tested(app: &App, reseller: &ResellerId, candidate: Option<Candidate>) -> Result<Tested, Refusal> {
+async fn tested(
+    app: &App,
+    caller: &Caller,
+    reseller: &ResellerId,
+    candidate: Option<Candidate>,
+) -> Result<Tested, Refusal> {
     let saved = app.store.get_settings(reseller).await?;
     let Some(Candidate { sender_mailbox, values, credential, wrong }) = candidate else {
         let saved = saved.ok_or_else(|| Refusal::SettingsMissing(reseller.clone()))?;
@@ -91,6 +93,9 @@ async fn tested(app: &App, reseller: &ResellerId, candidate: Option<Candidate>) 
         let (values, etag) = (Some(saved.values), Some(saved.etag));
         return Ok(Tested { sender_mailbox, values, credential, wrong: Violations::default(), etag });
     };
+    if let (Some(CredentialInput::Saved), Some(values)) = (&credential, &values) {
+        check_kept(caller, saved.as_ref(), values)?;
+    }
     let credential = match (credential, saved) {
         (None, _) => None,
         (Some(CredentialInput::Given(credential)), _) => Some(credential),

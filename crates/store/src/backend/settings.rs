@@ -18,8 +18,8 @@ const DAY_HOURS: i64 = 24;
 impl<B: Backend> SettingsStore for B {
     async fn put_settings(&self, new: NewSettings) -> Result<Put, StoreError> {
         let reseller = new.reseller.clone();
-        if !self.write(PutSettings { new: Arc::new(new) }).await? {
-            return Ok(Put::EtagMismatch);
+        if let Some(refused) = self.write(PutSettings { new: Arc::new(new) }).await? {
+            return Ok(refused);
         }
         self.passed_over().forget(reseller.as_str());
         let saved = self.reads().settings(&reseller).await?;

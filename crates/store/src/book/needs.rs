@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postrider_domain::{AttemptNumber, MessageId, RequestId, ResellerId};
 
-use super::{AttemptKey, MessageKey, RequestKey, SealedKey};
+use super::{AttemptKey, MessageKey, RequestKey, SealedKey, SourceKey};
 use crate::KeyId;
 
 #[derive(Debug, Default)]
@@ -31,6 +31,8 @@ pub(crate) struct Needs {
     pub(crate) changes: BTreeSet<ResellerId>,
     /// Which version of its credential the settings name.
     pub(crate) credentials: BTreeSet<ResellerId>,
+    /// Federated sources: who has them.
+    pub(crate) sources: BTreeSet<SourceKey>,
     pub(crate) sealed: BTreeSet<SealedKey>,
     pub(crate) access_keys: BTreeSet<KeyId>,
     pub(crate) meta: BTreeSet<&'static str>,

@@ -18,7 +18,7 @@ pub async fn an_accepted_message_reads_back_as_it_was_answered(world: &World) {
     assert_eq!(answered.state, MessageState::Accepted);
     assert_eq!(answered, world.message(&acme, new.id).await);
     let content = world.store.content(&acme, &new.id).await.expect("content").expect("kept");
-    assert_eq!((content.body, content.internet_message_id), (new.content, new.internet_message_id));
+    assert_eq!((content.body.to_vec(), content.internet_message_id), (new.content, new.internet_message_id));
     assert_eq!(content.create_time, new.create_time);
 }
 

@@ -156,6 +156,7 @@ macro_rules! conformance {
             settings {
                 settings_read_back_as_they_were_put
                 an_old_etag_puts_and_deletes_nothing
+                a_federated_source_belongs_to_one_reseller
                 an_etag_never_comes_twice
                 a_put_frees_a_lane_that_broken_settings_held
                 a_put_does_not_end_an_operators_pause

@@ -1,7 +1,8 @@
 //! Settings: etags, holds, the lane that goes with them, and what they have used.
 
 use postrider_domain::{
-    Finding, FindingCode, MessageState, ResellerId, Resolution, SettingsState, SettingsStatus, Usage,
+    CredentialKind, DirectoryId, Finding, FindingCode, Fingerprint, MessageState, ResellerId, Resolution,
+    SettingsState, SettingsStatus, Usage,
 };
 
 use super::{World, at, doubt, held_by, hold, secret_wrong, sent, token};
@@ -32,6 +33,35 @@ pub async fn an_old_etag_puts_and_deletes_nothing(world: &World) {
     assert_eq!(world.settings(&acme).await, second);
     let nobody = NewSettings { expected: Some(first.etag), ..world.new_settings(&World::slug("nobody")) };
     assert_eq!(world.store.put_settings(nobody).await.expect("an answer"), Put::EtagMismatch);
+}
+
+pub async fn a_federated_source_belongs_to_one_reseller(world: &World) {
+    let federated = |slug: &str, fingerprint: &str, kind| {
+        let mut new = world.new_settings(&World::slug(slug));
+        new.credential.kind = kind;
+        new.credential.fingerprint = Fingerprint::of_store(fingerprint);
+        new
+    };
+    let ours = federated("acme", "k8s", CredentialKind::Federated);
+    world.put(ours.clone()).await;
+    world.put(ours).await;
+    let put = async |new| world.store.put_settings(new).await.expect("an answer");
+    let theirs = federated("beta", "k8s", CredentialKind::Federated);
+    assert_eq!(put(theirs.clone()).await, Put::SourceTaken);
+    assert_eq!(world.store.get_settings(&World::slug("beta")).await.expect("an answer"), None);
+    let mut elsewhere = theirs.clone();
+    elsewhere.values.directory = DirectoryId::parse("beta.example").expect("a domain");
+    let others = [
+        elsewhere,
+        federated("beta", "other", CredentialKind::Federated),
+        federated("beta", "k8s", CredentialKind::ClientSecret),
+    ];
+    for other in others {
+        assert!(matches!(put(other).await, Put::Saved(_)));
+    }
+    let deleted = world.store.delete_settings(&World::slug("acme"), None, true, at(0)).await;
+    assert_eq!(deleted.expect("an answer"), Deleted::Done);
+    assert!(matches!(put(theirs).await, Put::Saved(_)));
 }
 
 pub async fn an_etag_never_comes_twice(world: &World) {

@@ -131,7 +131,7 @@ impl World {
     pub async fn put(&self, new: NewSettings) -> Settings {
         match self.store.put_settings(new).await.expect("put") {
             Put::Saved(settings) => *settings,
-            Put::EtagMismatch => panic!("an etag mismatch"),
+            refused => panic!("{refused:?}"),
         }
     }
 

@@ -159,7 +159,7 @@ impl Reads for MemoryReads {
             let key = (reseller.clone(), id);
             let (body, new) = (tables.contents.get(&key)?, tables.accepted.get(&key)?);
             Some(Content {
-                body: body.clone(),
+                body: body.clone().into(),
                 internet_message_id: new.internet_message_id.clone(),
                 create_time: new.create_time,
             })

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::book::{
     AttemptKey, AttemptRow, Book, EventRow, HourKey, LaneRow, MessageKey, MessageRow, Needs, RequestKey,
-    RequestKeyRow, ResellerRow,
+    RequestKeyRow, ResellerRow, source_key,
 };
 use crate::{AccessKey, KeyId, NewMessage, NewSettings, SealedRecord};
 
@@ -76,6 +76,11 @@ impl Tables {
         for reseller in &needs.credentials {
             if let Some((new, _)) = self.settings.get(reseller) {
                 book.credentials.insert(reseller.clone(), new.credential.version.clone());
+            }
+        }
+        for (reseller, (new, _)) in &self.settings {
+            if let Some(key) = source_key(new).filter(|key| needs.sources.contains(key)) {
+                book.sources.insert((key, reseller.clone()));
             }
         }
         for key in &needs.sealed {

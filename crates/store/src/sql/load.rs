@@ -22,6 +22,8 @@ static WAITING: Statement = statement!(each dialect "load/waiting");
 static ACCESS_KEYS: Statement = statement!("load/access_keys");
 static CHANGES: Statement = statement!("load/changes");
 static CREDENTIALS: Statement = statement!("load/credentials");
+static LOCK_SOURCES: Statement = statement!(each dialect "load/lock_sources");
+static SOURCES: Statement = statement!("load/sources");
 static SEALED: Statement = statement!(each dialect "load/sealed");
 static META: Statement = statement!(each dialect "load/meta");
 
@@ -72,6 +74,16 @@ async fn load_credentials(db: &mut impl Db, needs: &Needs, book: &mut Book) -> R
         let reseller = rows::owner(&row, "settings")?;
         let version: String = Cells::new(&row, "settings", reseller.as_str()).get("credential_version")?;
         book.credentials.insert(reseller, CredentialVersion::of_store(version));
+    }
+    if !needs.sources.is_empty() {
+        db.fetch(&LOCK_SOURCES, 1, values![]).await?;
+    }
+    let sources = each(&needs.sources, |(directory, client, fingerprint)| {
+        values![directory.as_str(), client.as_str(), fingerprint.as_str()]
+    });
+    for row in fetch_each(db, &SOURCES, sources).await? {
+        let (key, reseller) = rows::source(&row)?;
+        book.sources.insert((key, reseller));
     }
     let sealed = each(&needs.sealed, |(reseller, version)| values![reseller, version.as_str()]);
     for row in fetch_each(db, &SEALED, sealed).await? {

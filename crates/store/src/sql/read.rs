@@ -80,7 +80,7 @@ impl<R: Reader> Reads for R {
         let Some(row) = found.first() else { return Ok(None) };
         let cells = Cells::new(row, "messages", reseller.as_str());
         Ok(Some(Content {
-            body: cells.of("contents").get("body")?,
+            body: cells.of("contents").get::<Vec<u8>>("body")?.into(),
             internet_message_id: cells.get("internet_message_id")?,
             create_time: cells.time("create_time")?,
         }))

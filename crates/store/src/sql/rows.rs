@@ -6,7 +6,9 @@ use postrider_domain::{
 };
 
 use super::{Cells, Row};
-use crate::book::{AttemptRow, EndRow, LaneRow, LateRow, LeaseRow, MessageRow, RequestKeyRow, ResellerRow};
+use crate::book::{
+    AttemptRow, EndRow, LaneRow, LateRow, LeaseRow, MessageRow, RequestKeyRow, ResellerRow, SourceKey,
+};
 use crate::{AccessKey, ContentHash, KeyHash, KeyId, Scope, SealedRecord, StoreError};
 
 pub(super) fn owner(row: &Row, table: &'static str) -> Result<ResellerId, StoreError> {
@@ -138,6 +140,13 @@ pub(super) fn sealed(row: &Row) -> Result<(ResellerId, SealedRecord), StoreError
         create_time: cells.time("create_time")?,
     };
     Ok((reseller, record))
+}
+
+pub(super) fn source(row: &Row) -> Result<(SourceKey, ResellerId), StoreError> {
+    let reseller = owner(row, "settings")?;
+    let cells = Cells::new(row, "settings", reseller.as_str());
+    let key = (cells.get("directory")?, cells.get("client")?, cells.get("credential_fingerprint")?);
+    Ok((key, reseller))
 }
 
 pub(super) fn request_key(row: &Row) -> Result<((ResellerId, RequestId), RequestKeyRow), StoreError> {

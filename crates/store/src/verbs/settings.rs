@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use postrider_domain::{Bug, Etag, Finding, FindingCode, MessageState, ResellerId, planted};
 
 use super::{Write, credential_change, record};
-use crate::book::{Book, Change, LaneRow, Needs};
-use crate::{Deleted, NewSettings, StoreError, etag};
+use crate::book::{Book, Change, LaneRow, Needs, SourceKey, source_key};
+use crate::{Deleted, NewSettings, Put, StoreError, etag};
 
 /// Messages that are cancelled in one transaction, when their settings are deleted.
 const CANCELLED_AT_ONCE: u32 = 500;
@@ -20,8 +20,8 @@ pub(crate) struct PutSettings {
 }
 
 impl Write for PutSettings {
-    /// `false`: another etag is saved.
-    type Answer = bool;
+    /// Why it was not saved.
+    type Answer = Option<Put>;
 
     const NAME: &'static str = "put_settings";
 
@@ -32,18 +32,25 @@ impl Write for PutSettings {
     fn needs(&self, needs: &mut Needs) {
         needs.reseller_made(&self.new.reseller).mended.insert(self.new.reseller.clone());
         needs.changes.insert(self.new.reseller.clone());
+        needs.sources.extend(source_key(&self.new));
     }
 
-    fn run(&self, book: &mut Book) -> Result<bool, StoreError> {
+    fn run(&self, book: &mut Book) -> Result<Option<Put>, StoreError> {
         let new = &self.new;
         let saved = book.lane(&new.reseller).map(|lane| etag(lane.revision));
         if new.expected.is_some() && new.expected != saved {
-            return Ok(false);
+            return Ok(Some(Put::EtagMismatch));
+        }
+        let source = source_key(new);
+        let has_it =
+            |(held, by): &(SourceKey, ResellerId)| Some(held) == source.as_ref() && *by != new.reseller;
+        if book.sources.iter().any(has_it) {
+            return Ok(Some(Put::SourceTaken));
         }
         if new.change.is_some_and(|change| !credential_change::commit(book, &new.reseller, change, new.now)) {
-            return Ok(false);
+            return Ok(Some(Put::EtagMismatch));
         }
-        let Some(row) = book.resellers.change(&new.reseller) else { return Ok(false) };
+        let Some(row) = book.resellers.change(&new.reseller) else { return Ok(Some(Put::EtagMismatch)) };
         row.last_revision += 1;
         let revision = row.last_revision;
         let before = row.lane.take();
@@ -52,13 +59,15 @@ impl Write for PutSettings {
         let is_held = row.lane.as_ref().is_some_and(|lane| lane.stop().is_some());
         book.written.settings.insert(new.reseller.clone(), (Arc::clone(new), revision));
         book.written.adopted.remove(&new.reseller);
+        book.sources.retain(|(_, by)| *by != new.reseller);
+        book.sources.extend(source.map(|key| (key, new.reseller.clone())));
         book.credentials.insert(new.reseller.clone(), new.credential.version.clone());
         book.signal(&new.reseller);
         book.due_anew(&new.reseller, None);
         if was_held && !is_held {
             book.tell_of_lane(&new.reseller);
         }
-        Ok(true)
+        Ok(None)
     }
 }
 
@@ -179,6 +188,7 @@ impl Write for DeleteSettings {
         book.written.settings.remove(&self.reseller);
         book.written.adopted.remove(&self.reseller);
         book.credentials.remove(&self.reseller);
+        book.sources.retain(|(_, by)| *by != self.reseller);
         credential_change::delete(book, &self.reseller, self.now);
         book.written.deleted.insert(self.reseller.clone());
         let ids: Vec<_> = book.messages_of(&self.reseller).map(|(id, _)| id).collect();

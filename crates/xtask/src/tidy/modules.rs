@@ -8,11 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Violation;
 use super::tree::{File, Tree};
 
+/// Programs of a workspace apart, which `every_target_of_cargo_fuzz_is_one_of_these` holds to its list.
+const FUZZ_TARGETS: &str = "fuzz/fuzz_targets/";
+
 pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
     let rust = tree.files.iter().filter(|file| file.is_rust());
     let files: BTreeMap<&str, &File> = rust.map(|file| (file.path.as_str(), file)).collect();
-    let roots: BTreeSet<&str> =
-        tree.packages.iter().flat_map(|package| package.targets.iter().map(String::as_str)).collect();
+    let own = tree.packages.iter().flat_map(|package| package.targets.iter().map(String::as_str));
+    let fuzzed = files.keys().copied().filter(|path| path.starts_with(FUZZ_TARGETS));
+    let roots: BTreeSet<&str> = own.chain(fuzzed).collect();
     let mut reached: BTreeSet<String> = BTreeSet::new();
     let mut next: Vec<String> = roots.iter().map(ToString::to_string).collect();
     while let Some(path) = next.pop() {

@@ -51,16 +51,18 @@ TEST_STATUS_FAILED: TestStatus
 TEST_STATUS_SKIPPED: TestStatus
 
 class TestStepResult(_message.Message):
-    __slots__ = ("name", "status", "findings", "duration")
+    __slots__ = ("name", "status", "findings", "duration", "detail")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
     DURATION_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
     name: TestStep
     status: TestStatus
     findings: _containers.RepeatedCompositeFieldContainer[_finding_pb2.Finding]
     duration: _duration_pb2.Duration
-    def __init__(self, name: _Optional[_Union[TestStep, str]] = ..., status: _Optional[_Union[TestStatus, str]] = ..., findings: _Optional[_Iterable[_Union[_finding_pb2.Finding, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    detail: str
+    def __init__(self, name: _Optional[_Union[TestStep, str]] = ..., status: _Optional[_Union[TestStatus, str]] = ..., findings: _Optional[_Iterable[_Union[_finding_pb2.Finding, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class PutSettingsRequest(_message.Message):
     __slots__ = ("settings",)

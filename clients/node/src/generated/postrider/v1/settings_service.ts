@@ -201,7 +201,11 @@ export interface TestStepResult {
   /** What was found, the gravest first. */
   findings: Finding[];
   /** How long the step took. Absent when it was skipped. */
-  duration: Duration | undefined;
+  duration:
+    | Duration
+    | undefined;
+  /** What the step did and saw, or why it was skipped, in one sentence for people. */
+  detail: string;
 }
 
 /** The settings to save. */
@@ -328,6 +332,7 @@ function createBaseTestStepResult(): TestStepResult {
     status: TestStatus.TEST_STATUS_UNSPECIFIED,
     findings: [],
     duration: undefined,
+    detail: "",
   };
 }
 
@@ -344,6 +349,9 @@ export const TestStepResult: MessageFns<TestStepResult> = {
     }
     if (message.duration !== undefined) {
       Duration.encode(message.duration, writer.uint32(34).fork()).join();
+    }
+    if (message.detail !== "") {
+      writer.uint32(42).string(message.detail);
     }
     return writer;
   },
@@ -393,6 +401,14 @@ export const TestStepResult: MessageFns<TestStepResult> = {
             message.duration = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -416,6 +432,7 @@ export const TestStepResult: MessageFns<TestStepResult> = {
     message.duration = (object.duration !== undefined && object.duration !== null)
       ? Duration.fromPartial(object.duration)
       : undefined;
+    message.detail = object.detail ?? "";
     return message;
   },
 };

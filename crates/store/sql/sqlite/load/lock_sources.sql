@@ -1,0 +1,2 @@
+-- One writer has the whole database as it is.
+SELECT 1

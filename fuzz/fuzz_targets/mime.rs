@@ -1,0 +1,5 @@
+//! `cargo +nightly fuzz run mime`; what it holds to is told in crates/microsoft/src/fuzzing.rs.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| postrider_microsoft::fuzzing::mime(bytes));
