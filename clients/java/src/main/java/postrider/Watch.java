@@ -9,6 +9,7 @@ import io.grpc.stub.ClientCalls;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import postrider.v1.MailServiceGrpc;
@@ -78,11 +79,18 @@ public final class Watch implements Iterator<WatchMessagesResponse>, Iterable<Wa
     private void advance() throws InterruptedException {
         PostriderException failure;
         try {
-            if (call == null) {
-                call = ClientCalls.blockingV2ServerStreamingCall(
+            // Why a copy: another thread may close the watch meanwhile.
+            BlockingClientCall<WatchMessagesRequest, WatchMessagesResponse> reading = call;
+            if (reading == null) {
+                reading = ClientCalls.blockingV2ServerStreamingCall(
                         channel, MailServiceGrpc.getWatchMessagesMethod(), CallOptions.DEFAULT, request);
+                call = reading;
             }
-            WatchMessagesResponse response = call.read(silence.toMillis(), TimeUnit.MILLISECONDS);
+            if (closed) {
+                drop();
+                return;
+            }
+            WatchMessagesResponse response = reading.read(silence.toMillis(), TimeUnit.MILLISECONDS);
             if (response != null) {
                 attempt = 0;
                 request = request.toBuilder().setCursor(response.getCursor()).build();
@@ -96,11 +104,16 @@ public final class Watch implements Iterator<WatchMessagesResponse>, Iterable<Wa
             failure = new PostriderException(broken.getStatus(), broken.getTrailers());
         }
         drop();
-        if (!closed) {
-            PostriderException last = failure;
-            Thread.sleep(Retry.delayBeforeResume(last, attempt++).orElseThrow(() -> last).toMillis());
-            reconnect.run();
+        if (closed) {
+            return;
         }
+        Optional<Duration> delay = Retry.delayBeforeResume(failure, attempt++);
+        if (delay.isEmpty()) {
+            closed = true;
+            throw failure;
+        }
+        Thread.sleep(delay.get().toMillis());
+        reconnect.run();
     }
 
     private void drop() {

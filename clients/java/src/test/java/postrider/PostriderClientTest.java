@@ -15,6 +15,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -126,12 +128,28 @@ class PostriderClientTest {
     }
 
     @Test
+    void aWatchThatIsClosedByAnotherThreadEnds() throws Exception {
+        var request = WatchMessagesRequest.newBuilder().setCursor("silent").build();
+        try (var service = new FakeService();
+                var client = service.client();
+                var watch = client.watch(request)) {
+            var waiting = CompletableFuture.supplyAsync(watch::hasNext);
+            while (service.cursors.isEmpty()) {
+                Thread.onSpinWait();
+            }
+            watch.close();
+            assertFalse(waiting.get(10, TimeUnit.SECONDS));
+        }
+    }
+
+    @Test
     void aRevokedKeyEndsAWatch() throws Exception {
         try (var service = new FakeService(refusal(Code.UNAUTHENTICATED, "UNAUTHENTICATED"));
                 var client = service.client();
                 var watch = client.watch(WatchMessagesRequest.getDefaultInstance())) {
             assertEquals("m1", watch.next().getMessage().getMessageId());
             assertEquals("UNAUTHENTICATED", assertThrows(PostriderException.class, watch::hasNext).reason());
+            assertFalse(watch.hasNext());
         }
     }
 
