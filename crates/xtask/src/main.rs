@@ -1,8 +1,10 @@
 //! Every task of the project that is not cargo's own: `cargo xtask <command>`.
 
+mod clients;
 mod counts;
 mod crash_loop;
 mod deny;
+mod deploy;
 mod findings;
 mod microsoft_clients;
 mod process;
@@ -36,7 +38,30 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// The one test command: sets up what it needs, then checks and tests everything
-    Test,
+    Test {
+        #[command(flatten)]
+        clients: clients::Selection,
+    },
+    /// Tests the clients of clients/ alone: generated code, tests, and examples against the built program
+    Clients {
+        /// Only write their generated code anew
+        #[arg(long)]
+        generate: bool,
+        /// Against this program, instead of building it
+        #[arg(long, value_name = "FILE", conflicts_with = "generate")]
+        program: Option<PathBuf>,
+        #[command(flatten)]
+        selection: clients::Selection,
+    },
+    /// Checks deploy/ alone: YAML, scripts, and every key of the configuration that it names
+    Deploy {
+        /// Only render kubernetes/postrider.yaml anew from the chart, by the Helm on PATH
+        #[arg(long)]
+        render: bool,
+        /// Against this program, instead of building it
+        #[arg(long, value_name = "FILE", conflicts_with = "render")]
+        program: Option<PathBuf>,
+    },
     /// Holds the project's invariants: dependency edges, words, headers, budgets
     Tidy,
     /// Generates the API's types and descriptor set anew
@@ -91,7 +116,13 @@ fn main() -> ExitCode {
     let Arguments { folder, command } = Arguments::parse();
     let toolbox = Toolbox::new(folder);
     let result = match command {
-        Command::Test => return test::run(&toolbox),
+        Command::Test { clients } => return test::run(&toolbox, &clients),
+        Command::Clients { generate: true, selection, .. } => clients::generate(&selection, &toolbox),
+        Command::Clients { program, selection, .. } => clients::run(&selection, program, &toolbox),
+        Command::Deploy { render: true, .. } => deploy::render(),
+        Command::Deploy { program, .. } => {
+            program.map_or_else(workspace::program, Ok).and_then(|program| deploy::run(&program))
+        }
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
         Command::Proto { check } => proto::run(check),
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),

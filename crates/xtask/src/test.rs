@@ -15,7 +15,7 @@ use anyhow::{Context as _, bail};
 use crate::counts::Counts;
 use crate::microsoft_clients::{self, Clients};
 use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox, VAULT};
-use crate::{crash_loop, deny, process, system, tidy, workspace};
+use crate::{clients, crash_loop, deny, deploy, process, system, tidy, workspace};
 
 /// How the tests learn where grpcurl and Vault are.
 const GRPCURL_VARIABLE: &str = "POSTRIDER_GRPCURL";
@@ -32,8 +32,8 @@ const PYTHON_VARIABLE: &str = "POSTRIDER_CLIENTS_PYTHON";
 const NODE_VARIABLE: &str = "POSTRIDER_CLIENTS_NODE";
 
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
-pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
-    let mut steps = crate::steps::Steps::new(12);
+pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode {
+    let mut steps = crate::steps::Steps::new(14);
     steps.run("format", "every file as rustfmt writes it", || {
         process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
     });
@@ -42,8 +42,8 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
     });
     steps.run("tools", "buf, grpcurl, cargo-deny and vault, found or built", || toolbox.all());
     steps.run("servers", "PostgreSQL and pgbouncer, found or installed", system::ready);
-    let clients =
-        steps.run("clients", "Microsoft's own clients, found or installed", microsoft_clients::ready);
+    let microsoft =
+        steps.run("microsoft", "Microsoft's own clients, found or installed", microsoft_clients::ready);
     steps.run("contract", "the API's files: lint, and nothing broken since the first ones", || {
         contract(&toolbox.path(&BUF)?)
     });
@@ -56,7 +56,7 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
     });
     let mut counts = Counts::default();
     steps.run("tests", "units, the built binary from outside, examples in the documentation", || {
-        tests(&toolbox.path(&GRPCURL)?, &toolbox.path(&VAULT)?, clients.as_ref(), &mut counts)
+        tests(&toolbox.path(&GRPCURL)?, &toolbox.path(&VAULT)?, microsoft.as_ref(), &mut counts)
     });
     steps.run(
         "crash loop",
@@ -67,6 +67,12 @@ pub(crate) fn run(toolbox: &Toolbox) -> ExitCode {
         crash_loop::tear("debug", IMAGES, SEED)
     });
     steps.run("planted bugs", "the simulation finds each of them", || planted(&mut counts));
+    steps.run("deploy", "manifests, scripts, and every key that they name", || {
+        deploy::run(&workspace::program()?)
+    });
+    steps.run("clients", "their tests, and their examples against the built binary", || {
+        clients::run(selection, None, toolbox)
+    });
     print!("{}", steps.summary());
     println!("{counts}");
     if steps.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

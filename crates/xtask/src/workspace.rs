@@ -33,3 +33,10 @@ pub(crate) fn files() -> anyhow::Result<Vec<String>> {
     files.dedup();
     Ok(files)
 }
+
+/// The program as users have it, built where it is stale.
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
+    process::run(&mut process::cargo(&["build", "--locked", "--quiet", "--bin", "postrider"]))?;
+    let name = format!("postrider{}", std::env::consts::EXE_SUFFIX);
+    Ok(PathBuf::from(metadata()?.target_directory).join("debug").join(name))
+}

@@ -7,7 +7,7 @@ use super::Violation;
 use super::tree::{OwnPackage, Tree};
 
 /// Our crates and the crates of ours that each may depend on.
-const SIBLINGS: [(&str, &[&str]); 10] = [
+const SIBLINGS: [(&str, &[&str]); 11] = [
     ("postrider-proto", &[]),
     ("postrider-domain", &[]),
     ("postrider-credential-store", &["postrider-domain"]),
@@ -28,6 +28,7 @@ const SIBLINGS: [(&str, &[&str]); 10] = [
             "postrider-dispatch",
         ],
     ),
+    ("postrider-client", &["postrider-proto"]),
     // The command line is also a client of the API and prints the catalogue: hence the types of both.
     ("postrider", &["postrider-server", "postrider-sandbox", "postrider-proto", "postrider-domain"]),
 ];
@@ -41,7 +42,7 @@ const OWNERS: [(&str, &[&str]); 6] = [
     ("vaultrs", &["postrider-credential-store"]),
     ("rustify", &["postrider-credential-store"]),
     ("moka", &["postrider-token-cache"]),
-    ("tonic", &["postrider-server", "postrider-proto", "postrider"]),
+    ("tonic", &["postrider-server", "postrider-proto", "postrider-client", "postrider"]),
 ];
 
 /// What does I/O or needs a runtime has no place under the nouns.
