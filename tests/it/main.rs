@@ -88,3 +88,12 @@ mod command_line;
 
 #[cfg(test)]
 mod health;
+
+#[cfg(test)]
+mod metrics;
+
+#[cfg(test)]
+mod json;
+
+#[cfg(test)]
+mod logging;

@@ -274,7 +274,7 @@ impl Attempts {
     fn log(&self, queued: &Queued, ended: &Ended) {
         let finding = ended.verdict.finding.as_ref().map_or("", |finding| finding.code.as_str());
         tracing::info!(
-            reseller = %self.lane.reseller, message_id = %queued.id,
+            event = "attempt_ended", reseller = %self.lane.reseller, message_id = %queued.id,
             outcome = ended.verdict.outcome.as_str(), finding, "attempt ended"
         );
     }

@@ -119,7 +119,7 @@ impl State {
         match &mut self.phase {
             Phase::Trial { at_once, .. } if *at_once < RAMPED_UP => *at_once *= 2,
             Phase::Trial { .. } => {
-                tracing::info!("Microsoft answers again: all lanes go on");
+                tracing::info!(event = "microsoft_back", "Microsoft answers again: all lanes go on");
                 (self.phase, self.opened) = (Phase::Closed, 0);
             }
             // A call from before it opened: the next trial tells more.
@@ -140,7 +140,7 @@ impl State {
             let factor = 2_u32.saturating_pow(self.opened);
             let gap = OPEN_FIRST.saturating_mul(factor).min(OPEN_LAST);
             let until = now.saturating_add(gap).unwrap_or(Timestamp::MAX);
-            tracing::warn!(%until, "Microsoft does not answer: no lane tries before");
+            tracing::warn!(event = "microsoft_away", %until, "Microsoft does not answer: no lane tries before");
             self.opened = self.opened.saturating_add(1);
             self.phase = Phase::Open { until };
         }

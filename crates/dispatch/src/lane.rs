@@ -334,7 +334,7 @@ impl LaneRun {
     fn came_back(&self, joined: Result<Turn, JoinError>) {
         let Ok(_given_back) = joined else {
             // Its row stays open, and is resolved as in doubt after its deadline.
-            tracing::error!(reseller = %self.lease.lane.reseller, "an attempt ended by a panic");
+            tracing::error!(event = "attempt_panicked", reseller = %self.lease.lane.reseller, "an attempt ended by a panic");
             return;
         };
     }
@@ -364,7 +364,7 @@ impl LaneRun {
             }
             Resolution::LaneHeld(hold) => {
                 tracing::warn!(
-                    reseller = %self.lease.lane.reseller, finding = %hold.finding.code, probe_time = %hold.probe_time,
+                    event = "lane_held", reseller = %self.lease.lane.reseller, finding = %hold.finding.code, probe_time = %hold.probe_time,
                     "lane held"
                 );
                 draining.hold = Some(hold);

@@ -91,7 +91,7 @@ impl Session<'_> {
             return self.given_up(id, Verdict::of(Outcome::Deferred, finding)).await;
         }
         let request = self.request(Method::POST, &format!("/messages/{}/send", encoded(id)));
-        let came = self.ask(request, Some(Bytes::new()), limits::ANSWER_BYTES_MAX).await;
+        let came = self.ask(Step::Send, request, Some(Bytes::new()), limits::ANSWER_BYTES_MAX).await;
         let verdict = self.verdict(came, Step::Send);
         match verdict.outcome {
             Outcome::Sent => verdict,
@@ -105,7 +105,7 @@ impl Session<'_> {
             return noted(verdict, "left in Drafts until Microsoft may be asked again");
         }
         let request = self.request(Method::DELETE, &format!("/messages/{}", encoded(id)));
-        match self.ask(request, None, limits::ANSWER_BYTES_MAX).await {
+        match self.ask(Step::Prepare, request, None, limits::ANSWER_BYTES_MAX).await {
             Ok(Came { status: 204 | 404, .. }) => verdict,
             _ => noted(verdict, "left in Drafts: it could not be deleted"),
         }
@@ -122,9 +122,10 @@ impl Session<'_> {
         let request = self.request(method, path);
         let came = match body {
             Some((content_type, body)) => {
-                self.ask(request.header(CONTENT_TYPE, content_type), Some(body), DRAFT_BYTES_MAX).await
+                let request = request.header(CONTENT_TYPE, content_type);
+                self.ask(Step::Prepare, request, Some(body), DRAFT_BYTES_MAX).await
             }
-            None => self.ask(request, None, DRAFT_BYTES_MAX).await,
+            None => self.ask(Step::Prepare, request, None, DRAFT_BYTES_MAX).await,
         };
         match came {
             Ok(came) if wanted.contains(&came.status) => Ok(came),

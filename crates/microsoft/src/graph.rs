@@ -14,7 +14,7 @@ use crate::answer::Answer;
 use crate::classify::{Call, Step, classify, classify_no_answer};
 use crate::http::NoAnswer;
 use crate::payload::{Payload, Shape};
-use crate::{Microsoft, http as wire, roles};
+use crate::{Microsoft, http as wire, observer, roles};
 
 /// One message on its way to Graph. `Debug` shows neither token nor content.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ pub(crate) struct Came {
 impl Session<'_> {
     async fn send_request(&self, body: Bytes) -> Verdict {
         let request = self.request(Method::POST, "/sendMail").header(CONTENT_TYPE, self.content_type());
-        let came = self.ask(request, Some(body), limits::ANSWER_BYTES_MAX).await;
+        let came = self.ask(Step::Send, request, Some(body), limits::ANSWER_BYTES_MAX).await;
         self.verdict(came, Step::Send)
     }
 
@@ -106,16 +106,24 @@ impl Session<'_> {
     /// One request, within what is left of the time. An empty body is spoken of, as Graph asks for it.
     pub(crate) async fn ask(
         &self,
+        step: Step,
         request: RequestBuilder,
         body: Option<Bytes>,
         bytes_max: usize,
     ) -> Result<Came, NoAnswer> {
         let request = request.timeout(self.time_left());
-        let response = match body {
-            Some(body) if body.is_empty() => wire::send(request.header(CONTENT_LENGTH, 0)).await?,
-            Some(body) => wire::send_body(request, body).await?,
-            None => wire::send(request).await?,
+        let answer = async {
+            match body {
+                Some(body) if body.is_empty() => wire::send(request.header(CONTENT_LENGTH, 0)).await,
+                Some(body) => wire::send_body(request, body).await,
+                None => wire::send(request).await,
+            }
         };
+        let call = match step {
+            Step::Send => observer::Call::SendMail,
+            Step::Prepare => observer::Call::Upload,
+        };
+        let response = self.microsoft.observed(call, answer).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         // A 202 is whole with its head: nothing that follows can take it back.
         let body = if status == 202 { Vec::new() } else { wire::body(response, bytes_max).await };

@@ -29,6 +29,7 @@ pub mod fuzzing;
 mod graph;
 mod http;
 mod identity;
+mod observer;
 mod payload;
 mod retry_after;
 mod roles;
@@ -44,6 +45,7 @@ pub use entra::{Discovered, Proof};
 pub use graph::SendMail;
 pub use http::SetupError;
 pub use identity::IdentityEndpoint;
+pub use observer::{Call, Observer};
 pub use payload::{Fit, Payload, internet_message_id};
 pub use roles::{TokenRoles, roles};
 
@@ -53,11 +55,19 @@ pub struct Microsoft {
     http: reqwest::Client,
     hosts: Arc<Hosts>,
     clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
 }
 
 impl Microsoft {
     /// `extra_ca_pem` is trusted beside the system's authorities: for a stand-in, or a gateway that opens TLS.
     pub fn new(hosts: Hosts, extra_ca_pem: Option<&[u8]>, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        Ok(Self { http: http::client(extra_ca_pem)?, hosts: Arc::new(hosts), clock })
+        let http = http::client(extra_ca_pem)?;
+        Ok(Self { http, hosts: Arc::new(hosts), clock, observer: Arc::new(observer::Nobody) })
+    }
+
+    /// Tells this one of each request, in place of nobody.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
     }
 }

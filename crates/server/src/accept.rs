@@ -66,6 +66,8 @@ pub(crate) async fn accept(app: &App, new: NewMessage) -> Result<(Message, bool)
     }
     match accepted.map_err(|error| Refusal::of_accept(error, id))? {
         Accepted::New(message) => {
+            app.metrics.accepted(&reseller, 1);
+            tracing::debug!(event = "message_accepted", %reseller, message_id = %id);
             app.wakeup.wake(&reseller);
             Ok((*message, false))
         }

@@ -13,7 +13,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
 use crate::config::Limits;
-use crate::credentials::{Facts, Rotation};
+use crate::credentials::Rotation;
+use crate::metrics::Metrics;
 use crate::proofs::Proofs;
 use crate::queue::WholeQueue;
 use crate::wait::Waits;
@@ -24,8 +25,7 @@ pub(crate) struct App {
     pub tokens: TokenCache,
     /// What another hand put into Vault.
     pub rotation: Rotation,
-    /// Read by whoever counts.
-    pub facts: Arc<Facts>,
+    pub metrics: Arc<Metrics>,
     pub microsoft: Microsoft,
     pub proofs: Proofs,
     pub access: Arc<Access>,

@@ -46,8 +46,11 @@ where
     Res: Send + 'static,
     Fut: Future<Output = Result<Res, Refusal>> + Send + 'static,
 {
-    let id = CallId::of(request.extensions());
-    answer(app, id, rpc, request, handler).await.map(Response::new).map_err(|refusal| refusal.into_status(id))
+    let (id, began) = (CallId::of(request.extensions()), Instant::now());
+    let answer = answer(app, id, rpc, request, handler).await;
+    let reason = answer.as_ref().err().map_or("", Refusal::reason);
+    app.metrics.called(rpc, reason, began.elapsed());
+    answer.map(Response::new).map_err(|refusal| refusal.into_status(id))
 }
 
 async fn answer<Req, Res, Fut>(

@@ -1,5 +1,6 @@
 //! What the dispatcher knows of the world, given to it: the store and Microsoft. Tokens are `credentials/tokens.rs`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use postrider_dispatch::PortError;
 use postrider_dispatch::ports::{self, Submission};
 use postrider_domain::{
     AttemptEnd, AttemptStart, Cloud, Content, Finding, FindingCode, Lane, LaneSignal, Lease, LeaseToken,
-    MessageId, Outcome, Queued, ResellerId, Verdict,
+    MessageId, MessageState, Outcome, Queued, ResellerId, Verdict,
 };
 use postrider_microsoft::{Microsoft, Payload, SendMail};
 use postrider_store::{DynStore, StoreError};
@@ -16,22 +17,24 @@ use postrider_token_cache::TokenCache;
 
 use crate::content_budget::ContentBudget;
 use crate::convert::content;
+use crate::metrics::Metrics;
 
 /// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
 pub(crate) struct OutboxPort {
     store: DynStore,
     budget: ContentBudget,
+    metrics: Arc<Metrics>,
 }
 
 impl OutboxPort {
-    pub(crate) fn new(store: DynStore, message_bytes_max: usize) -> Self {
-        Self { store, budget: ContentBudget::new(message_bytes_max) }
+    pub(crate) fn new(store: DynStore, message_bytes_max: usize, metrics: Arc<Metrics>) -> Self {
+        Self { store, budget: ContentBudget::new(message_bytes_max), metrics }
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn away(error: StoreError) -> PortError {
-    tracing::error!(%error, "the store did not answer the dispatcher");
+    tracing::error!(event = "store_unavailable", %error, "the store did not answer the dispatcher");
     PortError
 }
 
@@ -77,7 +80,9 @@ impl ports::Outbox for OutboxPort {
     }
 
     async fn expire(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Vec<MessageId>, PortError> {
-        self.store.expire(reseller, token).await.map_err(away)
+        let expired = self.store.expire(reseller, token).await.map_err(away)?;
+        self.metrics.finished(reseller, MessageState::Expired, expired.len() as u64);
+        Ok(expired)
     }
 
     async fn next_queued(
@@ -113,11 +118,17 @@ impl ports::Outbox for OutboxPort {
         start: AttemptStart,
         end: AttemptEnd,
     ) -> Result<bool, PortError> {
-        self.store.refuse_attempt(reseller, token, start, end).await.map_err(away)
+        let written = self.store.refuse_attempt(reseller, token, start, end.clone()).await.map_err(away)?;
+        if written {
+            self.metrics.attempted(reseller, &end);
+        }
+        Ok(written)
     }
 
     async fn end_attempt(&self, reseller: &ResellerId, end: AttemptEnd) -> Result<(), PortError> {
-        self.store.end_attempt(reseller, end).await.map_err(away)
+        self.store.end_attempt(reseller, end.clone()).await.map_err(away)?;
+        self.metrics.attempted(reseller, &end);
+        Ok(())
     }
 }
 

@@ -108,6 +108,11 @@ pub enum Refusal {
     Undecodable {
         cause: String,
     },
+    /// A body that is not protobuf's JSON `of` a message; `place` is where.
+    NotTheJson {
+        of: String,
+        place: String,
+    },
     Unimplemented,
     ShuttingDown,
     DeadlineExceeded,
@@ -177,13 +182,15 @@ impl Refusal {
         match self.cause() {
             // What callers cause themselves must not fill the log.
             Some(cause) if code == Code::InvalidArgument => {
-                tracing::debug!(request_id = %call, reason, cause, "call refused");
+                tracing::debug!(event = "call_refused", request_id = %call, reason, cause, "call refused");
             }
             Some(cause) if code == Code::Internal => {
-                tracing::error!(request_id = %call, reason, cause, "call failed");
+                tracing::error!(event = "call_failed", request_id = %call, reason, cause, "call failed");
             }
-            Some(cause) => tracing::warn!(request_id = %call, reason, cause, "call refused"),
-            None => tracing::debug!(request_id = %call, reason, "call refused"),
+            Some(cause) => {
+                tracing::warn!(event = "call_refused", request_id = %call, reason, cause, "call refused")
+            }
+            None => tracing::debug!(event = "call_refused", request_id = %call, reason, "call refused"),
         }
         details.set_error_info(reason, DOMAIN, metadata);
         details.set_request_info(call.to_string(), "");
@@ -260,6 +267,10 @@ impl Refusal {
                 )
             },
             Self::MailTooLarge { request_bytes } => mail_too_large(*request_bytes),
+            Self::NotTheJson { of, place } => {
+                let message = format!("the body is not the JSON of a {of}: see {place}");
+                plain(C::InvalidArgument, "UNDECODABLE", message)
+            }
             Self::Undecodable { .. } => plain(C::InvalidArgument, "UNDECODABLE", UNDECODABLE),
             Self::Unimplemented => plain(C::Unimplemented, "UNIMPLEMENTED", UNIMPLEMENTED),
             Self::ShuttingDown => retried(C::Unavailable, "SHUTTING_DOWN", RETRY_SHUTDOWN, SHUTTING_DOWN),
@@ -456,6 +467,7 @@ mod tests {
             Refusal::RequestTooLarge { what: "an email", limit_bytes: 36_700_160 },
             Refusal::MailTooLarge { request_bytes: 5_000_000 },
             Refusal::Undecodable { cause: cause() },
+            Refusal::NotTheJson { of: "SendMailRequest".to_owned(), place: "line 1, column 2".to_owned() },
             Refusal::Unimplemented,
             Refusal::ShuttingDown,
             Refusal::DeadlineExceeded,
@@ -512,6 +524,7 @@ mod tests {
         ResourceExhausted STORAGE_FULL retry 60s
         InvalidArgument REQUEST_TOO_LARGE limit_bytes=36700160
         InvalidArgument INVALID_REQUEST [email: makes a request of 5000000 bytes to Microsoft, which takes 4000000: leave out or shrink attachments]
+        InvalidArgument UNDECODABLE
         InvalidArgument UNDECODABLE
         Unimplemented UNIMPLEMENTED
         Unavailable SHUTTING_DOWN retry 1s

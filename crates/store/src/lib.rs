@@ -8,6 +8,7 @@
 //! | [`AccessStore`] | callers' keys |
 //! | [`SealedStore`] | ciphertext of the sealed credential store |
 //! | [`CredentialChanges`] | changes of credentials that began, and what is to be destroyed after them |
+//! | [`Census`] | how much there is of everything |
 //!
 //! | folder | does |
 //! | --- | --- |
@@ -30,6 +31,7 @@
 mod access;
 mod backend;
 mod book;
+mod census;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod credential_change;
@@ -52,6 +54,7 @@ use std::sync::Arc;
 
 pub use access::{AccessKey, AccessStore, KeyHash, KeyId, Scope};
 pub use book::Retention;
+pub use census::{Backlog, Census, FirstExpiry, LaneState};
 pub use credential_change::{ChangeId, CredentialChanges};
 pub use error::StoreError;
 pub use outbox::{
@@ -107,7 +110,9 @@ pub enum StoreHealth {
 
 /// Every trait at once: what the server is given.
 #[async_trait::async_trait]
-pub trait Store: Outbox + Events + SettingsStore + AccessStore + SealedStore + CredentialChanges {
+pub trait Store:
+    Outbox + Events + SettingsStore + AccessStore + SealedStore + CredentialChanges + Census
+{
     /// Turns with the outcome of every write and of every try to reopen.
     fn health(&self) -> tokio::sync::watch::Receiver<StoreHealth>;
     /// Lets the writes that wait be done; every later call is refused.

@@ -97,6 +97,8 @@ pub struct Retry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Steered {
     Done,
+    /// Nothing was to be done: it was cancelled before.
+    AlreadySo,
     Missing,
     SettingsMissing,
     QueueFull,

@@ -11,10 +11,8 @@ use http::{HeaderMap, Request, Response};
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use super::authorise::has_scope;
-use super::scopes::rule;
-use super::{Access, Caller};
-use crate::status::{CallId, Refusal};
+use super::Access;
+use crate::status::CallId;
 
 const HEALTH: &str = "/grpc.health.v1.Health/";
 const REFLECTION: &str = "/grpc.reflection.";
@@ -34,15 +32,6 @@ impl AccessLayer {
     /// Health says no more than serving or not, and a probe has no key.
     fn is_open(&self, path: &str) -> bool {
         path.starts_with(HEALTH) || (self.open_reflection && path.starts_with(REFLECTION))
-    }
-
-    async fn admit(&self, path: &str, authorization: &[u8]) -> Result<Caller, Refusal> {
-        let caller = self.access.authenticate(authorization).await?;
-        match rule(path) {
-            Some(rule) if !has_scope(&caller, rule) => Err(Refusal::AccessDenied),
-            // Why: a path without a rule is no RPC of ours; routing says so. A handler without one is denied by `authorise`.
-            _ => Ok(caller),
-        }
     }
 }
 
@@ -84,7 +73,7 @@ where
         let call = CallId::of(request.extensions());
         let authorization = take_authorization(request.headers_mut());
         Box::pin(async move {
-            match layer.admit(&path, &authorization).await {
+            match layer.access.admit(&path, &authorization).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     inner.call(request).await
@@ -96,7 +85,7 @@ where
 }
 
 /// Taken out of the request, so that nothing behind this layer can print it. Two of them are none.
-fn take_authorization(headers: &mut HeaderMap) -> Vec<u8> {
+pub(crate) fn take_authorization(headers: &mut HeaderMap) -> Vec<u8> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
         (Some(only), None) => only.as_bytes().to_vec(),

@@ -29,10 +29,13 @@ pub use admin_key::{AdminKeyError, make_admin_key};
 pub use authorise::{ResellerClaim, authorise};
 pub use key::Minted;
 pub use layer::AccessLayer;
+pub(crate) use layer::take_authorization;
 
 use crate::status::Refusal;
+use authorise::has_scope;
 use key::PresentedKey;
 use known::KnownKeys;
+use scopes::rule;
 
 /// Who is calling, in the extensions of every request that got past the door but those to health and reflection.
 #[derive(Debug, Clone)]
@@ -98,6 +101,16 @@ impl Access {
         Ok(Caller { key })
     }
 
+    /// Who calls, if that one may make such a call at all, of whatever reseller.
+    pub(crate) async fn admit(&self, rpc: &str, authorization: &[u8]) -> Result<Caller, Refusal> {
+        let caller = self.authenticate(authorization).await?;
+        match rule(rpc) {
+            Some(rule) if !has_scope(&caller, rule) => Err(Refusal::AccessDenied),
+            // Why: a path without a rule is no RPC of ours; routing says so. A handler without one is denied by `authorise`.
+            _ => Ok(caller),
+        }
+    }
+
     /// Whether a caller may still do what it was let in for: its key is neither revoked nor expired.
     pub(crate) async fn look_again(&self, caller: &Caller) -> Result<(), Refusal> {
         let (now, epoch) = (self.clock.now(), self.known.epoch());
@@ -115,7 +128,7 @@ impl Access {
         let store = self.store.clone();
         tokio::spawn(async move {
             if let Err(error) = store.touch_key(&id, now).await {
-                tracing::debug!(key_id = %id, %error, "the last use of a key was not noted");
+                tracing::debug!(event = "key_use_not_noted", key_id = %id, %error, "the last use of a key was not noted");
             }
         });
     }

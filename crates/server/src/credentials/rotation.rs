@@ -91,7 +91,7 @@ impl Rotation {
             Err(error) if error.is_outage() => return None,
             Err(error) => {
                 let error = crate::status::with_sources(&error);
-                tracing::warn!(%reseller, error, "it cannot be told whether another hand changed the credential");
+                tracing::warn!(event = "credential_change_unreadable", %reseller, error, "it cannot be told whether another hand changed the credential");
                 return None;
             }
         };
@@ -103,7 +103,7 @@ impl Rotation {
             Ok(credential) => credential,
             Err(error) => {
                 let error = crate::status::with_sources(&error);
-                tracing::warn!(%reseller, error, "what another hand put cannot be read");
+                tracing::warn!(event = "credential_change_unreadable", %reseller, error, "what another hand put cannot be read");
                 return None;
             }
         };
@@ -143,7 +143,7 @@ impl Rotation {
             ),
             Ok(false) => return,
             Err(error) => {
-                return tracing::error!(%reseller, %error, "a newer secret works, and could not be taken");
+                return tracing::error!(event = "credential_not_adopted", %reseller, %error, "a newer secret works, and could not be taken");
             }
         }
         self.refused.forget(reseller);

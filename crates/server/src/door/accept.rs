@@ -50,7 +50,7 @@ impl Acceptor {
             match self.listener.accept().await {
                 Ok((stream, peer)) => return (self.connection(stream, place), peer),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    tracing::warn!(event = "connection_not_accepted", %error, "a connection was not accepted");
                     tokio::time::sleep(ERROR_PAUSE).await;
                 }
             }
@@ -59,7 +59,7 @@ impl Acceptor {
 
     fn connection(&self, stream: TcpStream, place: OwnedSemaphorePermit) -> Connection {
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
+            tracing::debug!(event = "connection_keeps_delay", %error, "a connection keeps its delay");
         }
         let greeting = Greeting {
             bytes_left: self.greeting_bytes,

@@ -79,7 +79,11 @@ async fn within_grace(
         served = &mut serving => return served,
         () = grace_over => {}
     }
-    tracing::warn!(grace_seconds = GRACE.as_secs(), "calls still in flight are cut off");
+    tracing::warn!(
+        event = "calls_cut_off",
+        grace_seconds = GRACE.as_secs(),
+        "calls still in flight are cut off"
+    );
     cut.cancel();
     tokio::time::timeout(CUT_WAIT, serving).await.unwrap_or(Ok(()))
 }

@@ -72,7 +72,10 @@ pub(super) async fn send(
     let internet_message_id = test.message.internet_message_id.clone().unwrap_or_default();
     let payload = Payload::build(&email, values, &internet_message_id, test.message.create_time);
     match app.store.accept_test(test).await {
-        Ok(Accepted::New(_)) => {}
+        Ok(Accepted::New(_)) => {
+            app.metrics.accepted(reseller, 1);
+            tracing::debug!(event = "message_accepted", %reseller, message_id = %id);
+        }
         Ok(before) => return repeated(before, values, recipient),
         Err(error) => {
             // It may be there all the same: its lane then ends it after its deadline.
@@ -150,9 +153,10 @@ fn told(
 
 async fn record(app: &App, reseller: &ResellerId, end: AttemptEnd) {
     while let Err(error) = app.store.end_attempt(reseller, end.clone()).await {
-        tracing::error!(%reseller, %error, "the outcome of a test mail is not written yet");
+        tracing::error!(event = "outcome_not_written", %reseller, %error, "the outcome of a test mail is not written yet");
         tokio::time::sleep(RECORD_AGAIN).await;
     }
+    app.metrics.attempted(reseller, &end);
 }
 
 /// A test is never tried again: whatever was not sent has ended.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{Etag, Violations};
+use postrider_domain::{Etag, MessageState, Violations};
 use postrider_proto::v1;
 use postrider_store::Deleted;
 
@@ -21,8 +21,9 @@ pub(super) async fn delete_settings(
     let reseller = violations.into_result(reseller)?;
     let etag = Some(request.etag).filter(|etag| !etag.is_empty()).map(Etag::of_store);
     let now = app.clock.now();
+    let unfinished = app.store.usage(&reseller, now).await?.queued_messages;
     match app.store.delete_settings(&reseller, etag.as_ref(), request.cancel_unfinished, now).await? {
-        Deleted::Done => {}
+        Deleted::Done => app.metrics.finished(&reseller, MessageState::Cancelled, unfinished.into()),
         Deleted::Missing => return Err(Refusal::SettingsMissing(reseller)),
         Deleted::EtagMismatch => return Err(Refusal::EtagMismatch),
         Deleted::Unfinished(_) => return Err(Refusal::MessagesUnfinished),
@@ -34,7 +35,7 @@ pub(super) async fn delete_settings(
     // The settings are gone, whatever becomes of this: a repeat would find nothing to delete. The janitor comes again.
     if let Err(error) = app.credentials.prune(&reseller, None, now).await {
         let error = with_sources(&error);
-        tracing::warn!(%reseller, error, "the deleted settings' credential is left for the janitor");
+        tracing::warn!(event = "pruning_failed", %reseller, error, "the deleted settings' credential is left for the janitor");
     }
     Ok(v1::DeleteSettingsResponse {})
 }

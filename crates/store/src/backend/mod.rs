@@ -1,6 +1,7 @@
 //! The store's traits, served once for every database: a write is a verb on a book, a read is one of [`Reads`].
 
 mod access;
+mod census;
 mod events;
 mod outbox;
 mod passed_over;

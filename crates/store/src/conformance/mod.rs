@@ -11,6 +11,7 @@
 
 pub mod accept;
 pub mod access;
+pub mod census;
 pub mod credential_change;
 pub mod events;
 pub mod lease;
@@ -189,6 +190,11 @@ macro_rules! conformance {
                 settings_are_put_only_while_their_change_is_there
                 a_deletion_ends_changes_and_leaves_one_of_its_own
                 another_version_is_adopted_unless_the_settings_changed
+            }
+            census {
+                the_backlog_counts_what_has_not_ended_by_the_state_that_is_seen
+                a_lane_is_counted_in_the_state_that_stops_it_longest
+                the_first_credential_to_end_is_told
             }
         }
     };
