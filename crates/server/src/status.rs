@@ -188,7 +188,7 @@ impl Refusal {
                 tracing::error!(event = "call_failed", request_id = %call, reason, cause, "call failed");
             }
             Some(cause) => {
-                tracing::warn!(event = "call_refused", request_id = %call, reason, cause, "call refused")
+                tracing::warn!(event = "call_refused", request_id = %call, reason, cause, "call refused");
             }
             None => tracing::debug!(event = "call_refused", request_id = %call, reason, "call refused"),
         }

@@ -384,7 +384,7 @@ impl<S: Source> Writer<S> {
                     return;
                 }
                 Err(error) => {
-                    tracing::error!(event = "store_not_reopened", %error, "the database cannot be opened again yet")
+                    tracing::error!(event = "store_not_reopened", %error, "the database cannot be opened again yet");
                 }
             }
             if !self.refuse_for(gap).await {

@@ -1,7 +1,6 @@
 //! What there is now: asked of the store by whoever scrapes, and no more often than once a second.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,7 +22,7 @@ pub(super) struct Census {
     messages: Family<Labels, Gauge>,
     lanes: Family<Labels, Gauge>,
     first_expiry: Family<Labels, Gauge>,
-    oldest_due: Gauge<f64, AtomicU64>,
+    oldest_due: Gauge,
     looked: Mutex<Option<Instant>>,
 }
 
@@ -59,7 +58,7 @@ impl Census {
         self.messages.clear();
         self.lanes.clear();
         self.first_expiry.clear();
-        self.oldest_due.set(0.0);
+        self.oldest_due.set(0);
         if let Err(error) = self.count(store, now, resellers).await {
             tracing::debug!(event = "metrics_not_counted", %error, "nothing could be counted for the metrics");
             return;
@@ -101,10 +100,10 @@ impl Census {
     }
 }
 
-fn oldest_due(backlog: &[Backlog], now: Timestamp) -> f64 {
+fn oldest_due(backlog: &[Backlog], now: Timestamp) -> i64 {
     let waits = backlog.iter().filter(|of| of.state.waits());
     let first = waits.map(|of| of.first_due).min();
-    first.map_or(0.0, |first| now.duration_since(first).as_secs_f64().max(0.0))
+    first.map_or(0, |first| now.duration_since(first).as_secs().max(0))
 }
 
 #[cfg(test)]
@@ -120,11 +119,8 @@ mod tests {
             messages: 1,
             first_due: Timestamp::from_second(due).unwrap(),
         };
-        assert_eq!(oldest_due(&[of(MessageState::Held, 1), of(MessageState::Sending, 1)], now), 0.0);
-        assert_eq!(oldest_due(&[of(MessageState::Scheduled, 2_000)], now), 0.0);
-        assert_eq!(
-            oldest_due(&[of(MessageState::Accepted, 940), of(MessageState::Deferred, 970)], now),
-            60.0
-        );
+        assert_eq!(oldest_due(&[of(MessageState::Held, 1), of(MessageState::Sending, 1)], now), 0);
+        assert_eq!(oldest_due(&[of(MessageState::Scheduled, 2_000)], now), 0);
+        assert_eq!(oldest_due(&[of(MessageState::Accepted, 940), of(MessageState::Deferred, 970)], now), 60);
     }
 }

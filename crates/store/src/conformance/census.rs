@@ -42,6 +42,7 @@ pub async fn the_backlog_counts_what_has_not_ended_by_the_state_that_is_seen(wor
 }
 
 pub async fn a_lane_is_counted_in_the_state_that_stops_it_longest(world: &World) {
+    use LaneState::{Busy, Held, Paused, Ready, Throttled};
     let counted = async || {
         let mut lanes = world.store.lanes().await.expect("lanes");
         lanes.sort();
@@ -54,7 +55,6 @@ pub async fn a_lane_is_counted_in_the_state_that_stops_it_longest(world: &World)
     world.leased(&acme, token(1)).await;
     world.store.release(&acme, token(1), Some(at(20))).await.expect("released");
     world.leased(&busy, token(2)).await;
-    use LaneState::{Busy, Held, Paused, Ready, Throttled};
     assert_eq!(counted().await, [(Busy, 1), (Throttled, 1), (Held, 1)]);
     world.advance(20);
     assert_eq!(counted().await, [(Ready, 2), (Held, 1)], "the lease ran out too");
