@@ -126,7 +126,7 @@ mod tests {
     fn what_cannot_be_read_is_told_by_its_place_and_not_by_what_stands_there() {
         for (text, told) in [
             ("", "line 1, column 0"),
-            ("{\n\"subject\": 1}", "line 2, column 10, where a field is unknown"),
+            ("{\n\"subject\": 1}", "line 2, column 9, where a field is unknown"),
             (r#"{"validateOnly": "hunter2"}"#, "line 1, column 26"),
             (r"{} {}", "line 1, column 4"),
         ] {
