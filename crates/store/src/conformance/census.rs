@@ -52,6 +52,9 @@ pub async fn a_lane_is_counted_in_the_state_that_stops_it_longest(world: &World)
     let acme = world.reseller("acme").await;
     let busy = world.reseller("busy").await;
     world.held_lane("held", 600).await;
+    for reseller in [&acme, &busy] {
+        world.accepted(reseller).await;
+    }
     world.leased(&acme, token(1)).await;
     world.store.release(&acme, token(1), Some(at(20))).await.expect("released");
     world.leased(&busy, token(2)).await;
