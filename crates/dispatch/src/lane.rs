@@ -60,6 +60,8 @@ struct Draining {
     news: mpsc::UnboundedReceiver<Ended>,
     /// A token was refused and another not yet accepted: a second refusal is a finding.
     token_refused: bool,
+    /// So many were refused: what began before the last refusal may have had the same token.
+    token_refusals: u32,
     /// The uptime when its turn is over, if others wait.
     slice_end: Duration,
 }
@@ -112,6 +114,7 @@ impl LaneRun {
             in_flight: JoinSet::new(),
             news,
             token_refused: false,
+            token_refusals: 0,
             slice_end: clock.uptime() + SLICE,
         };
         draining.pace.recall(clock.now(), &self.lease.recent_calls, &self.lease.recent_recipients);
@@ -141,9 +144,10 @@ impl LaneRun {
                 Next::Start(..) | Next::TooManyRecipients(..) if self.hears_of_a_stop(draining).is_some() => {
                 }
                 Next::Start(queued, turn, now) => {
+                    let refusals = draining.token_refusals;
                     let begun = self.begin(draining, queued, turn, place, now).await?;
                     match begun {
-                        Begun::Started(started) => self.submit(draining, *started).await,
+                        Begun::Started(started) => self.submit(draining, *started, refusals).await,
                         Begun::Refused(ended) => self.heed(draining, ended),
                         // Who holds the lane now, or what of it waits, the next lease will tell.
                         Begun::Skipped => return Ok(()),
@@ -247,13 +251,13 @@ impl LaneRun {
         draining.pace.recall(self.now(), &lease.recent_calls, &lease.recent_recipients);
     }
 
-    /// Submits, unless the lane was stopped while the attempt was written down.
-    async fn submit(&self, draining: &mut Draining, started: Started) {
+    /// Submits, unless the lane was stopped while the attempt was written down. `refusals`: of tokens, as it began.
+    async fn submit(&self, draining: &mut Draining, started: Started, refusals: u32) {
         let attempts = draining.attempts.clone();
         if let Some(finding) = self.hears_of_a_stop(draining) {
             return attempts.withdraw(started, finding).await;
         }
-        let may_try_another_token = !draining.token_refused;
+        let may_try_another_token = !draining.token_refused || draining.token_refusals > refusals;
         draining.in_flight.spawn(attempts.finish(started, may_try_another_token));
     }
 
@@ -350,6 +354,7 @@ impl LaneRun {
     /// What an ended attempt means for the lane.
     fn heed(&self, draining: &mut Draining, ended: Ended) {
         draining.token_refused = ended.verdict.token_refused;
+        draining.token_refusals += u32::from(ended.verdict.token_refused);
         if let Some(asked) = ended.verdict.retry_after.filter(|asked| !asked.is_zero()) {
             let until = self.now().saturating_add(asked).unwrap_or(Timestamp::MAX);
             draining.wait(until, ended.verdict.finding.as_ref());

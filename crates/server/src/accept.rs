@@ -188,5 +188,5 @@ pub(crate) fn test_mail(
     };
     let start =
         AttemptStart { message: id, number: AttemptNumber(1), start_time, call_deadline, settings: None };
-    TestMail { message, mailbox: values.mailbox.clone(), start }
+    TestMail { message, mailbox: values.mailbox.clone(), limits: values.pace.applied_to(app.pace), start }
 }

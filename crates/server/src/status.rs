@@ -154,6 +154,8 @@ impl Refusal {
             Refused::RequestIdReused => Self::RequestIdReused,
             Refused::SettingsMissing => Self::SettingsMissing(reseller),
             Refused::QueueFull => Self::QueueFull(reseller),
+            // Asked for again where tests are sent, and told as a finding.
+            Refused::MailboxBusy => Self::internal("the mailbox is busy"),
         }
     }
 

@@ -116,6 +116,18 @@ async fn a_refused_token_is_dropped_and_another_tried_at_once_as_a_second_attemp
 }
 
 #[tokio::test(start_paused = true)]
+async fn mail_that_had_the_refused_token_too_gets_another_as_well() {
+    let (world, acme) = acme(UNPACED).await;
+    let mut refused = Answer::of(Outcome::Deferred, FindingCode::TokenRefused);
+    (refused.verdict.token_refused, refused.latency) = (true, Duration::ZERO);
+    world.microsoft.answers(vec![refused; 4]);
+    let begun = world.now();
+    world.accepts_many(&acme, 4, InDoubtPolicy::AtLeastOnce).await;
+    world.all_are(&acme, MessageState::Sent).await;
+    assert!(since(&world, begun) < 1_000, "no lane is held for a token that was refused before");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_doubt_is_repeated_or_ends_by_the_policy_of_its_message() {
     let (world, acme) = acme(UNPACED).await;
     let doubt = || Answer::of(Outcome::InDoubt, FindingCode::OutcomeUnknown);

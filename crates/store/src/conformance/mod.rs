@@ -150,6 +150,7 @@ macro_rules! conformance {
                 concurrent_twins_of_a_test_are_one_mail
                 a_test_mail_needs_no_settings
                 a_test_mail_counts_in_the_pace_of_its_mailbox
+                a_test_mail_waits_for_what_binds_its_mailbox_on_any_replica
                 an_abandoned_test_mail_is_left_to_the_lane_after_its_deadline
                 a_failed_test_mail_is_not_tried_again_and_holds_nothing
             }

@@ -40,6 +40,8 @@ pub async fn a_federated_source_belongs_to_one_reseller(world: &World) {
         let mut new = world.new_settings(&World::slug(slug));
         new.credential.kind = kind;
         new.credential.fingerprint = Fingerprint::of_store(fingerprint);
+        new.values.directory =
+            DirectoryId::parse("11111111-2222-4333-8444-555555555555").expect("a directory");
         new
     };
     let ours = federated("acme", "k8s", CredentialKind::Federated);
@@ -49,8 +51,14 @@ pub async fn a_federated_source_belongs_to_one_reseller(world: &World) {
     let theirs = federated("beta", "k8s", CredentialKind::Federated);
     assert_eq!(put(theirs.clone()).await, Put::SourceTaken);
     assert_eq!(world.store.get_settings(&World::slug("beta")).await.expect("an answer"), None);
-    let mut elsewhere = theirs.clone();
-    elsewhere.values.directory = DirectoryId::parse("beta.example").expect("a domain");
+    let in_directory = |name: &str| {
+        let mut new = theirs.clone();
+        new.values.directory = DirectoryId::parse(name).expect("a directory");
+        new
+    };
+    // It may be another name of the same directory.
+    assert_eq!(put(in_directory("beta.example")).await, Put::SourceTaken);
+    let elsewhere = in_directory("99999999-8888-4777-8666-555555555555");
     let others = [
         elsewhere,
         federated("beta", "other", CredentialKind::Federated),

@@ -42,8 +42,10 @@ impl Write for PutSettings {
             return Ok(Some(Put::EtagMismatch));
         }
         let source = source_key(new);
-        let has_it =
-            |(held, by): &(SourceKey, ResellerId)| Some(held) == source.as_ref() && *by != new.reseller;
+        let directory = new.values.directory.to_string();
+        let has_it = |(held, by, other): &(SourceKey, ResellerId, String)| {
+            Some(held) == source.as_ref() && *by != new.reseller && may_be_one(other, &directory)
+        };
         if book.sources.iter().any(has_it) {
             return Ok(Some(Put::SourceTaken));
         }
@@ -59,8 +61,8 @@ impl Write for PutSettings {
         let is_held = row.lane.as_ref().is_some_and(|lane| lane.stop().is_some());
         book.written.settings.insert(new.reseller.clone(), (Arc::clone(new), revision));
         book.written.adopted.remove(&new.reseller);
-        book.sources.retain(|(_, by)| *by != new.reseller);
-        book.sources.extend(source.map(|key| (key, new.reseller.clone())));
+        book.sources.retain(|(_, by, _)| *by != new.reseller);
+        book.sources.extend(source.map(|key| (key, new.reseller.clone(), directory)));
         book.credentials.insert(new.reseller.clone(), new.credential.version.clone());
         book.signal(&new.reseller);
         book.due_anew(&new.reseller, None);
@@ -69,6 +71,12 @@ impl Write for PutSettings {
         }
         Ok(None)
     }
+}
+
+/// Whether two names may be of one directory: it has one ID, and any number of domains.
+fn may_be_one(one: &str, other: &str) -> bool {
+    let is_id = |name| uuid::Uuid::try_parse(name).is_ok();
+    one == other || !is_id(one) || !is_id(other)
 }
 
 /// The lane takes the mailbox, and a hold that the old settings caused is lifted; an operator's pause stays.
@@ -188,7 +196,7 @@ impl Write for DeleteSettings {
         book.written.settings.remove(&self.reseller);
         book.written.adopted.remove(&self.reseller);
         book.credentials.remove(&self.reseller);
-        book.sources.retain(|(_, by)| *by != self.reseller);
+        book.sources.retain(|(_, by, _)| *by != self.reseller);
         credential_change::delete(book, &self.reseller, self.now);
         book.written.deleted.insert(self.reseller.clone());
         let ids: Vec<_> = book.messages_of(&self.reseller).map(|(id, _)| id).collect();
