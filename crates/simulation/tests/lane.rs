@@ -119,10 +119,12 @@ async fn a_refused_token_is_dropped_and_another_tried_at_once_as_a_second_attemp
 async fn mail_that_had_the_refused_token_too_gets_another_as_well() {
     let (world, acme) = acme(UNPACED).await;
     let mut refused = Answer::of(Outcome::Deferred, FindingCode::TokenRefused);
-    (refused.verdict.token_refused, refused.latency) = (true, Duration::ZERO);
-    world.microsoft.answers(vec![refused; 4]);
+    (refused.verdict.token_refused, refused.latency) = (true, Duration::from_millis(5));
+    world.microsoft.answers(vec![refused; 2]);
+    // The first is refused while the second, with the same token, is not yet on its way.
+    world.replica().tokens.takes(Duration::from_millis(10));
     let begun = world.now();
-    world.accepts_many(&acme, 4, InDoubtPolicy::AtLeastOnce).await;
+    world.accepts_many(&acme, 2, InDoubtPolicy::AtLeastOnce).await;
     world.all_are(&acme, MessageState::Sent).await;
     assert!(since(&world, begun) < 1_000, "no lane is held for a token that was refused before");
 }
