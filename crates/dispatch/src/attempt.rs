@@ -184,7 +184,7 @@ impl Attempts {
             }
             Some(reason) => {
                 turn.was_not_used();
-                let finding = Finding::new(FindingCode::NetworkUnreachable).with("reason", reason);
+                let finding = Finding::new(FindingCode::NotStarted).with("reason", reason);
                 (Verdict::of(Outcome::Deferred, finding), Told::Nothing)
             }
         };
@@ -210,11 +210,11 @@ impl Attempts {
     fn too_late(&self, start: &AttemptStart, now: Timestamp) -> Option<&'static str> {
         let begins_by = start.start_time.saturating_add(limits::CALL_BEGINS_WITHIN).unwrap_or(Timestamp::MAX);
         if now > begins_by && !planted(Bug::BeginsLate) {
-            Some("not started: writing the attempt down took too long")
+            Some("writing the attempt down took too long")
         } else if self.trust.holds() {
             None
         } else {
-            Some("not started: the lease ran out before the call")
+            Some("the lease ran out before the call")
         }
     }
 
