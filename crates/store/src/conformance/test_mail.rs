@@ -176,7 +176,7 @@ pub async fn a_test_mail_waits_for_what_binds_its_mailbox_on_any_replica(world: 
         world.ends(&acme, *test, 1, sent()).await;
     }
     let throttled = Verdict::of(Outcome::Deferred, Finding::new(FindingCode::Throttled));
-    let asked = Verdict { retry_after: Some(Duration::from_secs(60)), ..throttled };
+    let asked = Verdict { retry_after: Some(Duration::from_mins(1)), ..throttled };
     world.ends(&acme, tests[3], 1, (asked, Resolution::End(MessageState::Failed))).await;
     assert!(is_busy("sales").await, "Microsoft asked one of them to wait");
     world.accepted(&acme).await;
