@@ -193,7 +193,7 @@ impl LaneRun {
         now: Timestamp,
     ) -> Result<Begun, PortError> {
         let mut turn = turn;
-        match self.shared.breakers.of(self.lease.cloud).pass(now) {
+        match self.shared.breakers.of(self.lease.cloud).pass(&self.lease.lane.reseller, now) {
             Ok(pass) => {
                 let hold = draining.hold.clone();
                 draining.attempts.begin(queued, hold, turn, place, pass, now).await
