@@ -34,7 +34,7 @@ async fn a_mail_goes_as_base64_of_mime_with_the_token_and_our_id() {
 async fn another_from_goes_as_json() {
     let server = Server::that(Then::Answer(ACCEPTED.into())).await;
     let payload = payload(&email_from_desk());
-    server.microsoft().send_mail(SendMail { payload, ..call(&mailbox(), &token("Mail.Send")) }).await;
+    server.microsoft().send_mail(SendMail { payload, ..call(&mailbox(), &token("Mail.Send")) }).await.verdict;
     let request = server.asked().remove(0);
     assert!(request.contains("content-type: application/json\r\n"), "{request}");
     assert!(request.contains(r#""from":{"emailAddress":{"address":"desk@acme.example"}}"#), "{request}");
@@ -48,7 +48,7 @@ async fn the_mailbox_is_one_segment_of_the_path() {
         ("o'neil+x#@acme.example", "POST /v1.0/users/o%27neil%2Bx%23@acme.example/sendMail HTTP/1.1"),
     ] {
         let mailbox = EmailAddress::parse(address).expect("an address");
-        server.microsoft().send_mail(call(&mailbox, &token("Mail.Send"))).await;
+        server.microsoft().send_mail(call(&mailbox, &token("Mail.Send"))).await.verdict;
         assert_eq!(server.asked().last().and_then(|request| request.lines().next()), Some(path));
     }
 }
@@ -89,7 +89,7 @@ async fn a_call_without_an_answer_is_in_doubt_when_its_time_is_up() {
     let timeout = Duration::from_millis(300);
     let (mailbox, token) = (mailbox(), token("Mail.Send"));
     let call = SendMail { timeout, ..call(&mailbox, &token) };
-    let verdict = server.microsoft().send_mail(call).await;
+    let verdict = server.microsoft().send_mail(call).await.verdict;
     came_to(&verdict, Outcome::InDoubt, FindingCode::OutcomeUnknown);
     assert_eq!((failure(&verdict), server.asked().len()), ("timeout", 1));
 }
@@ -142,7 +142,7 @@ async fn a_dead_host_never_started_however_short_the_time() {
     let microsoft = microsoft_at(&format!("http://{address}"));
     let (mailbox, token) = (mailbox(), token("Mail.Send"));
     let call = SendMail { timeout: Duration::from_millis(400), ..call(&mailbox, &token) };
-    came_to(&microsoft.send_mail(call).await, Outcome::Deferred, FindingCode::NetworkUnreachable);
+    came_to(&microsoft.send_mail(call).await.verdict, Outcome::Deferred, FindingCode::NetworkUnreachable);
     for connecting in connecting {
         connecting.abort();
     }
@@ -193,7 +193,7 @@ async fn what_graph_would_refuse_for_its_size_is_not_sent() {
     let payload = payload(&email);
     let (mailbox, token) = (mailbox(), token("Mail.Send"));
     let call = SendMail { payload, ..call(&mailbox, &token) };
-    let verdict = server.microsoft().send_mail(call).await;
+    let verdict = server.microsoft().send_mail(call).await.verdict;
     came_to(&verdict, Outcome::Rejected, FindingCode::MessageTooLarge);
     assert!(server.asked().is_empty());
 }
@@ -206,7 +206,7 @@ async fn nothing_that_can_be_printed_holds_a_secret() {
     let mailbox = mailbox();
     let call = call(&mailbox, &token);
     let before = format!("{call:?} {microsoft:?}");
-    let verdict = microsoft.send_mail(call).await;
+    let verdict = microsoft.send_mail(call).await.verdict;
     let refusal = asks(&microsoft, Cloud::Global, SECRET).await;
     let printed = format!("{before} {verdict:?} {refusal:?}");
     let payload = data_encoding::BASE64.encode(b"Hello");
