@@ -34,7 +34,7 @@ async fn a_mail_goes_as_base64_of_mime_with_the_token_and_our_id() {
 async fn another_from_goes_as_json() {
     let server = Server::that(Then::Answer(ACCEPTED.into())).await;
     let payload = payload(&email_from_desk());
-    server.microsoft().send_mail(SendMail { payload, ..call(&mailbox(), &token("Mail.Send")) }).await.verdict;
+    server.microsoft().send_mail(SendMail { payload, ..call(&mailbox(), &token("Mail.Send")) }).await;
     let request = server.asked().remove(0);
     assert!(request.contains("content-type: application/json\r\n"), "{request}");
     assert!(request.contains(r#""from":{"emailAddress":{"address":"desk@acme.example"}}"#), "{request}");
@@ -48,7 +48,7 @@ async fn the_mailbox_is_one_segment_of_the_path() {
         ("o'neil+x#@acme.example", "POST /v1.0/users/o%27neil%2Bx%23@acme.example/sendMail HTTP/1.1"),
     ] {
         let mailbox = EmailAddress::parse(address).expect("an address");
-        server.microsoft().send_mail(call(&mailbox, &token("Mail.Send"))).await.verdict;
+        server.microsoft().send_mail(call(&mailbox, &token("Mail.Send"))).await;
         assert_eq!(server.asked().last().and_then(|request| request.lines().next()), Some(path));
     }
 }
