@@ -25,6 +25,7 @@ mod health;
 mod http;
 mod ids;
 mod ladder;
+mod left_drafts;
 mod offline;
 mod open;
 mod ports;

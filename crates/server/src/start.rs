@@ -30,6 +30,7 @@ use crate::credentials::{
 use crate::data_dir::{DataDir, DataDirError, Endpoints};
 use crate::door::DoorLayer;
 use crate::health::Health;
+use crate::left_drafts::LeftDrafts;
 use crate::open::Opened;
 use crate::ports::{MicrosoftPort, OutboxPort};
 use crate::proofs::Proofs;
@@ -285,7 +286,16 @@ fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
             entra: Breakers::default(),
             clock: Arc::clone(&app.clock),
         }),
-        microsoft: Arc::new(MicrosoftPort { microsoft: app.microsoft.clone(), cache: app.tokens.clone() }),
+        microsoft: Arc::new(MicrosoftPort {
+            microsoft: app.microsoft.clone(),
+            cache: app.tokens.clone(),
+            left_drafts: LeftDrafts {
+                microsoft: app.microsoft.clone(),
+                wakeup: app.wakeup.clone(),
+                clock: Arc::clone(&app.clock),
+            },
+            pace: app.pace,
+        }),
         clock: Arc::clone(&app.clock),
     };
     let policy = Policy {

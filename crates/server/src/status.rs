@@ -350,8 +350,9 @@ fn retried(code: Code, reason: &'static str, after: Duration, message: &str) -> 
 
 fn mail_too_large(request_bytes: usize) -> Answer {
     let description = format!(
-        "makes a request of {request_bytes} bytes to Microsoft, which takes {GRAPH_REQUEST_BYTES_MAX}: \
-         leave out or shrink attachments"
+        "makes, even without attachments, a request of {request_bytes} bytes to Microsoft, which takes \
+         {GRAPH_REQUEST_BYTES_MAX}: shorten the text or the HTML (an invitation counts as text); pictures written into the HTML \
+         can be attachments with a content_id"
     );
     invalid(&Violations::one("email", description))
 }
@@ -513,7 +514,7 @@ mod tests {
         Unavailable CREDENTIAL_STORE_UNAVAILABLE retry 5s
         ResourceExhausted STORAGE_FULL retry 60s
         InvalidArgument REQUEST_TOO_LARGE limit_bytes=36700160
-        InvalidArgument INVALID_REQUEST [email: makes a request of 5000000 bytes to Microsoft, which takes 4000000: leave out or shrink attachments]
+        InvalidArgument INVALID_REQUEST [email: makes, even without attachments, a request of 5000000 bytes to Microsoft, which takes 4000000: shorten the text or the HTML (an invitation counts as text); pictures written into the HTML can be attachments with a content_id]
         InvalidArgument UNDECODABLE
         Unimplemented UNIMPLEMENTED
         Unavailable SHUTTING_DOWN retry 1s

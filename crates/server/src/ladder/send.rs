@@ -85,7 +85,7 @@ pub(super) async fn send(
         client_request_id: uuid::Uuid::new_v4(),
         timeout: Duration::try_from(start.call_deadline.duration_since(app.clock.now())).unwrap_or_default(),
     };
-    let verdict = app.microsoft.send_mail(call).await;
+    let verdict = app.microsoft.send_mail(call).await.verdict;
     if matches!(verdict.outcome, Outcome::Deferred | Outcome::Rejected) {
         turn.was_not_taken();
     }

@@ -24,8 +24,7 @@ pub(super) fn look<'a>(
         _ => {
             let count = findings.len();
             let noun = if count == 1 { "value" } else { "values" };
-            let detail =
-                format!("looked at each value: {count} {noun} cannot be right; Microsoft was not asked");
+            let detail = format!("looked at each value: {count} {noun} cannot be right");
             Err(Wrong { detail, findings })
         }
     }
@@ -90,6 +89,7 @@ mod tests {
         };
         let trial = Trial {
             reseller: ResellerId::parse("acme").unwrap(),
+            place: candidate.place,
             values: candidate.values,
             credential,
             wrong: candidate.wrong,
