@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault};
+use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault, VaultProbe};
 use postrider_dispatch::{Breakers, Dispatcher, Policy, Ports, Wakeup};
 use postrider_domain::{Clock, limits};
 use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
@@ -23,7 +23,7 @@ use tonic::service::Routes;
 
 use crate::access::{Access, AccessLayer, AdminKeyError, make_admin_key};
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, CredentialStoreKind};
 use crate::credentials::{
     CredentialsError, FoundKey, Janitor, Notices, Refused, Rotation, TokensPort, Watch, open_vault,
 };
@@ -254,10 +254,20 @@ fn upkeep(config: &Config, app: &Arc<App>, vault: Option<Vault>) -> JoinSet<()> 
     if let Some(vault) = vault {
         let (rotation, interval) = (app.rotation.clone(), config.vault.watch_interval);
         let watch = Watch { store, rotation, interval, is_vault_there: vault.is_there() };
-        tasks.spawn(async move { vault.keep().await });
+        let probe = vault_probe(config);
+        tasks.spawn(async move { vault.keep(probe).await });
         tasks.spawn(watch.run());
     }
     tasks
+}
+
+fn vault_probe(config: &Config) -> VaultProbe {
+    match config.credentials.store {
+        CredentialStoreKind::Sealed => VaultProbe::Token,
+        CredentialStoreKind::Vault => {
+            VaultProbe::Credentials { mount: config.vault.mount.clone(), prefix: config.vault.prefix.clone() }
+        }
+    }
 }
 
 fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, ServeError> {

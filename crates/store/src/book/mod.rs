@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    Bug, CredentialInfo, CredentialKind, CredentialVersion, EmailAddress, LeaseToken, MessageId, RequestId,
-    ResellerId, planted,
+    Bug, CredentialInfo, CredentialKind, CredentialVersion, EmailAddress, Fingerprint, LeaseToken, MessageId,
+    RequestId, ResellerId, SettingsValues, planted,
 };
 
 pub(crate) use self::moves::Change;
@@ -45,7 +45,11 @@ pub(crate) type HourKey = (ResellerId, EmailAddress, i64);
 pub(crate) fn source_key(new: &NewSettings) -> Option<SourceKey> {
     let NewSettings { values, credential, .. } = new;
     let is_federated = credential.kind == CredentialKind::Federated;
-    is_federated.then(|| (values.client.to_string(), credential.fingerprint.to_string()))
+    is_federated.then(|| source_of(values, &credential.fingerprint))
+}
+
+pub(crate) fn source_of(values: &SettingsValues, fingerprint: &Fingerprint) -> SourceKey {
+    (values.client.to_string(), fingerprint.to_string())
 }
 
 /// Rows of a table by key, and which of them are to be written.

@@ -49,6 +49,11 @@ pub async fn a_federated_source_belongs_to_one_reseller(world: &World) {
     world.put(ours).await;
     let put = async |new| world.store.put_settings(new).await.expect("an answer");
     let theirs = federated("beta", "k8s", CredentialKind::Federated);
+    let is_taken = async |by: &str| {
+        let (values, source) = (&theirs.values, &theirs.credential.fingerprint);
+        world.store.is_source_taken(&World::slug(by), values, source).await.expect("an answer")
+    };
+    assert!(is_taken("beta").await && !is_taken("acme").await);
     assert_eq!(put(theirs.clone()).await, Put::SourceTaken);
     assert_eq!(world.store.get_settings(&World::slug("beta")).await.expect("an answer"), None);
     let in_directory = |name: &str| {

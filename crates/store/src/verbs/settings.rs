@@ -43,10 +43,7 @@ impl Write for PutSettings {
         }
         let source = source_key(new);
         let directory = new.values.directory.to_string();
-        let has_it = |(held, by, other): &(SourceKey, ResellerId, String)| {
-            Some(held) == source.as_ref() && *by != new.reseller && may_be_one(other, &directory)
-        };
-        if book.sources.iter().any(has_it) {
+        if source.as_ref().is_some_and(|source| is_taken(book, source, &new.reseller, &directory)) {
             return Ok(Some(Put::SourceTaken));
         }
         if new.change.is_some_and(|change| !credential_change::commit(book, &new.reseller, change, new.now)) {
@@ -71,6 +68,37 @@ impl Write for PutSettings {
         }
         Ok(None)
     }
+}
+
+/// Whether another reseller has a federated source. It changes nothing.
+pub(crate) struct IsSourceTaken {
+    pub reseller: ResellerId,
+    pub source: SourceKey,
+    pub directory: String,
+}
+
+impl Write for IsSourceTaken {
+    type Answer = bool;
+
+    const NAME: &'static str = "is_source_taken";
+
+    fn reseller(&self) -> Option<&ResellerId> {
+        Some(&self.reseller)
+    }
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.sources.insert(self.source.clone());
+    }
+
+    fn run(&self, book: &mut Book) -> Result<bool, StoreError> {
+        Ok(is_taken(book, &self.source, &self.reseller, &self.directory))
+    }
+}
+
+fn is_taken(book: &Book, source: &SourceKey, reseller: &ResellerId, directory: &str) -> bool {
+    book.sources
+        .iter()
+        .any(|(held, by, other)| held == source && by != reseller && may_be_one(other, directory))
 }
 
 /// Whether two names may be of one directory: it has one ID, and any number of domains.
