@@ -246,7 +246,7 @@ impl Session {
             self.tell(self.look(&probe).await.err().as_ref());
             tokio::time::sleep(LOOK_MIN).await;
             tokio::select! {
-                () = tokio::time::sleep((LOOK - LOOK_MIN).mul_f64(chance())) => {}
+                () = tokio::time::sleep(LOOK.saturating_sub(LOOK_MIN).mul_f64(chance())) => {}
                 () = self.doubted.notified() => {}
             }
         }
