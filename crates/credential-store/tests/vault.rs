@@ -301,9 +301,11 @@ async fn whether_vault_serves_is_told_by_what_a_token_request_reads_and_does_not
     let given = Given::a_vault().await;
     let file = given.vault.file("token", &given.vault.token(&json!({})).await);
     let client = connect(given.proxy.address(), VaultAuth::Token { file }, TIMEOUT);
-    let mut is_there = client.is_there();
+    let (mut is_there, asking) = (client.is_there(), store(client.clone()));
     let probe = VaultProbe::Credentials { mount: MOUNT.to_owned(), prefix: PREFIX.to_owned() };
     let keeping = tokio::spawn(client.keep(probe));
+    let acme = acme();
+    let in_use = given.put("in use").await.version;
     for weather in [
         Weather::Answers(404, "no handler for route \"secret/data\"".to_owned()),
         Weather::Answers(429, "request path quota exceeded".to_owned()),
@@ -311,14 +313,18 @@ async fn whether_vault_serves_is_told_by_what_a_token_request_reads_and_does_not
         Weather::Answers(403, "permission denied".to_owned()),
     ] {
         given.proxy.turns_for(Method::GET, "/data/", weather.clone());
+        assert!(asking.get(&acme, &in_use).await.is_err(), "{weather:?}");
         is_there.wait_for(|is_there| !is_there).await.unwrap();
-        let looks = given.proxy.seen("/data/").len();
-        let two_more = async {
-            while given.proxy.seen("/data/").len() < looks + 2 {
+        let looks = given.proxy.seen("/data/postrider/-").len();
+        let again = async {
+            while given.proxy.seen("/data/postrider/-").len() < looks + 2 {
+                // Other paths serve, and so does the token.
+                assert!(asking.prune(&acme, None, Timestamp::MIN).await.is_ok(), "{weather:?}");
+                drop(asking.get(&acme, &in_use).await);
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         };
-        postrider_testkit::in_time("it looks again", two_more).await;
+        postrider_testkit::in_time("it looks again", again).await;
         assert!(!is_there.has_changed().unwrap() && !*is_there.borrow(), "it stays away: {weather:?}");
         given.proxy.turns(Weather::Fair);
         is_there.wait_for(|is_there| *is_there).await.unwrap();
