@@ -55,6 +55,15 @@ pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusa
     };
     let started = Instant::now();
     let found = ask::directory(app, *cloud, directory).await;
+    // With a value that cannot be right the ladder ends; only what else is wrong is still of use.
+    if looked.is_none() && found.as_ref().is_ok_and(|(.., advice)| advice.is_empty()) {
+        report.told_nothing(
+            Step::Directory,
+            started,
+            "SHAPE failed; looked up all the same, and it is there",
+        );
+        return Ok(report.rest_skipped());
+    }
     let found = report.step(Step::Directory, started, found);
     let Some(((values, credential), ())) = looked.zip(found) else {
         return Ok(report.rest_skipped());

@@ -80,6 +80,12 @@ impl Report {
         value
     }
 
+    /// A step after a failed one, tried for what more it could tell, which was nothing: the ladder ended before it.
+    pub(super) fn told_nothing(&mut self, step: Step, started: Instant, detail: &str) {
+        let (status, detail, findings) = (StepStatus::Skipped, detail.to_owned(), Vec::new());
+        self.steps.push(StepResult { step, status, detail, findings, duration: Some(started.elapsed()) });
+    }
+
     /// The steps that were not reached, with the reason: others failed, or the test was to go no further.
     pub(super) fn rest_skipped(mut self) -> Self {
         let failed = self.steps.iter().filter(|step| step.status == StepStatus::Failed);
