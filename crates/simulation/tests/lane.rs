@@ -220,7 +220,7 @@ async fn while_paused_it_tries_nothing_and_once_resumed_it_goes_on_at_once() {
     world.store.pause(&acme, "a look at it").await.expect("paused");
     world.replica().hears_of_lane(&acme);
     world.accepts_many(&acme, 3, InDoubtPolicy::AtLeastOnce).await;
-    tokio::time::sleep(Duration::from_hours(1)).await;
+    world.time_passes(Duration::from_hours(1)).await;
     assert!(world.microsoft.calls().is_empty());
     let resumed = world.now();
     world.store.resume(&acme).await.expect("resumed");
@@ -247,11 +247,11 @@ async fn what_a_dead_holder_was_calling_counts_until_its_deadline_and_is_in_doub
     let hangs = Answer::sent(Duration::from_secs(50));
     world.microsoft.answers(std::iter::repeat_n(hangs, 4));
     world.accepts_many(&acme, 8, InDoubtPolicy::AtLeastOnce).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.time_passes(Duration::from_secs(1)).await;
     world.replica().crashes();
     let other = world.adds_replica(std::sync::Arc::new(postrider_store::memory::Kind), SignedDuration::ZERO);
     other.starts();
-    tokio::time::sleep(Duration::from_secs(50)).await;
+    world.time_passes(Duration::from_secs(50)).await;
     assert_eq!(world.microsoft.calls().len(), 4, "the mailbox may still be busy with them");
     world.all_are(&acme, MessageState::Sent).await;
     let messages = world.messages(&acme).await;
@@ -270,7 +270,7 @@ async fn when_graph_is_away_from_all_each_is_tried_little_and_all_come_back() {
         world.accepts_many(&reseller, 2, InDoubtPolicy::AtLeastOnce).await;
         resellers.push(reseller);
     }
-    tokio::time::sleep(Duration::from_mins(30)).await;
+    world.time_passes(Duration::from_mins(30)).await;
     let tries = world.microsoft.calls().len();
     assert!(tries < 50 * 4 + 60, "the service as a whole backs off: {tries} calls");
     let back = world.now();

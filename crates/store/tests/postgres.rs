@@ -392,5 +392,6 @@ async fn replicas_that_start_at_once_on_an_empty_database_all_open_it() {
     let world = World::new(Arc::new(opened.into_iter().next().expect("the first")), clock, ());
     let acme: ResellerId = world.reseller("acme").await;
     world.accepted(&acme).await;
-    assert_eq!(database.sql("SELECT count(*) FROM _sqlx_migrations"), "1");
+    let each_once = "SELECT count(*) > 0 AND count(*) = max(version) FROM _sqlx_migrations";
+    assert_eq!(database.sql(each_once), "t");
 }

@@ -37,6 +37,8 @@ use tokio::task::AbortHandle;
 
 use self::clock::DatabaseClock;
 use self::connection::PgWriter;
+#[cfg(test)]
+pub(crate) use self::open::SCHEMA;
 use self::open::{Opened, Server};
 use self::presence::Presence;
 use self::reader::PgReader;
