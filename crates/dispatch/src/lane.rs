@@ -60,6 +60,8 @@ struct Draining {
     news: mpsc::UnboundedReceiver<Ended>,
     /// A token was refused and another not yet accepted: a second refusal is a finding.
     token_refused: bool,
+    /// Attempts in a row that were not started, for something was not as it was read.
+    stale: u32,
     /// So many were refused: what began before the last refusal may have had the same token.
     token_refusals: u32,
     /// The uptime when its turn is over, if others wait.
@@ -97,6 +99,7 @@ impl LaneRun {
             token: self.lease.token,
             trust: self.keeper.trust(),
             call_timeout: self.shared.policy.call_timeout,
+            heard: self.lease.signal,
             generation: 0,
         };
         let mut draining = Draining {
@@ -115,6 +118,7 @@ impl LaneRun {
             news,
             token_refused: false,
             token_refusals: 0,
+            stale: 0,
             slice_end: clock.uptime() + SLICE,
         };
         draining.pace.recall(clock.now(), &self.lease.recent_calls, &self.lease.recent_recipients);
@@ -147,10 +151,17 @@ impl LaneRun {
                     let refusals = draining.token_refusals;
                     let begun = self.begin(draining, queued, turn, place, now).await?;
                     match begun {
-                        Begun::Started(started) => self.submit(draining, *started, refusals).await,
+                        Begun::Started(started) => {
+                            draining.stale = 0;
+                            self.submit(draining, *started, refusals).await;
+                        }
                         Begun::Refused(ended) => self.heed(draining, ended),
-                        // Who holds the lane now, or what of it waits, the next lease will tell.
-                        Begun::Skipped => return Ok(()),
+                        // What others did to it is read; if it was not that, the next lease will tell.
+                        Begun::Stale if draining.stale == 0 => {
+                            draining.stale += 1;
+                            self.signal.lane_changed();
+                        }
+                        Begun::Stale | Begun::Denied => return Ok(()),
                     }
                 }
                 Next::TooManyRecipients(queued, now) => {
@@ -201,7 +212,7 @@ impl LaneRun {
             Err(until) => {
                 turn.was_not_used();
                 draining.pace_until = draining.pace_until.max(Some(until));
-                Ok(Begun::Skipped)
+                Ok(Begun::Denied)
             }
         }
     }
@@ -221,6 +232,7 @@ impl LaneRun {
         let Some(lease) = self.shared.ports.outbox.reread(&lane.reseller, *token).await? else {
             return Ok(false);
         };
+        draining.attempts.heard = lease.signal;
         if changed {
             self.adopt(draining, &lease);
         }

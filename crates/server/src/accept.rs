@@ -186,7 +186,13 @@ pub(crate) fn test_mail(
         send_time: None,
         expire_time: call_deadline,
     };
-    let start =
-        AttemptStart { message: id, number: AttemptNumber(1), start_time, call_deadline, settings: None };
+    let start = AttemptStart {
+        message: id,
+        number: AttemptNumber(1),
+        start_time,
+        call_deadline,
+        settings: None,
+        heard: None,
+    };
     TestMail { message, mailbox: values.mailbox.clone(), limits: values.pace.applied_to(app.pace), start }
 }

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use postrider_domain::{FindingCode, InDoubtPolicy, Message, MessageState, Outcome, PaceLimits, ResellerId};
+use postrider_domain::{
+    AttemptEnd, AttemptNumber, AttemptStart, FindingCode, InDoubtPolicy, Message, MessageState, Outcome,
+    PaceLimits, ResellerId, Resolution, Verdict,
+};
 use postrider_simulation::microsoft::Answer;
 use postrider_simulation::world::{PACE, World};
-use postrider_store::{NewMessage, Outbox as _};
+use postrider_store::{Accepted, NewMessage, Outbox as _, TestMail};
 
 const UNPACED: PaceLimits = PaceLimits { messages_per_minute: 0, ..PACE };
 const ALONE: PaceLimits = PaceLimits { concurrency: 1, ..UNPACED };
@@ -127,6 +130,36 @@ async fn mail_that_had_the_refused_token_too_gets_another_as_well() {
     world.accepts_many(&acme, 2, InDoubtPolicy::AtLeastOnce).await;
     world.all_are(&acme, MessageState::Sent).await;
     assert!(since(&world, begun) < 1_000, "no lane is held for a token that was refused before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_that_another_process_sends_takes_one_of_the_mailboxs_places() {
+    let (world, acme) = acme(UNPACED).await;
+    world.microsoft.answers(vec![Answer::sent(Duration::from_secs(30)); 3]);
+    world.accepts_many(&acme, 3, InDoubtPolicy::AtLeastOnce).await;
+    world.time_passes(Duration::from_secs(1)).await;
+    let test = world.mail(&acme, 1_000);
+    let (id, start_time) = (test.id, world.now());
+    let start = AttemptStart {
+        message: id,
+        number: AttemptNumber(1),
+        start_time,
+        call_deadline: start_time + Duration::from_mins(1),
+        settings: None,
+        heard: None,
+    };
+    let mailbox = world.settings(&acme).values.mailbox;
+    let test = TestMail { message: test, mailbox, limits: UNPACED, start };
+    assert!(matches!(world.store.accept_test(test).await, Ok(Accepted::New(_))));
+    world.accepts_many(&acme, 2, InDoubtPolicy::AtLeastOnce).await;
+    world.time_passes(Duration::from_secs(20)).await;
+    assert_eq!(world.microsoft.calls().len(), 3, "the fourth place is the test's");
+    let (verdict, resolution) = (Verdict::sent(None), Resolution::End(MessageState::Sent));
+    let end =
+        AttemptEnd { message: id, number: AttemptNumber(1), end_time: world.now(), verdict, resolution };
+    world.store.end_attempt(&acme, end).await.expect("written");
+    world.time_passes(Duration::from_secs(5)).await;
+    assert_eq!(world.microsoft.calls().len(), 5, "and is free again");
 }
 
 #[tokio::test(start_paused = true)]

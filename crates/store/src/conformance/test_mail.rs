@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use postrider_domain::{
-    EmailAddress, Finding, FindingCode, InDoubtPolicy, Message, MessageId, MessageState, Outcome, PaceLimits,
-    ResellerId, Resolution, SettingsState, Verdict,
+    AttemptStart, EmailAddress, Finding, FindingCode, InDoubtPolicy, Message, MessageId, MessageState,
+    Outcome, PaceLimits, ResellerId, Resolution, SettingsState, Verdict,
 };
 
 use super::{World, at, doubt, held_by, hold, sent, token};
@@ -171,14 +171,26 @@ pub async fn a_test_mail_waits_for_what_binds_its_mailbox_on_any_replica(world: 
         tests.push(tested(world, &acme, World::mailbox("sales")).await);
     }
     assert!(is_busy("sales").await, "four are in flight");
-    assert!(!is_busy("other").await, "another mailbox has a pace of its own");
+    let id = world.accepted(&acme).await;
+    let lease = world.leased(&acme, token(1)).await;
+    assert_eq!(lease.open_attempts.len(), 4, "the lane's holder counts them");
+    let begins = async |heard| {
+        let start = AttemptStart { heard: Some(heard), ..world.attempt(id, 1) };
+        world.store.start_attempt(&acme, token(1), start).await.expect("an answer")
+    };
     for test in &tests[..3] {
         world.ends(&acme, *test, 1, sent()).await;
     }
+    assert!(!begins(lease.signal).await, "it has not heard of their end");
+    let reread = world.store.reread(&acme, token(1)).await.expect("an answer").expect("a lease");
+    assert_eq!(reread.open_attempts.len(), 1);
     let throttled = Verdict::of(Outcome::Deferred, Finding::new(FindingCode::Throttled));
     let asked = Verdict { retry_after: Some(Duration::from_mins(1)), ..throttled };
     world.ends(&acme, tests[3], 1, (asked, Resolution::End(MessageState::Failed))).await;
     assert!(is_busy("sales").await, "Microsoft asked one of them to wait");
-    world.accepted(&acme).await;
+    let reread = world.store.reread(&acme, token(1)).await.expect("an answer").expect("a lease");
+    assert!(begins(reread.signal).await, "whoever has read it all may begin");
+    world.store.release(&acme, token(1), None).await.expect("released");
     assert!(!world.is_due(&acme).await, "and so does the lane");
+    assert!(!is_busy("other").await, "another mailbox has a pace of its own");
 }
