@@ -3,10 +3,12 @@
 use std::io;
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::aadsts::Aadsts;
 use crate::answer::{GraphCall, Refusal};
@@ -135,7 +137,13 @@ pub(crate) async fn token_outage(shared: &Shared, scope: &Scope<'_>) -> Result<O
     };
     let answer = &spec.answer;
     let response = match spec.kind {
-        Kind::Answer if answer.aadsts == 0 => (answer.status, answer.message.clone()).into_response(),
+        Kind::Answer if answer.aadsts == 0 && answer.error.is_empty() => {
+            (answer.status, answer.message.clone()).into_response()
+        }
+        Kind::Answer if answer.aadsts == 0 => {
+            let body = json!({"error": answer.error, "error_description": answer.message});
+            (answer.status, Json(body)).into_response()
+        }
         Kind::Answer => {
             let text = answer.message.clone();
             return Err(Aadsts::scripted(answer.aadsts, answer.status, &answer.error, text));

@@ -194,5 +194,5 @@ pub(crate) fn test_mail(
         settings: None,
         heard: None,
     };
-    TestMail { message, mailbox: values.mailbox.clone(), limits: values.pace.applied_to(app.pace), start }
+    TestMail { message, mailbox: values.mailbox.folded(), limits: values.pace.applied_to(app.pace), start }
 }

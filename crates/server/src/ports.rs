@@ -156,7 +156,7 @@ impl ports::Microsoft for MicrosoftPort {
         };
         let Handed { verdict, left } = self.microsoft.send_mail(call).await;
         if let Some(left) = left {
-            let lane = Lane { reseller: grant.settings.reseller.clone(), mailbox: values.mailbox.clone() };
+            let lane = Lane { reseller: grant.settings.reseller.clone(), mailbox: values.mailbox.folded() };
             self.left_drafts.delete_later(lane, values.pace.applied_to(self.pace), message, left);
         }
         // What an administrator grants for large mail is in no token issued before.

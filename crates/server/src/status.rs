@@ -279,7 +279,7 @@ const MESSAGE_NOT_FOUND: &str = "the reseller has no message of this message_id"
 const REQUEST_ID_REUSED: &str =
     "this request_id was used with other content: repeat that content, or take a new request_id";
 const ETAG_MISMATCH: &str = "the settings have changed since this etag: get them and try again";
-const SOURCE_TAKEN: &str = "this federated source belongs to another reseller with this tenant_id and client_id: name another source";
+const SOURCE_TAKEN: &str = "this federated source is another reseller's with this client_id, and the directory is or may be the same (a domain can be a name of any): give tenant_id as a GUID, or name another source";
 const QUEUE_FULL: &str =
     "the reseller has as many unfinished messages as it may have: try again when some are sent";
 const WHOLE_QUEUE_FULL: &str =

@@ -212,6 +212,14 @@ async fn any_answer_can_be_asked_for_of_graph_and_of_entra() {
     sandbox.scenario(entra).await;
     let answer = sandbox.ask_token(TENANT_ID, CLIENT_ID, SECRET).await;
     assert_eq!(answer.aadsts(), (400, "temporarily_unavailable".to_owned(), 90_033));
+    let no_number = json!({
+        "tenant": TENANT_ID, "scenario": "answer", "call": "token", "status": 400, "error": "invalid_client",
+        "message": "No number at all.", "times": 1,
+    });
+    sandbox.scenario(no_number).await;
+    let answer = sandbox.ask_token(TENANT_ID, CLIENT_ID, SECRET).await;
+    let body: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!(body, json!({"error": "invalid_client", "error_description": "No number at all."}));
 }
 
 #[tokio::test]

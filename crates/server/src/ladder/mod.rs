@@ -34,6 +34,8 @@ pub(crate) struct Trial {
     /// `None`, as for the credential: `wrong` says why.
     pub values: Option<SettingsValues>,
     pub credential: Option<Credential>,
+    /// Of a federated one: it is not lent, to a test no more than to mail.
+    pub source_is_anothers: bool,
     /// What of a candidate is malformed.
     pub wrong: Violations,
     /// Where the test mail goes; `None`: the sender mailbox itself.

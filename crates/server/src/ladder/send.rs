@@ -52,7 +52,7 @@ pub(super) async fn send(
     }
     let (email, content) = letter(values, recipient).ok_or_else(|| Refusal::internal(NO_LETTER))?;
     let id = message_id(app.clock.now());
-    let lane = Lane { reseller: reseller.clone(), mailbox: values.mailbox.clone() };
+    let lane = Lane { reseller: reseller.clone(), mailbox: values.mailbox.folded() };
     let pace = app.wakeup.paces().of(&lane, app.clock.now());
     let give_up = Instant::now() + TURN_WAIT;
     let (mut turn, test) = loop {

@@ -111,14 +111,23 @@ async fn check_source(
 ) -> Result<(), Refusal> {
     let Credential::Federated { source } = given else { return Ok(()) };
     match app.proofs.bound(source, reseller, values) {
-        Ok(_) => {
-            let fingerprint = app.credentials.fingerprint(given);
-            let is_taken = app.store.is_source_taken(reseller, values, &fingerprint).await?;
-            if is_taken { Err(Refusal::SourceTaken) } else { Ok(()) }
-        }
+        Ok(_) if is_taken(app, given, reseller, values).await? => Err(Refusal::SourceTaken),
+        Ok(_) => Ok(()),
         Err(NotBound::Reseller) => Err(Refusal::SourceTaken),
         Err(problem) => Err(Violations::one("settings.federated.source", problem).into()),
     }
+}
+
+/// Whether another reseller has what is a federated source.
+pub(super) async fn is_taken(
+    app: &App,
+    credential: &Credential,
+    reseller: &ResellerId,
+    values: &SettingsValues,
+) -> Result<bool, Refusal> {
+    let fingerprint = app.credentials.fingerprint(credential);
+    let is_federated = credential.kind() == CredentialKind::Federated;
+    Ok(is_federated && app.store.is_source_taken(reseller, values, &fingerprint).await?)
 }
 
 /// Settings that were found to be well formed.

@@ -8,7 +8,7 @@ use postrider_domain::{
 use postrider_proto::v1;
 use postrider_store::Scope;
 
-use super::put_settings::{check_federated, check_kept};
+use super::put_settings::{check_federated, check_kept, is_taken};
 use crate::access::Caller;
 use crate::app::App;
 use crate::call::Authorised;
@@ -47,12 +47,17 @@ pub(super) async fn test_settings(
     if elsewhere && !caller.has(Scope::Send) {
         return Err(Refusal::AccessDenied);
     }
+    let source_is_anothers = match (&credential, &values) {
+        (Some(credential), Some(values)) => is_taken(&app, credential, &reseller, values).await?,
+        _ => false,
+    };
     let token_only = level == Some(v1::TestLevel::Token);
     let trial = Trial {
         reseller: reseller.clone(),
         place,
         values,
         credential,
+        source_is_anothers,
         wrong,
         recipient,
         request_id,

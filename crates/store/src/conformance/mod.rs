@@ -162,6 +162,7 @@ macro_rules! conformance {
                 a_put_frees_a_lane_that_broken_settings_held
                 a_put_does_not_end_an_operators_pause
                 a_put_gives_the_lane_its_new_mailbox
+                a_mailbox_is_one_however_it_is_spelled
                 a_passed_test_makes_settings_ready_unless_they_changed
                 usage_counts_what_waits_and_what_was_sent_within_a_day
                 lists_go_by_slug_and_filter

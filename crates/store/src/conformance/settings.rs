@@ -122,6 +122,20 @@ pub async fn a_put_gives_the_lane_its_new_mailbox(world: &World) {
     assert_eq!(lease.lane.mailbox, World::mailbox("office"));
 }
 
+pub async fn a_mailbox_is_one_however_it_is_spelled(world: &World) {
+    let acme = world.reseller("acme").await;
+    world.accepted(&acme).await;
+    world.leased(&acme, token(1)).await;
+    world.store.release(&acme, token(1), Some(at(50))).await.expect("released");
+    let mut new = world.new_settings(&acme);
+    new.values.mailbox = World::mailbox("SALES");
+    let saved = world.put(new).await;
+    assert_eq!(saved.values.mailbox, World::mailbox("SALES"), "told as it was given");
+    assert!(!world.is_due(&acme).await, "what it was asked to wait for still binds it");
+    world.advance(50);
+    assert_eq!(world.leased(&acme, token(2)).await.lane.mailbox, World::mailbox("sales"));
+}
+
 pub async fn a_passed_test_makes_settings_ready_unless_they_changed(world: &World) {
     let (acme, _) = world.held_lane("acme", 600).await;
     let tested = world.settings(&acme).await;

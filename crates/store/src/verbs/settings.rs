@@ -110,17 +110,18 @@ fn may_be_one(one: &str, other: &str) -> bool {
 /// The lane takes the mailbox, and a hold that the old settings caused is lifted; an operator's pause stays.
 fn lane(new: &NewSettings, revision: i64, before: Option<&LaneRow>) -> LaneRow {
     let values = &new.values;
+    let mailbox = values.mailbox.folded();
     LaneRow {
         revision,
-        mailbox: values.mailbox.clone(),
+        // What Microsoft asked of this mailbox still holds.
+        wait_until: before.filter(|lane| lane.mailbox == mailbox).and_then(|lane| lane.wait_until),
+        mailbox,
         cloud: values.cloud,
         pace: values.pace,
         works: false,
         finding: new.finding.clone(),
         pause: before.filter(|_| !planted(Bug::PauseEndedBySettings)).and_then(|lane| lane.pause.clone()),
         hold: None,
-        // What Microsoft asked of this mailbox still holds.
-        wait_until: before.filter(|lane| lane.mailbox == values.mailbox).and_then(|lane| lane.wait_until),
         due_time: before.and_then(|lane| lane.due_time),
         lease: before.and_then(|lane| lane.lease),
     }
