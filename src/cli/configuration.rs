@@ -53,5 +53,10 @@ pub(crate) fn check(
     environment: &Environment,
 ) -> Result<(), Failure> {
     let config = flags.load(data_dir, overrides, false, environment)?;
-    screen::say(&format!("the configuration holds; the data directory is {}", config.data_dir.display()))
+    screen::say(&format!("the configuration holds; the data directory is {}", config.data_dir.display()))?;
+    let replaced = [("login_url", config.microsoft.login_url), ("graph_url", config.microsoft.graph_url)];
+    for (key, url) in replaced.into_iter().filter_map(|(key, url)| Some((key, url?))) {
+        screen::say(&format!("in Microsoft's place there is {url} (microsoft.{key})"))?;
+    }
+    Ok(())
 }

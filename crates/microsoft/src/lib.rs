@@ -3,7 +3,7 @@
 //! | step | function | file | gives |
 //! | --- | --- | --- | --- |
 //! | token | [`Microsoft::token`], [`read_certificate`] | `entra.rs`, `assertion.rs`, `certificate/`, `aadsts.rs` | an [`AccessToken`](postrider_domain::AccessToken), or why there is none |
-//! | submit | [`Microsoft::send_mail`] | `graph.rs`, `draft.rs`, `upload.rs`, `payload/` | what Graph answered |
+//! | submit | [`Microsoft::send_mail`] | `graph.rs`, `draft.rs`, `left_draft.rs`, `upload.rs`, `payload/` | what Graph answered |
 //! | classify | inside `send_mail` | `answer.rs`, `classify.rs` | a [`Verdict`](postrider_domain::Verdict) |
 //! | test | [`Microsoft::discover`], [`roles`] | `entra.rs`, `roles.rs` | what can be known before a mail is sent |
 //!
@@ -29,6 +29,7 @@ pub mod fuzzing;
 mod graph;
 mod http;
 mod identity;
+mod left_draft;
 mod observer;
 mod payload;
 mod retry_after;
@@ -42,9 +43,10 @@ use postrider_domain::Clock;
 pub use certificate::{CertificateFile, NotACertificate, read_certificate};
 pub use cloud::{Hosts, NotAnOrigin};
 pub use entra::{Discovered, Proof};
-pub use graph::SendMail;
+pub use graph::{Handed, SendMail};
 pub use http::SetupError;
 pub use identity::IdentityEndpoint;
+pub use left_draft::{Deletion, LeftDraft};
 pub use observer::{Call, Observer};
 pub use payload::{Fit, Payload, internet_message_id};
 pub use roles::{TokenRoles, roles};

@@ -188,7 +188,13 @@ pub(crate) fn test_mail(
         send_time: None,
         expire_time: call_deadline,
     };
-    let start =
-        AttemptStart { message: id, number: AttemptNumber(1), start_time, call_deadline, settings: None };
-    TestMail { message, mailbox: values.mailbox.clone(), start }
+    let start = AttemptStart {
+        message: id,
+        number: AttemptNumber(1),
+        start_time,
+        call_deadline,
+        settings: None,
+        heard: None,
+    };
+    TestMail { message, mailbox: values.mailbox.folded(), limits: values.pace.applied_to(app.pace), start }
 }

@@ -26,6 +26,7 @@ mod http;
 mod ids;
 mod json;
 mod ladder;
+mod left_drafts;
 mod metrics;
 mod offline;
 mod open;

@@ -9,14 +9,15 @@ use postrider_dispatch::PortError;
 use postrider_dispatch::ports::{self, Submission};
 use postrider_domain::{
     AttemptEnd, AttemptStart, Cloud, Content, Finding, FindingCode, Lane, LaneSignal, Lease, LeaseToken,
-    MessageId, MessageState, Outcome, Queued, ResellerId, Verdict,
+    MessageId, MessageState, Outcome, PaceLimits, Queued, ResellerId, Verdict,
 };
-use postrider_microsoft::{Microsoft, Payload, SendMail};
+use postrider_microsoft::{Handed, Microsoft, Payload, SendMail};
 use postrider_store::{DynStore, StoreError};
 use postrider_token_cache::TokenCache;
 
 use crate::content_budget::ContentBudget;
 use crate::convert::content;
+use crate::left_drafts::LeftDrafts;
 use crate::metrics::Metrics;
 
 /// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
@@ -136,6 +137,9 @@ impl ports::Outbox for OutboxPort {
 pub(crate) struct MicrosoftPort {
     pub microsoft: Microsoft,
     pub cache: TokenCache,
+    pub left_drafts: LeftDrafts,
+    /// The operator's limits of a mailbox.
+    pub pace: PaceLimits,
 }
 
 #[async_trait]
@@ -161,7 +165,11 @@ impl ports::Microsoft for MicrosoftPort {
             client_request_id,
             timeout,
         };
-        let verdict = self.microsoft.send_mail(call).await;
+        let Handed { verdict, left } = self.microsoft.send_mail(call).await;
+        if let Some(left) = left {
+            let lane = Lane { reseller: grant.settings.reseller.clone(), mailbox: values.mailbox.folded() };
+            self.left_drafts.delete_later(lane, values.pace.applied_to(self.pace), message, left);
+        }
         // What an administrator grants for large mail is in no token issued before.
         if verdict.finding.as_ref().is_some_and(|f| f.code == FindingCode::AttachmentNeedsReadWrite) {
             self.cache.forget(&grant.settings.token_key()).await;

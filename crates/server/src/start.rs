@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault};
+use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault, VaultProbe};
 use postrider_dispatch::{Breakers, Dispatcher, Policy, Ports, Wakeup};
 use postrider_domain::{Clock, limits};
 use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
@@ -25,7 +25,7 @@ use tonic::service::Routes;
 
 use crate::access::{Access, AccessLayer, AdminKeyError, make_admin_key};
 use crate::app::App;
-use crate::config::{Config, Listen};
+use crate::config::{Config, CredentialStoreKind, Listen};
 use crate::credentials::{
     CredentialsError, FoundKey, Janitor, Notices, Refused, Rotation, TokensPort, Watch, open_vault,
 };
@@ -33,6 +33,7 @@ use crate::data_dir::{DataDir, DataDirError, Endpoints};
 use crate::door::DoorLayer;
 use crate::health::{Health, Readiness};
 use crate::http::{Pages, nothing_here};
+use crate::left_drafts::LeftDrafts;
 use crate::metrics::Metrics;
 use crate::open::Opened;
 use crate::ports::{MicrosoftPort, OutboxPort};
@@ -308,10 +309,20 @@ fn upkeep(config: &Config, app: &Arc<App>, vault: Option<Vault>) -> JoinSet<()> 
     if let Some(vault) = vault {
         let (rotation, interval) = (app.rotation.clone(), config.vault.watch_interval);
         let watch = Watch { store, rotation, interval, is_vault_there: vault.is_there() };
-        tasks.spawn(async move { vault.keep().await });
+        let probe = vault_probe(config);
+        tasks.spawn(async move { vault.keep(probe).await });
         tasks.spawn(watch.run());
     }
     tasks
+}
+
+fn vault_probe(config: &Config) -> VaultProbe {
+    match config.credentials.store {
+        CredentialStoreKind::Sealed => VaultProbe::Token,
+        CredentialStoreKind::Vault => {
+            VaultProbe::Credentials { mount: config.vault.mount.clone(), prefix: config.vault.prefix.clone() }
+        }
+    }
 }
 
 fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, ServeError> {
@@ -344,7 +355,16 @@ fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
             entra: Breakers::default(),
             clock: Arc::clone(&app.clock),
         }),
-        microsoft: Arc::new(MicrosoftPort { microsoft: app.microsoft.clone(), cache: app.tokens.clone() }),
+        microsoft: Arc::new(MicrosoftPort {
+            microsoft: app.microsoft.clone(),
+            cache: app.tokens.clone(),
+            left_drafts: LeftDrafts {
+                microsoft: app.microsoft.clone(),
+                wakeup: app.wakeup.clone(),
+                clock: Arc::clone(&app.clock),
+            },
+            pace: app.pace,
+        }),
         clock: Arc::clone(&app.clock),
     };
     let policy = Policy {

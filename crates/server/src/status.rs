@@ -159,6 +159,8 @@ impl Refusal {
             Refused::RequestIdReused => Self::RequestIdReused,
             Refused::SettingsMissing => Self::SettingsMissing(reseller),
             Refused::QueueFull => Self::QueueFull(reseller),
+            // Asked for again where tests are sent, and told as a finding.
+            Refused::MailboxBusy => Self::internal("the mailbox is busy"),
         }
     }
 
@@ -288,7 +290,7 @@ const MESSAGE_NOT_FOUND: &str = "the reseller has no message of this message_id"
 const REQUEST_ID_REUSED: &str =
     "this request_id was used with other content: repeat that content, or take a new request_id";
 const ETAG_MISMATCH: &str = "the settings have changed since this etag: get them and try again";
-const SOURCE_TAKEN: &str = "this federated source belongs to another reseller with this tenant_id and client_id: name another source";
+const SOURCE_TAKEN: &str = "this federated source is another reseller's with this client_id, and the directory is or may be the same (a domain can be a name of any): give tenant_id as a GUID, or name another source";
 const QUEUE_FULL: &str =
     "the reseller has as many unfinished messages as it may have: try again when some are sent";
 const WHOLE_QUEUE_FULL: &str =
@@ -359,8 +361,9 @@ fn retried(code: Code, reason: &'static str, after: Duration, message: &str) -> 
 
 fn mail_too_large(request_bytes: usize) -> Answer {
     let description = format!(
-        "makes a request of {request_bytes} bytes to Microsoft, which takes {GRAPH_REQUEST_BYTES_MAX}: \
-         leave out or shrink attachments"
+        "makes, even without attachments, a request of {request_bytes} bytes to Microsoft, which takes \
+         {GRAPH_REQUEST_BYTES_MAX}: shorten the text or the HTML (an invitation counts as text); pictures written into the HTML \
+         can be attachments with a content_id"
     );
     invalid(&Violations::one("email", description))
 }
@@ -523,7 +526,7 @@ mod tests {
         Unavailable CREDENTIAL_STORE_UNAVAILABLE retry 5s
         ResourceExhausted STORAGE_FULL retry 60s
         InvalidArgument REQUEST_TOO_LARGE limit_bytes=36700160
-        InvalidArgument INVALID_REQUEST [email: makes a request of 5000000 bytes to Microsoft, which takes 4000000: leave out or shrink attachments]
+        InvalidArgument INVALID_REQUEST [email: makes, even without attachments, a request of 5000000 bytes to Microsoft, which takes 4000000: shorten the text or the HTML (an invitation counts as text); pictures written into the HTML can be attachments with a content_id]
         InvalidArgument UNDECODABLE
         InvalidArgument UNDECODABLE
         Unimplemented UNIMPLEMENTED

@@ -41,6 +41,7 @@ pub mod memory;
 mod outbox;
 mod postgres;
 mod reads;
+mod schema;
 mod sealed;
 mod seen;
 mod settings;
@@ -73,6 +74,16 @@ pub use watch::{Change, Changed, Event, Events, Position};
 pub enum StoreKind {
     Real,
     Sandbox,
+}
+
+impl StoreKind {
+    /// As it is written in the database.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Sandbox => "sandbox",
+        }
+    }
 }
 
 /// From which schema to which a database was brought. 0: it was empty.

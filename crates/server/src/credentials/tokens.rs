@@ -85,7 +85,7 @@ impl TokensPort {
             refusal.finding.evidence.insert(GONE.to_owned(), is_gone(&error).to_owned());
             refusal
         })?;
-        let pass = self.entra.of(settings.values.cloud).pass(self.clock.now());
+        let pass = self.entra.of(settings.values.cloud).pass(&settings.reseller, self.clock.now());
         let pass = pass.map_err(|until| not_asked(until, self.clock.now()))?;
         let asked = self.proofs.token(&settings.reseller, &settings.values, &credential).await;
         pass.ended(told_by(&asked), &settings.reseller, self.clock.now());
