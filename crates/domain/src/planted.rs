@@ -56,12 +56,14 @@ pub enum Bug {
     /// An outcome that cannot be written down is dropped.
     RecordGivenUp,
     BreakerStaysOpen,
+    /// How long a lane waits goes by the tries of the message that was refused, not by how often the lane has waited.
+    WaitsOfOneMessage,
     /// Who came last goes first.
     LastInFirstOut,
 }
 
 impl Bug {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::RequestKeyNotStored,
         Self::ScheduleIgnored,
         Self::PlaceNotGivenBack,
@@ -90,6 +92,7 @@ impl Bug {
         Self::OneMoreAtOnce,
         Self::RecordGivenUp,
         Self::BreakerStaysOpen,
+        Self::WaitsOfOneMessage,
         Self::LastInFirstOut,
     ];
 }

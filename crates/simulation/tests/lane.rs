@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use postrider_domain::{
-    AttemptEnd, AttemptNumber, AttemptStart, FindingCode, InDoubtPolicy, Message, MessageState, Outcome,
-    PaceLimits, ResellerId, Resolution, Verdict,
+    AttemptEnd, AttemptNumber, AttemptStart, FindingCode, InDoubtPolicy, Message, MessageId, MessageState,
+    Outcome, PaceLimits, Priority, ResellerId, Resolution, Verdict,
 };
 use postrider_simulation::microsoft::Answer;
 use postrider_simulation::world::{PACE, World};
 use postrider_store::{Accepted, NewMessage, Outbox as _, TestMail};
+use uuid::Uuid;
 
 const UNPACED: PaceLimits = PaceLimits { messages_per_minute: 0, ..PACE };
 const ALONE: PaceLimits = PaceLimits { concurrency: 1, ..UNPACED };
@@ -188,6 +189,40 @@ async fn a_limit_stops_it_for_as_long_as_microsoft_asked() {
     let mut starts = starts(&world.messages(&acme).await);
     starts.sort_unstable();
     assert!(starts[1].duration_since(begun).as_secs() >= 300);
+}
+
+/// How many whole seconds lie between each call and the one before.
+fn gaps(world: &World) -> Vec<i64> {
+    let calls = world.microsoft.calls();
+    calls.windows(2).map(|two| two[1].time.duration_since(two[0].time).as_secs()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_more_often_in_a_row_it_had_to_wait_the_longer_it_waits_whichever_mail_is_tried() {
+    let (world, acme) = acme(ALONE).await;
+    let throttled = Answer::of(Outcome::Deferred, FindingCode::Throttled);
+    world.microsoft.answers(vec![throttled.clone(); 3]);
+    for number in 1..=4 {
+        let urgent = NewMessage { priority: Priority::Urgent, ..world.mail(&acme, number) };
+        world.accepts(urgent).await;
+        world.until(&acme, |_| world.microsoft.calls().len() == number as usize).await;
+        world.store.cancel(&acme, &MessageId::of_uuid(Uuid::from_u128(number))).await.expect("an answer");
+    }
+    assert_eq!(gaps(&world), [5, 15, 45]);
+    world.microsoft.answers([throttled]);
+    let first = world.microsoft.calls().len();
+    world.accepts(world.mail(&acme, 9)).await;
+    world.until(&acme, |messages| messages.iter().any(|m| m.attempts.len() == 2)).await;
+    assert_eq!(gaps(&world)[first], 5, "one that was taken ends the row");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_ran_together_and_were_all_refused_are_one_wait() {
+    let (world, acme) = acme(UNPACED).await;
+    world.microsoft.answers(vec![Answer::of(Outcome::Deferred, FindingCode::Throttled); 8]);
+    world.accepts_many(&acme, 4, InDoubtPolicy::AtLeastOnce).await;
+    world.all_are(&acme, MessageState::Sent).await;
+    assert_eq!(gaps(&world), [0, 0, 0, 5, 0, 0, 0, 15, 0, 0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
