@@ -58,12 +58,14 @@ pub enum Bug {
     BreakerStaysOpen,
     /// How long a lane waits goes by the tries of the message that was refused, not by how often the lane has waited.
     WaitsOfOneMessage,
+    /// What the pace allowed no message before is kept when its limits are lifted.
+    PaceOutlivesItsLimits,
     /// Who came last goes first.
     LastInFirstOut,
 }
 
 impl Bug {
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::RequestKeyNotStored,
         Self::ScheduleIgnored,
         Self::PlaceNotGivenBack,
@@ -93,6 +95,7 @@ impl Bug {
         Self::RecordGivenUp,
         Self::BreakerStaysOpen,
         Self::WaitsOfOneMessage,
+        Self::PaceOutlivesItsLimits,
         Self::LastInFirstOut,
     ];
 }

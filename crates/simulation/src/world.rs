@@ -119,6 +119,11 @@ impl World {
         replica
     }
 
+    /// Replicas that are added from now on are started with these limits.
+    pub fn is_configured(&mut self, pace: PaceLimits) {
+        (self.policy.pace, self.limits) = (pace, pace);
+    }
+
     /// The only replica of a scripted world.
     pub fn replica(&self) -> &Arc<Replica> {
         self.replicas.first().expect("a replica")

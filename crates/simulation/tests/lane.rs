@@ -309,6 +309,44 @@ async fn mail_with_more_recipients_than_a_day_may_have_is_set_aside_and_holds_up
     assert_eq!(aside.finding.as_ref().map(|finding| finding.code), Some(FindingCode::DailyLimit));
 }
 
+/// One that has sent two mails, its day's limit, with a third that waits for tomorrow.
+async fn spent() -> (World, ResellerId) {
+    let (world, acme) = acme(UNPACED).await;
+    let mut lowered = world.settings(&acme);
+    lowered.values.pace.recipients_per_day = Some(2);
+    world.puts(lowered).await;
+    world.accepts_many(&acme, 3, InDoubtPolicy::AtLeastOnce).await;
+    world.time_passes(Duration::from_mins(10)).await;
+    let waits = &world.messages(&acme).await[2];
+    let tomorrow = world.now() + Duration::from_hours(23);
+    assert!(waits.next_attempt_time.is_some_and(|time| time > tomorrow), "{waits:?}");
+    (world, acme)
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_its_limit_is_lifted_it_goes_on_at_once() {
+    let (world, acme) = spent().await;
+    let lifted = world.now();
+    world.puts(world.settings(&acme)).await;
+    world.replica().hears_of_lane(&acme);
+    world.all_are(&acme, MessageState::Sent).await;
+    assert!(since(&world, lifted) < 2_000, "{} ms", since(&world, lifted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_under_other_limits_is_noticed_within_a_minute() {
+    let mut world = World::scripted(PaceLimits { recipients_per_day: 2, ..UNPACED });
+    let acme = world.reseller("acme").await;
+    world.accepts_many(&acme, 3, InDoubtPolicy::AtLeastOnce).await;
+    world.time_passes(Duration::from_mins(10)).await;
+    world.replica().crashes();
+    let restarted = world.now();
+    world.is_configured(UNPACED);
+    world.adds_replica(std::sync::Arc::new(postrider_store::memory::Kind), SignedDuration::ZERO).starts();
+    world.all_are(&acme, MessageState::Sent).await;
+    assert!(since(&world, restarted) < 61_000, "{} ms", since(&world, restarted));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_dead_holder_was_calling_counts_until_its_deadline_and_is_in_doubt_after_it() {
     let (mut world, acme) = acme(UNPACED).await;
