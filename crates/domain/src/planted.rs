@@ -14,6 +14,8 @@ pub enum Bug {
     PlaceNotGivenBack,
     /// Content goes while its message still waits.
     ContentGoneEarly,
+    /// A message goes out with what another of its reseller's says.
+    ContentOfAnother,
     /// A second outcome of an attempt replaces the first.
     OutcomeOverwritten,
     /// A 202 that comes after the attempt was given up is thrown away.
@@ -65,11 +67,12 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::RequestKeyNotStored,
         Self::ScheduleIgnored,
         Self::PlaceNotGivenBack,
         Self::ContentGoneEarly,
+        Self::ContentOfAnother,
         Self::OutcomeOverwritten,
         Self::LateAnswerThrownAway,
         Self::DoubtForgotten,

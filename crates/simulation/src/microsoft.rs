@@ -79,6 +79,8 @@ impl Answer {
 pub struct Call {
     pub reseller: ResellerId,
     pub message: MessageId,
+    /// What the mail says.
+    pub content: String,
     /// When it arrived.
     pub time: Timestamp,
     pub is_taken: bool,
@@ -268,6 +270,15 @@ impl ModelMicrosoft {
         copies
     }
 
+    /// What each mail that was taken says.
+    pub fn contents(&self) -> BTreeMap<MessageId, BTreeSet<String>> {
+        let mut contents: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for call in self.state().calls.iter().filter(|call| call.is_taken) {
+            contents.entry(call.message).or_default().insert(call.content.clone());
+        }
+        contents
+    }
+
     /// What was found fault with.
     pub fn rejected(&self) -> BTreeSet<MessageId> {
         let state = self.state();
@@ -313,14 +324,14 @@ impl ModelMicrosoft {
         &self,
         process: u64,
         reseller: &ResellerId,
-        message: MessageId,
+        (message, content): (MessageId, String),
         left: Timestamp,
     ) -> (Answer, bool) {
         let time = self.clock.now();
         let answer = self.answer(reseller);
         let mut state = self.state();
         let (is_taken, outcome) = (answer.is_taken, answer.verdict.outcome);
-        state.calls.push(Call { reseller: reseller.clone(), message, time, is_taken, outcome });
+        state.calls.push(Call { reseller: reseller.clone(), message, content, time, is_taken, outcome });
         let mailbox = state.mailboxes.entry(reseller.clone()).or_default();
         (answer, mailbox.counts(process, time, left, self.limits))
     }
@@ -453,9 +464,10 @@ impl Microsoft for Line {
         let (process, way) = (self.process, self.chance.millis(model.speed.way.0, model.speed.way.1));
         {
             let (model, reseller, message) = (Arc::clone(model), reseller.clone(), submission.message);
+            let content = String::from_utf8_lossy(&submission.content.body).into_owned();
             tokio::spawn(async move {
                 tokio::time::sleep(way).await;
-                let (answer, is_probe) = model.arrives(process, &reseller, message, left);
+                let (answer, is_probe) = model.arrives(process, &reseller, (message, content), left);
                 model.trace.write(
                     model.clock.now(),
                     &format!("graph {reseller} {message} {:?}", answer.verdict.outcome),

@@ -60,6 +60,11 @@ impl Faults {
     pub fn leave_storage_alone(&self) -> bool {
         [self.refused, self.lost, self.unanswered, self.slow, self.late, self.crash, self.partition] == [0; 7]
     }
+
+    /// Some lane is stopped by what is no limit of its calls.
+    pub fn stop_lanes(&self) -> bool {
+        [self.broken, self.paused, self.lowered] != [0; 3]
+    }
 }
 
 /// See the module.

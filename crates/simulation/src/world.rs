@@ -187,7 +187,7 @@ impl World {
             id: MessageId::of_uuid(Uuid::from_u128(number)),
             request_id: RequestId::parse(&format!("order-{number}")).ok(),
             content_hash: ContentHash([7; 32]),
-            content: format!("mail {number}").into_bytes(),
+            content: format!("mail {number} of {reseller}").into_bytes(),
             internet_message_id: Some(format!("<{number}@postrider.example>")),
             subject: "Mail".to_owned(),
             recipient_count: 1,
