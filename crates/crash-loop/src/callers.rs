@@ -99,6 +99,7 @@ impl Callers {
             policy,
             priority: Priority::Normal,
             send_time: None,
+            content: content(request, &text_of(request)),
             acknowledged: None,
             twin: None,
             may_be_doubled: false,
@@ -117,7 +118,10 @@ impl Callers {
     ) -> (MessageId, Timestamp) {
         loop {
             let counter = chance.choice(&self.counters).expect("a replica");
-            let mut mail = mail(reseller.as_str()).about(request).request_id(request);
+            let mut mail = mail(reseller.as_str())
+                .about(request)
+                .with(|email| email.text = text_of(request))
+                .request_id(request);
             if policy == InDoubtPolicy::AtMostOnce {
                 mail = mail.at_most_once();
             }
@@ -133,4 +137,13 @@ impl Callers {
             tokio::time::sleep(AGAIN_AFTER).await;
         }
     }
+}
+
+/// What a mail says, as its caller and its recipient know it.
+pub(crate) fn content(subject: &str, text: &str) -> String {
+    format!("{subject}: {}", text.trim_end())
+}
+
+fn text_of(request: &str) -> String {
+    format!("This is the offer {request}, and no other.")
 }

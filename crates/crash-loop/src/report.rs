@@ -76,26 +76,14 @@ impl fmt::Display for Report {
         };
         writeln!(f, "| {:?} | |\n| --- | --- |", self.database)?;
         writeln!(f, "| effective kills (of all) | {} ({}) |", self.told.effective, self.told.kills)?;
-        writeln!(f, "| acknowledged and lost | {} |", self.of(|fault| matches!(fault, Fault::Lost(_))))?;
+        for (name, is_such) in NAMED {
+            writeln!(f, "| {name} | {} |", self.of(is_such))?;
+        }
         writeln!(
             f,
-            "| doubled unflagged | {} |",
-            self.of(|fault| matches!(fault, Fault::DoubledInSilence(_) | Fault::Twins(_)))
+            "| other faults | {} |",
+            self.of(|fault| !NAMED.iter().any(|(_, is_such)| is_such(fault)))
         )?;
-        writeln!(
-            f,
-            "| doubled with `AT_MOST_ONCE` | {} |",
-            self.of(|x| matches!(x, Fault::DoubledAgainstPolicy(_)))
-        )?;
-        writeln!(f, "| wrongly SENT | {} |", self.of(|fault| matches!(fault, Fault::WronglySent(_))))?;
-        writeln!(
-            f,
-            "| over a mailbox's limit | {} |",
-            self.of(|fault| matches!(fault, Fault::OverALimit(_)))
-        )?;
-        writeln!(f, "| stuck | {} |", self.of(|fault| matches!(fault, Fault::Stuck(_))))?;
-        writeln!(f, "| out of order | {} |", self.of(|fault| matches!(fault, Fault::OutOfOrder(_))))?;
-        writeln!(f, "| other faults | {} |", self.of(|fault| !is_named(fault)))?;
         writeln!(
             f,
             "| messages: SENT, OUTCOME_UNKNOWN | {}, {} |",
@@ -126,20 +114,20 @@ impl fmt::Display for Report {
     }
 }
 
-/// Whether it has a line of its own.
-fn is_named(fault: &Fault) -> bool {
-    matches!(
-        fault,
-        Fault::Lost(_)
-            | Fault::DoubledInSilence(_)
-            | Fault::Twins(_)
-            | Fault::DoubledAgainstPolicy(_)
-            | Fault::WronglySent(_)
-            | Fault::OverALimit(_)
-            | Fault::Stuck(_)
-            | Fault::OutOfOrder(_)
-    )
-}
+/// A fault with a line of its own.
+type Named = (&'static str, fn(&Fault) -> bool);
+
+const NAMED: [Named; 9] = [
+    ("acknowledged and lost", |fault| matches!(fault, Fault::Lost(_))),
+    ("doubled unflagged", |fault| matches!(fault, Fault::DoubledInSilence(_) | Fault::Twins(_))),
+    ("doubled with `AT_MOST_ONCE`", |fault| matches!(fault, Fault::DoubledAgainstPolicy(_))),
+    ("wrongly SENT", |fault| matches!(fault, Fault::WronglySent(_))),
+    ("sent with other content", |fault| matches!(fault, Fault::OtherContent(_))),
+    ("over a mailbox's limit", |fault| matches!(fault, Fault::OverALimit(_))),
+    ("stuck", |fault| matches!(fault, Fault::Stuck(_))),
+    ("out of order", |fault| matches!(fault, Fault::OutOfOrder(_))),
+    ("unfair", |fault| matches!(fault, Fault::Unfair(_))),
+];
 
 #[cfg(test)]
 mod tests {

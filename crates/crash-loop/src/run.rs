@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use mail_parser::MessageParser;
 use postrider_domain::{Message, MessageId, ResellerId, SystemClock};
 use postrider_proto::v1::Settings;
 use postrider_sandbox::seed;
 use postrider_simulation::checker::{Fault, Logs};
 use postrider_store::{DynStore, MessageFilter, Options, PostgresStore, SqliteStore, StoreKind};
-use postrider_testkit::{Microsoft, Postgres, World, acme_settings};
+use postrider_testkit::{Delivered, Microsoft, Postgres, World, acme_settings};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::callers::Callers;
+use crate::callers::{Callers, content};
 use crate::replica::{Place, Replica};
 use crate::report::Report;
 use crate::storm::{Storm, Told};
@@ -185,9 +186,13 @@ async fn logs(
     let by_name: BTreeMap<&str, MessageId> =
         messages.iter().filter_map(|m| Some((m.internet_message_id.as_deref()?, m.id))).collect();
     let (mut copies, mut strays): (BTreeMap<MessageId, usize>, _) = (BTreeMap::new(), Vec::new());
+    let mut contents: BTreeMap<MessageId, BTreeSet<String>> = BTreeMap::new();
     for mail in microsoft.received().await {
         match by_name.get(mail.internet_message_id.as_str()) {
-            Some(id) => *copies.entry(*id).or_default() += 1,
+            Some(id) => {
+                *copies.entry(*id).or_default() += 1;
+                contents.entry(*id).or_default().insert(said(&mail));
+            }
             None => strays.push(format!("{} was sent, and is not there", mail.subject)),
         }
     }
@@ -196,8 +201,10 @@ async fn logs(
     let logs = Logs {
         asked: callers.log(),
         copies,
+        contents,
         rejected: BTreeSet::new(),
         told: BTreeSet::new(),
+        stopped: BTreeSet::new(),
         breaches,
         messages,
         watched: BTreeMap::new(),
@@ -205,4 +212,11 @@ async fn logs(
         queued,
     };
     (logs, strays)
+}
+
+/// As a recipient reads it.
+fn said(mail: &Delivered) -> String {
+    let text = mail.text();
+    let read = MessageParser::default().parse(&text).expect("a mail");
+    content(read.subject().unwrap_or_default(), &read.body_text(0).unwrap_or_default())
 }

@@ -137,7 +137,8 @@ impl Attempts {
     ) -> Result<Begun, PortError> {
         turn.was_not_used();
         let start = self.start(queued, now);
-        let end = ended(queued, hold, &start, verdict, self.ports.clock.now());
+        let end = ended(queued, turn.lane_waits(), hold, &start, verdict, self.ports.clock.now());
+        turn.ended(&end.resolution);
         let told = self.told(&end);
         if !self.ports.outbox.refuse_attempt(&self.lane.reseller, self.token, start, end).await? {
             return Ok(Begun::Stale);
@@ -198,10 +199,11 @@ impl Attempts {
         if matches!(verdict.outcome, Outcome::Deferred | Outcome::Rejected) {
             turn.was_not_taken();
         }
-        let mut end = ended(&queued, hold.as_ref(), &start, verdict, now);
+        let mut end = ended(&queued, turn.lane_waits(), hold.as_ref(), &start, verdict, now);
         if end.verdict.token_refused && may_try_another_token {
             end.resolution = Resolution::Again { at: now, counts: false };
         }
+        turn.ended(&end.resolution);
         // What an administrator grants later is in no token issued before.
         if end.verdict.token_refused || matches!(end.resolution, Resolution::LaneHeld(_)) {
             self.ports.tokens.forget(&grant).await;
@@ -250,7 +252,8 @@ impl Attempts {
         };
         let outcome = if planted(Bug::SilentResend) { Outcome::Deferred } else { Outcome::InDoubt };
         let verdict = Verdict::of(outcome, finding);
-        let end = ended(&open.queued, hold, &start, verdict, self.ports.clock.now());
+        // A doubt makes no lane wait.
+        let end = ended(&open.queued, 0, hold, &start, verdict, self.ports.clock.now());
         self.end(&open.queued, end).await;
     }
 
@@ -300,12 +303,13 @@ fn told_by(verdict: &Verdict) -> Told {
 
 fn ended(
     queued: &Queued,
+    lane_waits: u32,
     hold: Option<&Hold>,
     start: &AttemptStart,
     verdict: Verdict,
     now: Timestamp,
 ) -> AttemptEnd {
-    let resolution = decide(&verdict, queued, hold, now);
+    let resolution = decide(&verdict, queued, lane_waits, hold, now);
     AttemptEnd { message: queued.id, number: start.number, end_time: now, verdict, resolution }
 }
 

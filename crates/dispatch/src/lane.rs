@@ -254,9 +254,11 @@ impl LaneRun {
         draining.hold.clone_from(&lease.hold);
         draining.limits = lease.pace.applied_to(self.shared.policy.pace);
         draining.queue.clear();
+        // It was met by the limits of before.
+        draining.pace_until = None;
         if lease.lane != draining.attempts.lane {
             // What the other mailbox was asked to wait for does not bind this one.
-            (draining.wait_until, draining.pace_until) = (None, None);
+            draining.wait_until = None;
             draining.pace = self.shared.paces.of(&lease.lane, self.now());
             draining.attempts.lane = lease.lane.clone();
         }

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptNumber, Bug, HourOfRecipients, Lane, MessageId, PaceLimits, RecentCall, limits, planted,
+    AttemptNumber, Bug, HourOfRecipients, Lane, MessageId, MessageState, PaceLimits, RecentCall, Resolution,
+    limits, planted,
 };
 use tokio::sync::Notify;
 
@@ -37,6 +38,9 @@ struct State {
     turns: u64,
     /// Recipients by hours since 1970.
     hours: BTreeMap<i64, u32>,
+    /// How often in a row the lane had to wait, and until when it last had.
+    waits: u32,
+    waits_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +72,7 @@ pub struct Turn {
     attempt: Attempt,
     hour: i64,
     recipients: u32,
+    lane_waits: u32,
 }
 
 impl Pace {
@@ -111,7 +116,8 @@ impl Pace {
         state.waiting.insert(number, now);
         let hour = hour_of(now);
         *state.hours.entry(hour).or_default() += recipients;
-        Ok(Turn { pace: Arc::clone(self), number, attempt, hour, recipients })
+        let lane_waits = state.waits;
+        Ok(Turn { pace: Arc::clone(self), number, attempt, hour, recipients, lane_waits })
     }
 
     /// Nothing more until then: a `Retry-After`, whoever of this process was told it.
@@ -120,11 +126,12 @@ impl Pace {
         state.closed_until = state.closed_until.max(Some(until));
     }
 
-    /// Whether the minute that ends at `now` knows of it.
+    /// Whether the minute that ends at `now` knows of it: one that waited has had its next turn by then.
     fn is_in_use(&self, now: Timestamp) -> bool {
         let state = self.lock();
         let called = state.calls.values().any(|call| call.time > before(now));
-        called || state.closed_until.is_some_and(|until| until > now)
+        let waited = state.waits_until.is_some_and(|until| until > before(now));
+        called || waited || state.closed_until.is_some_and(|until| until > now)
     }
 
     /// Returns once a turn was given back.
@@ -191,6 +198,24 @@ impl Turn {
         let mut state = self.pace.lock();
         state.waiting.remove(&self.number);
         state.calls.insert(self.attempt, Call { time: now, is_own: true });
+    }
+
+    /// How often in a row the lane had waited when this was taken.
+    pub(crate) fn lane_waits(&self) -> u32 {
+        self.lane_waits
+    }
+
+    /// What came of it. Calls that ran together and all make the lane wait count as one.
+    pub(crate) fn ended(&self, resolution: &Resolution) {
+        let mut state = self.pace.lock();
+        match resolution {
+            Resolution::LaneWaits { until } => {
+                state.waits = state.waits.max(self.lane_waits.saturating_add(1));
+                state.waits_until = state.waits_until.max(Some(*until));
+            }
+            Resolution::End(MessageState::Sent) => state.waits = 0,
+            _ => {}
+        }
     }
 
     /// No call was made.

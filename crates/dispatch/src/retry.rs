@@ -17,15 +17,22 @@ const BACKOFF_FACTOR: u32 = 3;
 const BACKOFF_MAX: Duration = Duration::from_hours(1);
 /// A call that may have been taken may still be running at Microsoft's side: Graph's gateway gives up before this.
 const IN_DOUBT_PAUSE: Duration = Duration::from_secs(15);
-/// An outage is looked at again this often at least: one message's many tries say nothing about it.
+/// An outage is looked at again this often at least: it may end at any time.
 const OUTAGE_MAX: Duration = Duration::from_mins(1);
 /// Daily limits and full mailboxes do not mend in minutes.
 const LONG_LIMIT_PAUSE: Duration = Duration::from_hours(1);
 /// The gap is doubled each time, up to this.
 const PROBE_MAX: Duration = Duration::from_hours(2);
 
-/// What becomes of the message, and of its lane. `hold` is the lane's as the attempt began.
-pub fn decide(verdict: &Verdict, queued: &Queued, hold: Option<&Hold>, now: Timestamp) -> Resolution {
+/// What becomes of the message, and of its lane. `lane_waits`, how often in a row the lane has waited, and `hold` are the
+/// lane's as the attempt began.
+pub fn decide(
+    verdict: &Verdict,
+    queued: &Queued,
+    lane_waits: u32,
+    hold: Option<&Hold>,
+    now: Timestamp,
+) -> Resolution {
     match verdict.outcome {
         Outcome::Sent => Resolution::End(MessageState::Sent),
         Outcome::Rejected => Resolution::End(unless_in_doubt(queued, MessageState::Failed)),
@@ -38,11 +45,18 @@ pub fn decide(verdict: &Verdict, queued: &Queued, hold: Option<&Hold>, now: Time
                 Resolution::Again { at: later(now, gap, verdict), counts: true }
             }
         },
-        Outcome::Deferred => defer(verdict, queued, hold, now),
+        Outcome::Deferred => defer(verdict, queued, lane_waits, hold, now),
     }
 }
 
-fn defer(verdict: &Verdict, queued: &Queued, hold: Option<&Hold>, now: Timestamp) -> Resolution {
+fn defer(
+    verdict: &Verdict,
+    queued: &Queued,
+    lane_waits: u32,
+    hold: Option<&Hold>,
+    now: Timestamp,
+) -> Resolution {
+    let lane_gap = backoff(if planted(Bug::WaitsOfOneMessage) { queued.attempts } else { lane_waits });
     let Some(finding) = &verdict.finding else {
         return Resolution::Again { at: later(now, backoff(queued.backoffs), verdict), counts: true };
     };
@@ -53,15 +67,12 @@ fn defer(verdict: &Verdict, queued: &Queued, hold: Option<&Hold>, now: Timestamp
                 finding.code,
                 FindingCode::MailboxFull | FindingCode::DailyLimit | FindingCode::TenantSendLimit
             );
-            let until = if long {
-                later(now, LONG_LIMIT_PAUSE, verdict)
-            } else {
-                as_asked(now, backoff(queued.attempts), verdict)
-            };
+            let until =
+                if long { later(now, LONG_LIMIT_PAUSE, verdict) } else { as_asked(now, lane_gap, verdict) };
             Resolution::LaneWaits { until }
         }
         FindingClass::Outage => {
-            Resolution::LaneWaits { until: as_asked(now, backoff(queued.attempts).min(OUTAGE_MAX), verdict) }
+            Resolution::LaneWaits { until: as_asked(now, lane_gap.min(OUTAGE_MAX), verdict) }
         }
         FindingClass::Message | FindingClass::InDoubt | FindingClass::Advice => {
             Resolution::Again { at: later(now, backoff(queued.backoffs), verdict), counts: true }

@@ -61,33 +61,38 @@ fn every_verdict_has_its_resolution() {
     let asked = |verdict: Verdict, s| Verdict { retry_after: Some(Duration::from_secs(s)), ..verdict };
     let hold = Hold { finding: Finding::new(SecretExpired), probe_time: now(), probes: 2 };
     let once = Queued { policy: InDoubtPolicy::AtMostOnce, ..queued() };
+    let tried = |attempts| Queued { attempts, ..queued() };
     let doubted = Queued { in_doubt: true, ..queued() };
     let cases = [
-        ("202", Verdict::sent(None), queued(), None),
-        ("in doubt, at least once", of(Outcome::InDoubt, OutcomeUnknown), queued(), None),
-        ("in doubt, at most once", of(Outcome::InDoubt, OutcomeUnknown), once, None),
-        ("refused for its own fault", of(Outcome::Rejected, RecipientInvalid), queued(), None),
-        ("the same, after a doubt", of(Outcome::Rejected, RecipientInvalid), doubted, None),
-        ("settings", of(Outcome::Deferred, SecretExpired), queued(), None),
-        ("settings, third probe", of(Outcome::Deferred, SecretExpired), queued(), Some(&hold)),
-        ("limit", of(Outcome::Deferred, Throttled), queued(), None),
-        ("limit, asked for 2 s", asked(of(Outcome::Deferred, Throttled), 2), queued(), None),
-        ("limit, asked for 300 s", asked(of(Outcome::Deferred, Throttled), 300), queued(), None),
-        ("limit, asked for nothing", asked(of(Outcome::Deferred, Throttled), 0), queued(), None),
-        ("daily limit, asked for 60 s", asked(of(Outcome::Deferred, DailyLimit), 60), queued(), None),
-        ("daily limit", of(Outcome::Deferred, DailyLimit), queued(), None),
+        ("202", Verdict::sent(None), queued(), 0, None),
+        ("in doubt, at least once", of(Outcome::InDoubt, OutcomeUnknown), queued(), 0, None),
+        ("in doubt, at most once", of(Outcome::InDoubt, OutcomeUnknown), once, 0, None),
+        ("refused for its own fault", of(Outcome::Rejected, RecipientInvalid), queued(), 0, None),
+        ("the same, after a doubt", of(Outcome::Rejected, RecipientInvalid), doubted, 0, None),
+        ("settings", of(Outcome::Deferred, SecretExpired), queued(), 0, None),
+        ("settings, third probe", of(Outcome::Deferred, SecretExpired), queued(), 0, Some(&hold)),
+        ("limit", of(Outcome::Deferred, Throttled), queued(), 0, None),
+        ("limit, asked for 2 s", asked(of(Outcome::Deferred, Throttled), 2), queued(), 0, None),
+        ("limit, asked for 300 s", asked(of(Outcome::Deferred, Throttled), 300), queued(), 0, None),
+        ("limit, asked for nothing", asked(of(Outcome::Deferred, Throttled), 0), queued(), 0, None),
+        ("daily limit, asked for 60 s", asked(of(Outcome::Deferred, DailyLimit), 60), queued(), 0, None),
+        ("daily limit", of(Outcome::Deferred, DailyLimit), queued(), 0, None),
+        ("limit, of a message's ninth try", of(Outcome::Deferred, Throttled), tried(9), 0, None),
+        ("limit, after the lane waited twice", of(Outcome::Deferred, Throttled), queued(), 2, None),
+        ("outage", of(Outcome::Deferred, MicrosoftUnavailable), queued(), 0, None),
+        ("outage, of a message's ninth try", of(Outcome::Deferred, MicrosoftUnavailable), tried(9), 0, None),
         (
-            "outage, after many tries",
+            "outage, after the lane waited nine times",
             of(Outcome::Deferred, MicrosoftUnavailable),
-            Queued { attempts: 9, ..queued() },
+            queued(),
+            9,
             None,
         ),
-        ("outage", of(Outcome::Deferred, MicrosoftUnavailable), queued(), None),
     ];
     let table: Vec<_> = cases
         .iter()
-        .map(|(name, verdict, queued, hold)| {
-            format!("{name}: {}", shown(&decide(verdict, queued, *hold, now())))
+        .map(|(name, verdict, queued, lane_waits, hold)| {
+            format!("{name}: {}", shown(&decide(verdict, queued, *lane_waits, *hold, now())))
         })
         .collect();
     insta::assert_snapshot!(table.join("\n"), @"
@@ -98,13 +103,16 @@ fn every_verdict_has_its_resolution() {
     the same, after a doubt: ends outcome_unknown
     settings: lane held, probe 1 is in 60 s
     settings, third probe: lane held, probe 4 is in 480 s
-    limit: lane waits, in 15 s
+    limit: lane waits, in 5 s
     limit, asked for 2 s: lane waits, in 2 s
     limit, asked for 300 s: lane waits, in 300 s
-    limit, asked for nothing: lane waits, in 15 s
+    limit, asked for nothing: lane waits, in 5 s
     daily limit, asked for 60 s: lane waits, in 3600 s
     daily limit: lane waits, in 3600 s
-    outage, after many tries: lane waits, in 60 s
-    outage: lane waits, in 15 s
+    limit, of a message's ninth try: lane waits, in 5 s
+    limit, after the lane waited twice: lane waits, in 45 s
+    outage: lane waits, in 5 s
+    outage, of a message's ninth try: lane waits, in 5 s
+    outage, after the lane waited nine times: lane waits, in 60 s
     ");
 }

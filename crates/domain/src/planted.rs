@@ -14,6 +14,8 @@ pub enum Bug {
     PlaceNotGivenBack,
     /// Content goes while its message still waits.
     ContentGoneEarly,
+    /// A message goes out with what another of its reseller's says.
+    ContentOfAnother,
     /// A second outcome of an attempt replaces the first.
     OutcomeOverwritten,
     /// A 202 that comes after the attempt was given up is thrown away.
@@ -56,16 +58,21 @@ pub enum Bug {
     /// An outcome that cannot be written down is dropped.
     RecordGivenUp,
     BreakerStaysOpen,
+    /// How long a lane waits goes by the tries of the message that was refused, not by how often the lane has waited.
+    WaitsOfOneMessage,
+    /// What the pace allowed no message before is kept when its limits are lifted.
+    PaceOutlivesItsLimits,
     /// Who came last goes first.
     LastInFirstOut,
 }
 
 impl Bug {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::RequestKeyNotStored,
         Self::ScheduleIgnored,
         Self::PlaceNotGivenBack,
         Self::ContentGoneEarly,
+        Self::ContentOfAnother,
         Self::OutcomeOverwritten,
         Self::LateAnswerThrownAway,
         Self::DoubtForgotten,
@@ -90,6 +97,8 @@ impl Bug {
         Self::OneMoreAtOnce,
         Self::RecordGivenUp,
         Self::BreakerStaysOpen,
+        Self::WaitsOfOneMessage,
+        Self::PaceOutlivesItsLimits,
         Self::LastInFirstOut,
     ];
 }

@@ -84,6 +84,7 @@ impl Callers {
             policy,
             priority,
             send_time,
+            content: String::from_utf8_lossy(&new.content).into_owned(),
             acknowledged: None,
             twin: None,
             may_be_doubled: false,

@@ -3,6 +3,8 @@
 //!
 //! It knows nothing of how the logs came about: simulation, crash loop and soak all end here.
 
+mod fairness;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
@@ -24,6 +26,8 @@ pub struct Asked {
     pub priority: Priority,
     /// Not to be sent before.
     pub send_time: Option<Timestamp>,
+    /// What it says, in any form that Microsoft's log has too.
+    pub content: String,
     /// The id that was acknowledged, and when.
     pub acknowledged: Option<(MessageId, Timestamp)>,
     /// Another id that was acknowledged for the same request.
@@ -40,10 +44,14 @@ pub struct Logs {
     pub asked: Vec<Asked>,
     /// Copies of each mail that Microsoft took.
     pub copies: BTreeMap<MessageId, usize>,
+    /// What those copies say.
+    pub contents: BTreeMap<MessageId, BTreeSet<String>>,
     /// What Microsoft found fault with.
     pub rejected: BTreeSet<MessageId>,
     /// Of what a process heard a 202, and had the time to write it down.
     pub told: BTreeSet<MessageId>,
+    /// Lanes that an operator, settings or a day's limit stopped at some time.
+    pub stopped: BTreeSet<ResellerId>,
     /// Limits of a mailbox that were broken, in words.
     pub breaches: Vec<String>,
     /// The store at the end.
@@ -62,6 +70,8 @@ pub enum Fault {
     Lost(String),
     /// One request, two messages.
     Twins(String),
+    /// What arrived is not what was asked for.
+    OtherContent(String),
     /// More copies than doubts that its history shows.
     DoubledInSilence(String),
     /// The caller asked for at most once.
@@ -80,6 +90,8 @@ pub enum Fault {
     Stuck(String),
     OutOfOrder(String),
     OverALimit(String),
+    /// Nothing bound a lane, and it waited while others were served again and again.
+    Unfair(String),
     /// What a watcher was told is not what happened.
     Watch(String),
     /// A counter that is not what it counts.
@@ -114,6 +126,7 @@ impl Logs {
             self.check_message(message, asked, &mut faults);
         }
         self.check_order(&asked, &mut faults);
+        faults.extend(fairness::check(&self.messages, &self.stopped));
         self.check_watch(&mut faults);
         self.check_counter(&mut faults);
         faults.extend(self.breaches.iter().cloned().map(Fault::OverALimit));
@@ -146,6 +159,14 @@ impl Logs {
                 message.id, message.reseller, message.state
             )
         };
+        let says_other = |asked: &Asked| {
+            self.contents
+                .get(&message.id)
+                .is_some_and(|all| all.iter().any(|content| *content != asked.content))
+        };
+        if asked.is_some_and(says_other) {
+            faults.insert(Fault::OtherContent(what()));
+        }
         if copies > 1 + doubts {
             faults.insert(Fault::DoubledInSilence(what()));
         }

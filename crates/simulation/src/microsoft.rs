@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use postrider_dispatch::backoff;
 use postrider_dispatch::ports::{Microsoft, Submission};
 use postrider_domain::{
     Clock, Finding, FindingClass, FindingCode, MessageId, Outcome, PaceLimits, ResellerId, Verdict, limits,
@@ -21,6 +22,8 @@ use crate::{Chance, SimClock, Trace};
 const PAUSE_SEEN: Duration = Duration::from_secs(11);
 /// Longer than any process is kept from its database.
 const WRITTEN_DOWN_WITHIN: Duration = Duration::from_mins(3);
+/// An outage is looked at again after this at the latest.
+const OUTAGE_GAP_MAX: Duration = Duration::from_mins(1);
 const PROBED: &str = "a second probe of broken settings";
 
 /// How long a request is on its way, and how long Graph takes: from so many milliseconds to so many.
@@ -76,6 +79,8 @@ impl Answer {
 pub struct Call {
     pub reseller: ResellerId,
     pub message: MessageId,
+    /// What the mail says.
+    pub content: String,
     /// When it arrived.
     pub time: Timestamp,
     pub is_taken: bool,
@@ -91,6 +96,8 @@ struct Mailbox {
     closed: Vec<Closed>,
     /// Calls in flight that left after its settings were refused.
     probes: usize,
+    /// How often in a row a process was told to wait, and when it heard that.
+    waits: BTreeMap<u64, Vec<Timestamp>>,
     /// Since when an operator has it paused.
     paused: Option<Timestamp>,
     breaches: BTreeSet<String>,
@@ -126,6 +133,17 @@ impl Mailbox {
             self.breaches.insert("two probes at once".to_owned());
         }
         is_probe
+    }
+
+    /// A process that was asked to wait, without a word of how long, waits for longer each time. Calls that left before it
+    /// heard of the last time tell nothing new.
+    fn gap(&mut self, process: u64, now: Timestamp, left: Timestamp) -> Duration {
+        let waits = self.waits.entry(process).or_default();
+        let before = waits.iter().filter(|heard| **heard < left).count();
+        if waits.len() == before {
+            waits.push(now);
+        }
+        backoff(u32::try_from(before).unwrap_or(u32::MAX))
     }
 
     fn is_held_no_more(&mut self) {
@@ -252,6 +270,15 @@ impl ModelMicrosoft {
         copies
     }
 
+    /// What each mail that was taken says.
+    pub fn contents(&self) -> BTreeMap<MessageId, BTreeSet<String>> {
+        let mut contents: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for call in self.state().calls.iter().filter(|call| call.is_taken) {
+            contents.entry(call.message).or_default().insert(call.content.clone());
+        }
+        contents
+    }
+
     /// What was found fault with.
     pub fn rejected(&self) -> BTreeSet<MessageId> {
         let state = self.state();
@@ -297,14 +324,14 @@ impl ModelMicrosoft {
         &self,
         process: u64,
         reseller: &ResellerId,
-        message: MessageId,
+        (message, content): (MessageId, String),
         left: Timestamp,
     ) -> (Answer, bool) {
         let time = self.clock.now();
         let answer = self.answer(reseller);
         let mut state = self.state();
         let (is_taken, outcome) = (answer.is_taken, answer.verdict.outcome);
-        state.calls.push(Call { reseller: reseller.clone(), message, time, is_taken, outcome });
+        state.calls.push(Call { reseller: reseller.clone(), message, content, time, is_taken, outcome });
         let mailbox = state.mailboxes.entry(reseller.clone()).or_default();
         (answer, mailbox.counts(process, time, left, self.limits))
     }
@@ -340,7 +367,8 @@ impl ModelMicrosoft {
         if strikes(faults.throttled, "throttled") {
             let wait = self.chance.millis(1_000, 90_000);
             let throttled = Answer::of(Outcome::Deferred, FindingCode::Throttled).after(latency);
-            return Some(throttled.asking_to_wait(wait));
+            // At times it does not say for how long.
+            return Some(if self.chance.one_in(3) { throttled } else { throttled.asking_to_wait(wait) });
         }
         if strikes(faults.unavailable, "unavailable") {
             return Some(Answer::of(Outcome::Deferred, FindingCode::MicrosoftUnavailable).after(latency));
@@ -376,7 +404,14 @@ impl ModelMicrosoft {
     }
 
     /// The caller heard it: from now on it knows.
-    fn heard(&self, process: u64, reseller: &ResellerId, message: MessageId, verdict: &Verdict) {
+    fn heard(
+        &self,
+        process: u64,
+        reseller: &ResellerId,
+        message: MessageId,
+        verdict: &Verdict,
+        left: Timestamp,
+    ) {
         let now = self.clock.now();
         self.trace.write(now, &format!("heard {process} {reseller} {message} {:?}", verdict.outcome));
         let mut state = self.state();
@@ -388,14 +423,23 @@ impl ModelMicrosoft {
         if verdict.outcome == Outcome::Sent {
             // However long it was on its way, it says that they work.
             mailbox.is_held_no_more();
+            mailbox.waits.remove(&process);
         }
+        let class = verdict.finding.as_ref().map(|finding| finding.class);
+        let is_asked =
+            matches!(class, Some(FindingClass::Limit | FindingClass::Outage)) && !verdict.token_refused;
+        let gap = is_asked.then(|| mailbox.gap(process, now, left));
         let mut is_closed = |wait: Duration, why| {
             mailbox.closed.push(Closed { process, heard: now, until: now + wait, why });
         };
         if let Some(asked) = verdict.retry_after {
             is_closed(asked, "a call before its Retry-After");
         }
-        let is_held = verdict.finding.as_ref().is_some_and(|finding| finding.class == FindingClass::Settings);
+        if let Some(gap) = gap.filter(|_| verdict.retry_after.is_none() && self.faults.leave_storage_alone())
+        {
+            is_closed(gap.min(OUTAGE_GAP_MAX), "a call before the gap of its lane");
+        }
+        let is_held = class == Some(FindingClass::Settings);
         if is_held && is_broken && self.faults.leave_storage_alone() {
             is_closed(limits::PROBE_GAP_FIRST, PROBED);
         }
@@ -420,9 +464,10 @@ impl Microsoft for Line {
         let (process, way) = (self.process, self.chance.millis(model.speed.way.0, model.speed.way.1));
         {
             let (model, reseller, message) = (Arc::clone(model), reseller.clone(), submission.message);
+            let content = String::from_utf8_lossy(&submission.content.body).into_owned();
             tokio::spawn(async move {
                 tokio::time::sleep(way).await;
-                let (answer, is_probe) = model.arrives(process, &reseller, message, left);
+                let (answer, is_probe) = model.arrives(process, &reseller, (message, content), left);
                 model.trace.write(
                     model.clock.now(),
                     &format!("graph {reseller} {message} {:?}", answer.verdict.outcome),
@@ -440,7 +485,7 @@ impl Microsoft for Line {
         }
         match tokio::time::timeout(submission.timeout, told).await {
             Ok(Ok(verdict)) => {
-                model.heard(process, &reseller, submission.message, &verdict);
+                model.heard(process, &reseller, submission.message, &verdict, left);
                 verdict
             }
             _ => Verdict::of(Outcome::InDoubt, Finding::new(FindingCode::OutcomeUnknown)),

@@ -45,6 +45,8 @@ pub struct Faults {
     pub broken: u32,
     /// An operator pauses a lane, and resumes it after a while.
     pub paused: u32,
+    /// An operator lowers what a mailbox may send in a day, and lifts that after a while.
+    pub lowered: u32,
     /// A caller goes back on a mail.
     pub cancelled: u32,
     /// A caller retries what ended without SENT.
@@ -57,6 +59,11 @@ impl Faults {
     /// Whatever a process learns it can write down.
     pub fn leave_storage_alone(&self) -> bool {
         [self.refused, self.lost, self.unanswered, self.slow, self.late, self.crash, self.partition] == [0; 7]
+    }
+
+    /// Some lane is stopped by what is no limit of its calls.
+    pub fn stop_lanes(&self) -> bool {
+        [self.broken, self.paused, self.lowered] != [0; 3]
     }
 }
 
@@ -103,6 +110,7 @@ impl Plan {
             cancelled: some(3, 4, 20),
             retried: some(3, 3, 10),
             outage: some(5, 60, 200),
+            lowered: some(5, 20, 90),
         };
         Self {
             replicas: 1 + chance.below(3),

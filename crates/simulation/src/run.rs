@@ -1,7 +1,7 @@
 //! A seed from beginning to end: a storm, in which nothing wrong may happen, then calm, in which everything ends.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -105,7 +105,11 @@ async fn storm_and_calm(seed: u64, trace: Trace) -> Report {
     // The watcher has read all by then.
     tokio::time::sleep(Duration::from_secs(5)).await;
     watching.abort();
-    let faults = logs(&world, &resellers, &callers, &watcher).await.check();
+    let mut logs = logs(&world, &resellers, &callers, &watcher).await;
+    if plan.faults.stop_lanes() {
+        logs.stopped.extend(resellers);
+    }
+    let faults = logs.check();
     Report { seed, plan, faults, hash: (0, 0), struck: world.struck.counts() }
 }
 
@@ -134,8 +138,10 @@ async fn logs(world: &World, resellers: &[ResellerId], callers: &Callers, watche
     Logs {
         asked: callers.log(),
         copies: world.microsoft.copies(),
+        contents: world.microsoft.contents(),
         rejected: world.microsoft.rejected(),
         told: world.microsoft.told(),
+        stopped: BTreeSet::new(),
         breaches: world.microsoft.breaches(),
         messages,
         watched: told.states,

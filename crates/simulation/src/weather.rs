@@ -44,6 +44,9 @@ impl Weather {
             if self.chance.one_in(faults.paused) {
                 troubles.spawn(self.clone().a_lane_is_paused());
             }
+            if self.chance.one_in(faults.lowered) {
+                troubles.spawn(self.clone().a_limit_is_lowered());
+            }
             if self.chance.one_in(faults.outage) {
                 troubles.spawn(self.clone().microsoft_is_away());
             }
@@ -65,6 +68,7 @@ impl Weather {
         }
         for reseller in &self.resellers {
             self.mends(reseller).await;
+            self.lifts(reseller).await;
             self.resumes(reseller).await;
         }
     }
@@ -126,6 +130,24 @@ impl Weather {
         tokio::time::sleep(self.chance.millis(1_000, 120_000)).await;
         self.resumes(&reseller).await;
         self.replica().hears_of_lane(&reseller);
+    }
+
+    async fn a_limit_is_lowered(self) {
+        let reseller = self.chance.pick(&self.resellers).clone();
+        self.world.struck.count("limit lowered");
+        let mut lowered = self.world.settings(&reseller);
+        lowered.values.pace.recipients_per_day = Some(1 + self.chance.below(8));
+        self.world.puts(lowered).await;
+        self.replica().hears_of_lane(&reseller);
+        tokio::time::sleep(self.chance.millis(1_000, 120_000)).await;
+        self.lifts(&reseller).await;
+    }
+
+    /// Nobody is told but by what is written down.
+    async fn lifts(&self, reseller: &ResellerId) {
+        if self.faults.lowered > 0 {
+            self.world.puts(self.world.settings(reseller)).await;
+        }
     }
 
     async fn microsoft_is_away(self) {

@@ -119,6 +119,11 @@ impl World {
         replica
     }
 
+    /// Replicas that are added from now on are started with these limits.
+    pub fn is_configured(&mut self, pace: PaceLimits) {
+        (self.policy.pace, self.limits) = (pace, pace);
+    }
+
     /// The only replica of a scripted world.
     pub fn replica(&self) -> &Arc<Replica> {
         self.replicas.first().expect("a replica")
@@ -182,7 +187,7 @@ impl World {
             id: MessageId::of_uuid(Uuid::from_u128(number)),
             request_id: RequestId::parse(&format!("order-{number}")).ok(),
             content_hash: ContentHash([7; 32]),
-            content: format!("mail {number}").into_bytes(),
+            content: format!("mail {number} of {reseller}").into_bytes(),
             internet_message_id: Some(format!("<{number}@postrider.example>")),
             subject: "Mail".to_owned(),
             recipient_count: 1,

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use postrider_domain::{
-    AttemptEnd, AttemptNumber, AttemptStart, FindingCode, InDoubtPolicy, Message, MessageState, Outcome,
-    PaceLimits, ResellerId, Resolution, Verdict,
+    AttemptEnd, AttemptNumber, AttemptStart, FindingCode, InDoubtPolicy, Message, MessageId, MessageState,
+    Outcome, PaceLimits, Priority, ResellerId, Resolution, Verdict,
 };
 use postrider_simulation::microsoft::Answer;
 use postrider_simulation::world::{PACE, World};
 use postrider_store::{Accepted, NewMessage, Outbox as _, TestMail};
+use uuid::Uuid;
 
 const UNPACED: PaceLimits = PaceLimits { messages_per_minute: 0, ..PACE };
 const ALONE: PaceLimits = PaceLimits { concurrency: 1, ..UNPACED };
@@ -190,6 +191,40 @@ async fn a_limit_stops_it_for_as_long_as_microsoft_asked() {
     assert!(starts[1].duration_since(begun).as_secs() >= 300);
 }
 
+/// How many whole seconds lie between each call and the one before.
+fn gaps(world: &World) -> Vec<i64> {
+    let calls = world.microsoft.calls();
+    calls.windows(2).map(|two| two[1].time.duration_since(two[0].time).as_secs()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_more_often_in_a_row_it_had_to_wait_the_longer_it_waits_whichever_mail_is_tried() {
+    let (world, acme) = acme(ALONE).await;
+    let throttled = Answer::of(Outcome::Deferred, FindingCode::Throttled);
+    world.microsoft.answers(vec![throttled.clone(); 3]);
+    for number in 1..=4 {
+        let urgent = NewMessage { priority: Priority::Urgent, ..world.mail(&acme, number) };
+        world.accepts(urgent).await;
+        world.until(&acme, |_| world.microsoft.calls().len() == number as usize).await;
+        world.store.cancel(&acme, &MessageId::of_uuid(Uuid::from_u128(number))).await.expect("an answer");
+    }
+    assert_eq!(gaps(&world), [5, 15, 45]);
+    world.microsoft.answers([throttled]);
+    let first = world.microsoft.calls().len();
+    world.accepts(world.mail(&acme, 9)).await;
+    world.until(&acme, |messages| messages.iter().any(|m| m.attempts.len() == 2)).await;
+    assert_eq!(gaps(&world)[first], 5, "one that was taken ends the row");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_ran_together_and_were_all_refused_are_one_wait() {
+    let (world, acme) = acme(UNPACED).await;
+    world.microsoft.answers(vec![Answer::of(Outcome::Deferred, FindingCode::Throttled); 8]);
+    world.accepts_many(&acme, 4, InDoubtPolicy::AtLeastOnce).await;
+    world.all_are(&acme, MessageState::Sent).await;
+    assert_eq!(gaps(&world), [0, 0, 0, 5, 0, 0, 0, 15, 0, 0, 0]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_at_fault_fails_alone() {
     let (world, acme) = acme(ALONE).await;
@@ -272,6 +307,44 @@ async fn mail_with_more_recipients_than_a_day_may_have_is_set_aside_and_holds_up
     let aside = &world.messages(&acme).await[0];
     assert_eq!(aside.state, MessageState::Deferred);
     assert_eq!(aside.finding.as_ref().map(|finding| finding.code), Some(FindingCode::DailyLimit));
+}
+
+/// One that has sent two mails, its day's limit, with a third that waits for tomorrow.
+async fn spent() -> (World, ResellerId) {
+    let (world, acme) = acme(UNPACED).await;
+    let mut lowered = world.settings(&acme);
+    lowered.values.pace.recipients_per_day = Some(2);
+    world.puts(lowered).await;
+    world.accepts_many(&acme, 3, InDoubtPolicy::AtLeastOnce).await;
+    world.time_passes(Duration::from_mins(10)).await;
+    let waits = &world.messages(&acme).await[2];
+    let tomorrow = world.now() + Duration::from_hours(23);
+    assert!(waits.next_attempt_time.is_some_and(|time| time > tomorrow), "{waits:?}");
+    (world, acme)
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_its_limit_is_lifted_it_goes_on_at_once() {
+    let (world, acme) = spent().await;
+    let lifted = world.now();
+    world.puts(world.settings(&acme)).await;
+    world.replica().hears_of_lane(&acme);
+    world.all_are(&acme, MessageState::Sent).await;
+    assert!(since(&world, lifted) < 2_000, "{} ms", since(&world, lifted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_under_other_limits_is_noticed_within_a_minute() {
+    let mut world = World::scripted(PaceLimits { recipients_per_day: 2, ..UNPACED });
+    let acme = world.reseller("acme").await;
+    world.accepts_many(&acme, 3, InDoubtPolicy::AtLeastOnce).await;
+    world.time_passes(Duration::from_mins(10)).await;
+    world.replica().crashes();
+    let restarted = world.now();
+    world.is_configured(UNPACED);
+    world.adds_replica(std::sync::Arc::new(postrider_store::memory::Kind), SignedDuration::ZERO).starts();
+    world.all_are(&acme, MessageState::Sent).await;
+    assert!(since(&world, restarted) < 61_000, "{} ms", since(&world, restarted));
 }
 
 #[tokio::test(start_paused = true)]

@@ -217,7 +217,8 @@ pub trait Outbox: Send + Sync {
     /// The lease as it would be given now: settings may have changed, and open attempts may have ended. `None`: it is lost.
     async fn reread(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Option<Lease>, StoreError>;
     /// Gives the lane back; it is due again at its next message, probe, expiry, or open attempt's deadline.
-    /// `pace_until`: the mailbox's pace allows no message before; it holds the lane's messages back, not expiry.
+    /// `pace_until`: the mailbox's pace allows no message before. It holds the lane's messages back, not expiry, and is looked
+    /// at again within a minute, for its limits may change.
     async fn release(
         &self,
         reseller: &ResellerId,

@@ -77,7 +77,7 @@ fn effect(verdict: &Verdict) -> String {
         let seconds = time.duration_since(now()).as_secs_f64();
         format!("{seconds} s")
     };
-    let does = match decide(verdict, &queued, None, now()) {
+    let does = match decide(verdict, &queued, 0, None, now()) {
         Resolution::End(state) => format!("message {}", state.as_str()),
         Resolution::Again { at, .. } => format!("message again in {}", after(at)),
         Resolution::LaneWaits { until } => format!("lane waits {}", after(until)),

@@ -5,7 +5,7 @@ FROM (
     SELECT CASE
         WHEN pause_time IS NOT NULL THEN 'paused'
         WHEN hold_code IS NOT NULL THEN 'held'
-        WHEN wait_until > $1 THEN 'throttled'
+        WHEN wait_until > $1 OR pace_until > $1 THEN 'throttled'
         WHEN lease_until > $1 THEN 'busy'
         ELSE 'ready'
     END AS state

@@ -27,7 +27,8 @@ pub(crate) use self::moves::Change;
 pub use self::moves::Retention;
 pub(crate) use self::needs::Needs;
 pub(crate) use self::rows::{
-    AttemptRow, EndRow, EventRow, LaneRow, LateRow, LeaseRow, MessageRow, RequestKeyRow, ResellerRow,
+    AttemptRow, EndRow, EventRow, LaneRow, LateRow, LeaseRow, MessageRow, PacedRow, RequestKeyRow,
+    ResellerRow,
 };
 use crate::{AccessKey, Changed, KeyId, NewMessage, NewSettings, SealedRecord, StoreError};
 

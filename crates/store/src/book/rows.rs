@@ -32,7 +32,9 @@ pub(crate) struct LaneRow {
     pub finding: Option<Finding>,
     pub pause: Option<Pause>,
     pub hold: Option<Hold>,
+    /// No message is tried before: a limit or an outage.
     pub wait_until: Option<Timestamp>,
+    pub paced: Option<PacedRow>,
     pub due_time: Option<Timestamp>,
     pub lease: Option<LeaseRow>,
 }
@@ -41,6 +43,14 @@ pub(crate) struct LaneRow {
 pub(crate) struct LeaseRow {
     pub token: LeaseToken,
     pub until: Timestamp,
+}
+
+/// The mailbox's pace allows no message before a time, by the limits as they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PacedRow {
+    pub until: Timestamp,
+    /// When the lane looks again: an operator may have set other limits.
+    pub look_time: Timestamp,
 }
 
 impl LaneRow {
@@ -55,12 +65,14 @@ impl LaneRow {
     }
 
     pub(crate) fn seen(&self) -> LaneSeen {
-        LaneSeen { stop: self.stop(), not_before: self.not_before() }
+        let paced = self.paced.map(|paced| paced.until);
+        LaneSeen { stop: self.stop(), not_before: self.not_before().max(paced) }
     }
 
-    /// What makes waiting messages wait longer than they would by themselves.
+    /// What makes the lane come later to its messages than they are due.
     pub(crate) fn not_before(&self) -> Option<Timestamp> {
-        self.wait_until.max(self.hold.as_ref().map(|hold| hold.probe_time))
+        let look_time = self.paced.map(|paced| paced.look_time);
+        self.wait_until.max(self.hold.as_ref().map(|hold| hold.probe_time)).max(look_time)
     }
 
     /// Somebody has work at `time`. A paused lane has none but expiry.

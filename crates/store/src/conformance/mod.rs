@@ -112,7 +112,9 @@ macro_rules! conformance {
                 a_lane_is_due_with_its_next_message
                 a_held_lane_is_due_with_its_probe
                 a_held_lane_is_due_for_an_expiry_before_its_probe
-                a_paced_lane_is_due_after_its_pause_and_tells_no_message_before
+                a_paced_lane_is_due_after_its_pause
+                a_lane_that_met_a_days_limit_is_looked_at_within_a_minute_for_limits_change
+                other_settings_and_a_resumption_free_a_lane_of_its_pace
                 an_open_attempt_makes_its_lane_due_at_its_deadline
                 messages_end_when_their_time_runs_out
                 a_held_message_expires_with_the_finding_of_the_hold

@@ -33,17 +33,37 @@ pub async fn a_held_lane_is_due_for_an_expiry_before_its_probe(world: &World) {
     assert_eq!(world.tries(&acme, id, 1, held_by(hold(30))).await, Some(at(20)));
 }
 
-pub async fn a_paced_lane_is_due_after_its_pause_and_tells_no_message_before(world: &World) {
+pub async fn a_paced_lane_is_due_after_its_pause(world: &World) {
     let acme = world.reseller("acme").await;
     let id = world.accepted(&acme).await;
     world.leased(&acme, token(1)).await;
     world.store.release(&acme, token(1), Some(at(20))).await.expect("released");
     assert_eq!(world.next_due().await, Some(at(20)));
+    assert_eq!(world.message(&acme, id).await.next_attempt_time, Some(at(20)));
     world.accepted(&acme).await;
     assert_eq!(world.next_due().await, Some(at(20)), "new mail does not cut it short");
-    assert!(world.store.next_queued(&acme, at(19), 10).await.expect("queued").is_empty());
-    let queued = world.store.next_queued(&acme, at(20), 10).await.expect("queued");
-    assert_eq!(queued.first().map(|queued| queued.id), Some(id));
+}
+
+pub async fn a_lane_that_met_a_days_limit_is_looked_at_within_a_minute_for_limits_change(world: &World) {
+    let acme = world.reseller("acme").await;
+    let id = world.accepted(&acme).await;
+    world.leased(&acme, token(1)).await;
+    world.store.release(&acme, token(1), Some(at(80_000))).await.expect("released");
+    assert_eq!(world.message(&acme, id).await.next_attempt_time, Some(at(80_000)));
+    assert_eq!(world.next_due().await, Some(at(60)));
+}
+
+pub async fn other_settings_and_a_resumption_free_a_lane_of_its_pace(world: &World) {
+    let acme = world.reseller("acme").await;
+    world.accepted(&acme).await;
+    world.leased(&acme, token(1)).await;
+    world.store.release(&acme, token(1), Some(at(50))).await.expect("released");
+    world.put(world.new_settings(&acme)).await;
+    assert_eq!(world.next_due().await, Some(at(0)));
+    world.leased(&acme, token(2)).await;
+    world.store.release(&acme, token(2), Some(at(50))).await.expect("released");
+    world.store.resume(&acme).await.expect("resumed");
+    assert_eq!(world.next_due().await, Some(at(0)));
 }
 
 pub async fn an_open_attempt_makes_its_lane_due_at_its_deadline(world: &World) {

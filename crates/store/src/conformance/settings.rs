@@ -1,8 +1,8 @@
 //! Settings: etags, holds, the lane that goes with them, and what they have used.
 
 use postrider_domain::{
-    CredentialKind, DirectoryId, Finding, FindingCode, Fingerprint, MessageState, ResellerId, Resolution,
-    SettingsState, SettingsStatus, Usage,
+    CredentialKind, DirectoryId, Finding, FindingCode, Fingerprint, MessageState, Outcome, ResellerId,
+    Resolution, SettingsState, SettingsStatus, Usage, Verdict,
 };
 
 use super::{World, at, doubt, held_by, hold, secret_wrong, sent, token};
@@ -124,9 +124,9 @@ pub async fn a_put_gives_the_lane_its_new_mailbox(world: &World) {
 
 pub async fn a_mailbox_is_one_however_it_is_spelled(world: &World) {
     let acme = world.reseller("acme").await;
-    world.accepted(&acme).await;
-    world.leased(&acme, token(1)).await;
-    world.store.release(&acme, token(1), Some(at(50))).await.expect("released");
+    let id = world.accepted(&acme).await;
+    let throttled = Verdict::of(Outcome::Deferred, Finding::new(FindingCode::Throttled));
+    world.tries(&acme, id, 1, (throttled, Resolution::LaneWaits { until: at(50) })).await;
     let mut new = world.new_settings(&acme);
     new.values.mailbox = World::mailbox("SALES");
     let saved = world.put(new).await;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    Content, Lane, Message, MessageId, MessageState, Queued, RequestId, ResellerId, Settings, SettingsState,
-    SettingsStatus,
+    Bug, Content, Lane, Message, MessageId, MessageState, Queued, RequestId, ResellerId, Settings,
+    SettingsState, SettingsStatus, planted,
 };
 
 use super::tables::Tables;
@@ -42,7 +42,7 @@ fn lane_state(lane: &LaneRow, now: Timestamp) -> LaneState {
         LaneState::Paused
     } else if lane.hold.is_some() {
         LaneState::Held
-    } else if lane.wait_until.is_some_and(|until| until > now) {
+    } else if lane.wait_until.max(lane.paced.map(|paced| paced.until)).is_some_and(|until| until > now) {
         LaneState::Throttled
     } else if lane.lease.is_some_and(|lease| lease.until > now) {
         LaneState::Busy
@@ -173,7 +173,11 @@ impl Reads for MemoryReads {
     async fn content(&self, reseller: &ResellerId, id: MessageId) -> Read<Option<Content>> {
         self.read(|tables| {
             let key = (reseller.clone(), id);
-            let (body, new) = (tables.contents.get(&key)?, tables.accepted.get(&key)?);
+            let own = || tables.contents.get(&key);
+            let first =
+                || tables.contents.iter().find(|((owner, _), _)| owner == reseller).map(|(_, body)| body);
+            let body = if planted(Bug::ContentOfAnother) { first() } else { own() }?;
+            let new = tables.accepted.get(&key)?;
             Some(Content {
                 body: body.clone().into(),
                 internet_message_id: new.internet_message_id.clone(),

@@ -28,6 +28,7 @@ const FOREIGN_POSITIONS: &str = include_str!("../../sql/postgres/open/foreign_po
 pub(crate) const SCHEMA: Schema = Schema(&[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     (2, "federated", include_str!("../../migrations/postgres/0002_federated.sql")),
+    (3, "pace", include_str!("../../migrations/postgres/0003_pace.sql")),
 ]);
 
 /// Where the database is, and what it is.

@@ -337,7 +337,7 @@ pub(super) fn lane_seen(cells: Cells<'_>) -> Result<LaneSeen, StoreError> {
     let probe_time = hold.as_ref().map(|hold| hold.probe_time);
     Ok(LaneSeen {
         stop: pause.as_ref().map(Pause::finding).or(hold.map(|hold| hold.finding)),
-        not_before: lane.optional_time("wait_until")?.max(probe_time),
+        not_before: lane.optional_time("wait_until")?.max(lane.optional_time("pace_until")?).max(probe_time),
     })
 }
 

@@ -7,7 +7,8 @@ use postrider_domain::{
 
 use super::{Cells, Row};
 use crate::book::{
-    AttemptRow, EndRow, LaneRow, LateRow, LeaseRow, MessageRow, RequestKeyRow, ResellerRow, SourceKey,
+    AttemptRow, EndRow, LaneRow, LateRow, LeaseRow, MessageRow, PacedRow, RequestKeyRow, ResellerRow,
+    SourceKey,
 };
 use crate::{AccessKey, ContentHash, KeyHash, KeyId, Scope, SealedRecord, StoreError};
 
@@ -52,6 +53,10 @@ pub(super) fn lane(cells: Cells<'_>) -> Result<Option<LaneRow>, StoreError> {
         Some(time) => Some(Pause { reason: cells.get("pause_reason")?, time }),
         None => None,
     };
+    let paced = match (cells.optional_time("pace_until")?, cells.optional_time("pace_look_time")?) {
+        (Some(until), Some(look_time)) => Some(PacedRow { until, look_time }),
+        _ => None,
+    };
     Ok(Some(LaneRow {
         revision,
         mailbox: mailbox(cells)?,
@@ -62,6 +67,7 @@ pub(super) fn lane(cells: Cells<'_>) -> Result<Option<LaneRow>, StoreError> {
         pause,
         hold: cells.hold()?,
         wait_until: cells.optional_time("wait_until")?,
+        paced,
         due_time: cells.optional_time("due_time")?,
         lease,
     }))

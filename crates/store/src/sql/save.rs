@@ -256,11 +256,14 @@ fn lane(lane: Option<&LaneRow>) -> Vec<Value> {
     values.extend(values![pause.map(|pause| pause.time), pause.map(|pause| pause.reason.as_str())]);
     let hold = lane.and_then(|lane| lane.hold.as_ref());
     values.extend(finding(hold.map(|hold| &hold.finding)));
+    let paced = lane.and_then(|lane| lane.paced);
     let lease = lane.and_then(|lane| lane.lease);
     values.extend(values![
         hold.map(|hold| hold.probe_time),
         hold.map(|hold| hold.probes),
         lane.and_then(|lane| lane.wait_until),
+        paced.map(|paced| paced.until),
+        paced.map(|paced| paced.look_time),
         lane.and_then(|lane| lane.due_time),
         lease.map(|lease| lease.token),
         lease.map(|lease| lease.until),

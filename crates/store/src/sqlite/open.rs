@@ -42,6 +42,7 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     (2, "one row a reseller", include_str!("../../migrations/sqlite/0002_one_row_a_reseller.sql")),
     (3, "credential changes", include_str!("../../migrations/sqlite/0003_credential_changes.sql")),
     (4, "federated", include_str!("../../migrations/sqlite/0004_federated.sql")),
+    (5, "pace", include_str!("../../migrations/sqlite/0005_pace.sql")),
 ]);
 
 /// The connections of an open file.

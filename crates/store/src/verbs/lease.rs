@@ -12,11 +12,13 @@ use postrider_domain::{
 };
 
 use super::Write;
-use crate::book::{Book, Change, LaneRow, LeaseRow, Needs};
+use crate::book::{Book, Change, LaneRow, LeaseRow, Needs, PacedRow};
 use crate::{StoreError, etag};
 
 /// How far back it counts recipients.
 const DAY_HOURS: i64 = 24;
+/// A lane that met its pace is looked at again after this: its limits may be others by then, also by a restart.
+const PACE_LOOK: Duration = Duration::from_mins(1);
 /// Messages that end at once: bounds one transaction. The lane stays due for the rest.
 const EXPIRE_MAX: u32 = 200;
 
@@ -212,7 +214,11 @@ impl Write for Release {
         let now = book.now();
         let Some(lane) = book.leased(&self.reseller, self.token) else { return Ok(()) };
         lane.lease = None;
-        lane.wait_until = lane.wait_until.max(self.pace_until);
+        let look_time = |time: Timestamp| time.min(until(now, PACE_LOOK));
+        lane.paced = self.pace_until.map(|until| PacedRow { until, look_time: look_time(until) });
+        if planted(Bug::PaceOutlivesItsLimits) {
+            lane.wait_until = lane.wait_until.max(self.pace_until);
+        }
         if planted(Bug::NotDueAgain) {
             lane.due_time = None;
             return Ok(());

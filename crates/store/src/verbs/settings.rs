@@ -115,6 +115,8 @@ fn lane(new: &NewSettings, revision: i64, before: Option<&LaneRow>) -> LaneRow {
         revision,
         // What Microsoft asked of this mailbox still holds.
         wait_until: before.filter(|lane| lane.mailbox == mailbox).and_then(|lane| lane.wait_until),
+        // What it may send is counted anew, by the limits of now.
+        paced: None,
         mailbox,
         cloud: values.cloud,
         pace: values.pace,

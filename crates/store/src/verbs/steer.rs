@@ -130,7 +130,8 @@ impl Write for Pause {
     }
 }
 
-/// Ends an operator's pause, and a hold with it: the next message tells whether the settings work.
+/// Ends an operator's pause, and a hold with it: the next message tells whether the settings work. What the pace allows is
+/// counted anew.
 pub(crate) struct Resume {
     pub reseller: ResellerId,
 }
@@ -152,6 +153,7 @@ impl Write for Resume {
         let now = book.now();
         Ok(stop_or_go(book, &self.reseller, |lane| {
             lane.pause = None;
+            lane.paced = None;
             if let Some(hold) = &mut lane.hold {
                 hold.probe_time = now;
             }

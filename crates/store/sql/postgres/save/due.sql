@@ -1,12 +1,12 @@
--- When lanes have work again, none before the time given: its next message, not before the lane's wait and the hold's probe,
--- and never while it is paused; the next expiry; the deadline of an attempt that somebody must resolve. (SQLite has a view
+-- When lanes have work again, none before the time given: its next message, not before the lane's wait, the hold's probe
+-- and the next look at its pace, and never while it is paused; the next expiry; the deadline of an attempt that somebody must resolve. (SQLite has a view
 -- for it.) Each part is the first row of an index; greatest() passes over what is null. Where it is one reseller, each part
 -- names it, or Citus would ask every shard.
 -- $1 reseller, $2 not before, or null
 WITH given (reseller, not_before) AS (VALUES /*each*/($1, $2)/*each*/)
 UPDATE resellers AS r SET due_time = (
     SELECT greatest(min(work.t), given.not_before) FROM (
-        SELECT greatest(min(w.due_time), r.wait_until, r.hold_probe_time) AS t
+        SELECT greatest(min(w.due_time), r.wait_until, r.hold_probe_time, r.pace_look_time) AS t
         FROM (
             (SELECT m.due_time FROM messages AS m
             WHERE m.reseller = r.reseller /*alone*/AND m.reseller = $1/*alone*/

@@ -3,8 +3,8 @@
 SELECT
     m.reseller, m.message_id, m.state, m.due_time, m.expire_time, m.send_time, m.create_time, m.update_time, m.request_id,
     m.internet_message_id, m.subject, m.recipient_count, m.labels, m.finding_code, m.finding_class, m.finding_evidence,
-    r.pause_time, r.pause_reason, r.wait_until, r.hold_code, r.hold_class, r.hold_evidence, r.hold_probe_time,
-    r.hold_probes,
+    r.pause_time, r.pause_reason, r.wait_until, r.pace_until, r.hold_code, r.hold_class, r.hold_evidence,
+    r.hold_probe_time, r.hold_probes,
     (
         SELECT json_group_array(json_object(
             'number', a.number, 'start_time', a.start_time, 'end_time', a.end_time, 'outcome', a.outcome,
