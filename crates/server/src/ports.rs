@@ -14,21 +14,11 @@ use postrider_microsoft::{Handed, Microsoft, Payload, SendMail};
 use postrider_store::{DynStore, StoreError};
 use postrider_token_cache::TokenCache;
 
-use crate::content_budget::ContentBudget;
 use crate::convert::content;
 use crate::left_drafts::LeftDrafts;
 
 /// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
-pub(crate) struct OutboxPort {
-    store: DynStore,
-    budget: ContentBudget,
-}
-
-impl OutboxPort {
-    pub(crate) fn new(store: DynStore, message_bytes_max: usize) -> Self {
-        Self { store, budget: ContentBudget::new(message_bytes_max) }
-    }
-}
+pub(crate) struct OutboxPort(pub DynStore);
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn away(error: StoreError) -> PortError {
@@ -39,11 +29,11 @@ fn away(error: StoreError) -> PortError {
 #[async_trait]
 impl ports::Outbox for OutboxPort {
     async fn due_lanes(&self, now: Timestamp, limit: u32, except: &[Cloud]) -> Result<Vec<Lane>, PortError> {
-        self.store.due_lanes(now, limit, except).await.map_err(away)
+        self.0.due_lanes(now, limit, except).await.map_err(away)
     }
 
     async fn next_due(&self, except: &[Cloud]) -> Result<Option<Timestamp>, PortError> {
-        self.store.next_due(except).await.map_err(away)
+        self.0.next_due(except).await.map_err(away)
     }
 
     async fn lease(
@@ -52,7 +42,7 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         duration: Duration,
     ) -> Result<Option<Lease>, PortError> {
-        self.store.lease(reseller, token, duration).await.map_err(away)
+        self.0.lease(reseller, token, duration).await.map_err(away)
     }
 
     async fn renew(
@@ -61,11 +51,11 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         duration: Duration,
     ) -> Result<Option<LaneSignal>, PortError> {
-        self.store.renew(reseller, token, duration).await.map_err(away)
+        self.0.renew(reseller, token, duration).await.map_err(away)
     }
 
     async fn reread(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Option<Lease>, PortError> {
-        self.store.reread(reseller, token).await.map_err(away)
+        self.0.reread(reseller, token).await.map_err(away)
     }
 
     async fn release(
@@ -74,11 +64,11 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         pace_until: Option<Timestamp>,
     ) -> Result<(), PortError> {
-        self.store.release(reseller, token, pace_until).await.map_err(away)
+        self.0.release(reseller, token, pace_until).await.map_err(away)
     }
 
     async fn expire(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Vec<MessageId>, PortError> {
-        self.store.expire(reseller, token).await.map_err(away)
+        self.0.expire(reseller, token).await.map_err(away)
     }
 
     async fn next_queued(
@@ -86,8 +76,9 @@ impl ports::Outbox for OutboxPort {
         reseller: &ResellerId,
         now: Timestamp,
         limit: u32,
+        content_below: u32,
     ) -> Result<Vec<Queued>, PortError> {
-        self.store.next_queued(reseller, now, limit).await.map_err(away)
+        self.0.next_queued(reseller, now, limit, content_below).await.map_err(away)
     }
 
     async fn content(
@@ -95,7 +86,7 @@ impl ports::Outbox for OutboxPort {
         reseller: &ResellerId,
         message: &MessageId,
     ) -> Result<Option<Content>, PortError> {
-        self.budget.held(|| self.store.content(reseller, message)).await.map_err(away)
+        self.0.content(reseller, message).await.map_err(away)
     }
 
     async fn start_attempt(
@@ -104,7 +95,7 @@ impl ports::Outbox for OutboxPort {
         token: LeaseToken,
         start: AttemptStart,
     ) -> Result<bool, PortError> {
-        self.store.start_attempt(reseller, token, start).await.map_err(away)
+        self.0.start_attempt(reseller, token, start).await.map_err(away)
     }
 
     async fn refuse_attempt(
@@ -114,11 +105,11 @@ impl ports::Outbox for OutboxPort {
         start: AttemptStart,
         end: AttemptEnd,
     ) -> Result<bool, PortError> {
-        self.store.refuse_attempt(reseller, token, start, end).await.map_err(away)
+        self.0.refuse_attempt(reseller, token, start, end).await.map_err(away)
     }
 
     async fn end_attempt(&self, reseller: &ResellerId, end: AttemptEnd) -> Result<(), PortError> {
-        self.store.end_attempt(reseller, end).await.map_err(away)
+        self.0.end_attempt(reseller, end).await.map_err(away)
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Asked {
     pub priority: Priority,
     /// Not to be sent before.
     pub send_time: Option<Timestamp>,
+    /// Where there is no memory for it, smaller mail goes first.
+    pub is_large: bool,
     /// The id that was acknowledged, and when.
     pub acknowledged: Option<(MessageId, Timestamp)>,
     /// Another id that was acknowledged for the same request.
@@ -190,7 +192,7 @@ impl Logs {
             else {
                 continue;
             };
-            if asked.send_time.is_none() && !asked.was_retried {
+            if asked.send_time.is_none() && !asked.was_retried && !asked.is_large {
                 let lane = lanes.entry((&message.reseller, asked.priority)).or_default();
                 let (id, asked, start) = (message.id, message.create_time, first.start_time);
                 lane.push(Started { id, acknowledged, asked, start });
