@@ -98,6 +98,7 @@ impl Callers {
             request: request.to_owned(),
             policy,
             priority: Priority::Normal,
+            is_large: false,
             send_time: None,
             content: content(request, &text_of(request)),
             acknowledged: None,

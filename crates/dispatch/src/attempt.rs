@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::breaker::{Pass, Told};
 use crate::lease::Trust;
+use crate::memory::Room;
 use crate::pace::Turn;
 use crate::ports::{PortError, Ports, Submission};
 use crate::retry::decide;
@@ -26,6 +27,14 @@ const SET_ASIDE: Duration = Duration::from_hours(24);
 
 /// A place among the calls in flight.
 pub(crate) type Place = OwnedSemaphorePermit;
+
+/// A message that may be tried, from `now` on.
+pub(crate) struct Chosen {
+    pub queued: Queued,
+    pub turn: Turn,
+    pub room: Room,
+    pub now: Timestamp,
+}
 
 /// What all attempts of a lane share.
 #[derive(Clone)]
@@ -75,16 +84,15 @@ pub(crate) enum Begun {
 }
 
 impl Attempts {
-    /// Token, then the attempt's row. `turn` began at `now`.
+    /// Token, then the attempt's row.
     pub(crate) async fn begin(
         &self,
-        queued: Queued,
+        chosen: Chosen,
         hold: Option<Hold>,
-        mut turn: Turn,
         place: Place,
         pass: Pass,
-        now: Timestamp,
     ) -> Result<Begun, PortError> {
+        let Chosen { queued, mut turn, room, now } = chosen;
         let reseller = &self.lane.reseller;
         let grant = match self.ports.tokens.grant(reseller).await {
             Ok(grant) => grant,
@@ -97,6 +105,7 @@ impl Attempts {
             let verdict = Verdict::of(Outcome::Rejected, finding);
             return self.refuse(&queued, hold.as_ref(), now, turn, verdict).await;
         };
+        let content = room.holds(content);
         // Token and content took their time: the call's begins here.
         let asked = self.ports.clock.now();
         let timeout = self.call_timeout + limits::upload_time(content.body.len());

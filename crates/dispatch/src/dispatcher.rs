@@ -22,6 +22,7 @@ use crate::attempt::remaining;
 use crate::breaker::Breakers;
 use crate::lane::LaneRun;
 use crate::lease::{Held, Keeper};
+use crate::memory::Memory;
 use crate::pace::Paces;
 use crate::ports::{PortError, Ports};
 use crate::signal::Signal;
@@ -47,6 +48,9 @@ pub struct Policy {
     pub call_timeout: Duration,
     /// Calls to Graph in flight, of all lanes together.
     pub calls_max: usize,
+    /// Memory for content on its way to Microsoft, of small mail and of large, and the largest that there may be.
+    pub content_bytes: usize,
+    pub content_bytes_max: usize,
     /// Due lanes are looked for at least this often: other replicas make them due too, and the wall clock may be set.
     pub look_every: Duration,
 }
@@ -60,6 +64,7 @@ pub(crate) struct Shared {
     pub breakers: Breakers,
     /// Places for calls in flight.
     pub calls: Arc<Semaphore>,
+    pub memory: Memory,
     /// Other lanes wait for a place.
     pub crowded: Arc<AtomicBool>,
     pub shutdown: CancellationToken,
@@ -123,6 +128,7 @@ impl Dispatcher {
             paces: Arc::clone(&self.wakeup.paces),
             breakers: self.wakeup.breakers.clone(),
             calls: Arc::new(Semaphore::new(self.policy.calls_max)),
+            memory: Memory::new(self.policy.content_bytes, self.policy.content_bytes_max),
             crowded: Arc::default(),
             shutdown: shutdown.clone(),
         };

@@ -16,7 +16,8 @@ use postrider_domain::{
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::attempt::{Attempts, Begun, Ended, Place, Started, remaining};
+use crate::attempt::{Attempts, Begun, Chosen, Ended, Place, Started, remaining};
+use crate::crowded_out::CrowdedOut;
 use crate::dispatcher::Shared;
 use crate::lease::Keeper;
 use crate::order::Order;
@@ -26,6 +27,8 @@ use crate::signal::Signal;
 
 /// While every turn is taken.
 const BUSY_LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// While mail waits for memory, which may take minutes: others expire meanwhile.
+const CROWDED_LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Messages of each priority read ahead of their turn.
 const READ_AHEAD: u32 = 32;
 /// How long a lane keeps its place while others wait for one.
@@ -55,6 +58,8 @@ struct Draining {
     open: Vec<OpenAttempt>,
     woken: bool,
     queue: Order,
+    /// Mail for whose content there was no memory.
+    crowded_out: CrowdedOut,
     in_flight: JoinSet<Turn>,
     /// How attempts ended, before it is on disk.
     news: mpsc::UnboundedReceiver<Ended>,
@@ -74,12 +79,25 @@ impl Draining {
         self.wait_finding = finding.cloned();
         self.queue.clear();
     }
+
+    fn leave_or_wait(&self, now: Timestamp, until: Option<Timestamp>) -> Next {
+        match (self.crowded_out.waits(), self.in_flight.is_empty()) {
+            (true, _) => {
+                let look_again = now.saturating_add(CROWDED_LOOK_AGAIN).unwrap_or(now);
+                Next::Wait(Some(until.map_or(look_again, |until| until.min(look_again))))
+            }
+            (false, false) => Next::Wait(until),
+            (false, true) => Next::Leave,
+        }
+    }
 }
 
 enum Next {
-    Start(Queued, Turn, Timestamp),
+    Start(Chosen),
     /// It can never have a turn: more recipients than a day may have.
     TooManyRecipients(Queued, Timestamp),
+    /// There is no memory for it: smaller mail may go meanwhile.
+    CrowdedOut,
     /// Until a call ends, or this time comes.
     Wait(Option<Timestamp>),
     /// Nothing can be done now.
@@ -114,6 +132,7 @@ impl LaneRun {
             open: self.lease.open_attempts.clone(),
             woken: false,
             queue: Order::default(),
+            crowded_out: CrowdedOut::default(),
             in_flight: JoinSet::new(),
             news,
             token_refused: false,
@@ -123,6 +142,7 @@ impl LaneRun {
         };
         draining.pace.recall(clock.now(), &self.lease.recent_calls, &self.lease.recent_recipients);
         let drained = self.drain(&mut draining).await;
+        draining.crowded_out.gives_up();
         while let Some(joined) = draining.in_flight.join_next().await {
             self.came_back(joined);
         }
@@ -145,11 +165,10 @@ impl LaneRun {
             let Some(place) = self.place().await else { return Ok(()) };
             match self.next(draining).await? {
                 // What stopped the lane may have been heard while its queue was read.
-                Next::Start(..) | Next::TooManyRecipients(..) if self.hears_of_a_stop(draining).is_some() => {
-                }
-                Next::Start(queued, turn, now) => {
+                Next::Start(_) | Next::TooManyRecipients(..) if self.hears_of_a_stop(draining).is_some() => {}
+                Next::Start(chosen) => {
                     let refusals = draining.token_refusals;
-                    let begun = self.begin(draining, queued, turn, place, now).await?;
+                    let begun = self.begin(draining, chosen, place).await?;
                     match begun {
                         Begun::Started(started) => {
                             draining.stale = 0;
@@ -170,6 +189,7 @@ impl LaneRun {
                         return Ok(());
                     }
                 }
+                Next::CrowdedOut => {}
                 Next::Wait(until) => {
                     drop(place);
                     self.wait(draining, until).await;
@@ -198,19 +218,13 @@ impl LaneRun {
     async fn begin(
         &self,
         draining: &mut Draining,
-        queued: Queued,
-        turn: Turn,
+        mut chosen: Chosen,
         place: Place,
-        now: Timestamp,
     ) -> Result<Begun, PortError> {
-        let mut turn = turn;
-        match self.shared.breakers.of(self.lease.cloud).pass(&self.lease.lane.reseller, now) {
-            Ok(pass) => {
-                let hold = draining.hold.clone();
-                draining.attempts.begin(queued, hold, turn, place, pass, now).await
-            }
+        match self.shared.breakers.of(self.lease.cloud).pass(&self.lease.lane.reseller, chosen.now) {
+            Ok(pass) => draining.attempts.begin(chosen, draining.hold.clone(), place, pass).await,
             Err(until) => {
-                turn.was_not_used();
+                chosen.turn.was_not_used();
                 draining.pace_until = draining.pace_until.max(Some(until));
                 Ok(Begun::Denied)
             }
@@ -289,23 +303,24 @@ impl LaneRun {
     async fn next(&self, draining: &mut Draining) -> Result<Next, PortError> {
         let now = self.now();
         let busy = !draining.in_flight.is_empty();
-        let leave_or_wait = |until| if busy { Next::Wait(until) } else { Next::Leave };
         let held = draining.hold.as_ref();
         // A probe goes alone, and not before its time.
         if draining.paused
             || held.is_some_and(|hold| (busy && !planted(Bug::ProbesTogether)) || hold.probe_time > now)
             || draining.wait_until.is_some_and(|t| t > now)
         {
+            draining.crowded_out.gives_up();
             self.expire().await?;
-            return Ok(leave_or_wait(None));
+            return Ok(draining.leave_or_wait(now, None));
         }
         if draining.queue.is_empty() {
             self.expire().await?;
-            let reseller = &self.lease.lane.reseller;
-            let queued = self.shared.ports.outbox.next_queued(reseller, now, READ_AHEAD).await?;
+            let (reseller, below) = (&self.lease.lane.reseller, draining.crowded_out.below());
+            let queued = self.shared.ports.outbox.next_queued(reseller, now, READ_AHEAD, below).await?;
+            draining.crowded_out.is_still_among(&queued);
             draining.queue.refill(queued);
         }
-        let Some(queued) = draining.queue.next() else { return Ok(leave_or_wait(None)) };
+        let Some(queued) = draining.queue.next() else { return Ok(draining.leave_or_wait(now, None)) };
         if queued.expire_time <= now && !planted(Bug::ExpiryIgnored) {
             draining.queue.clear();
             return Ok(Next::Wait(Some(now)));
@@ -316,20 +331,32 @@ impl LaneRun {
         let limits = if planted(Bug::OpenCallsNotCounted) { draining.limits } else { limits };
         let attempt = (queued.id, AttemptNumber(queued.attempts + 1));
         match draining.pace.turn(now, limits, attempt, queued.recipient_count) {
-            Ok(turn) => {
-                let queued = draining.queue.take();
-                Ok(queued.map_or(Next::Leave, |queued| Next::Start(queued, turn, now)))
-            }
+            Ok(turn) => Ok(self.choose(draining, turn, now)),
             // A turn that a test gives back may be heard by another test: it is looked at again.
             Err(NotYet::Busy) => Ok(Next::Wait(Some(now.saturating_add(BUSY_LOOK_AGAIN).unwrap_or(now)))),
             Err(NotYet::Until(until)) => {
                 draining.pace_until = Some(until);
-                Ok(leave_or_wait(Some(until)))
+                draining.crowded_out.gives_up();
+                Ok(draining.leave_or_wait(now, Some(until)))
             }
             Err(NotYet::TooManyRecipients) => {
                 let queued = draining.queue.take();
                 Ok(queued.map_or(Next::Leave, |queued| Next::TooManyRecipients(queued, now)))
             }
+        }
+    }
+
+    /// The next message of the queue, if there is memory for its content.
+    fn choose(&self, draining: &mut Draining, mut turn: Turn, now: Timestamp) -> Next {
+        let Some(queued) = draining.queue.next() else { return Next::Leave };
+        let Some(room) = draining.crowded_out.room_for(queued, &self.shared.memory) else {
+            turn.was_not_used();
+            draining.queue.clear();
+            return Next::CrowdedOut;
+        };
+        match draining.queue.take() {
+            Some(queued) => Next::Start(Chosen { queued, turn, room, now }),
+            None => Next::Leave,
         }
     }
 
@@ -341,6 +368,7 @@ impl LaneRun {
             Some(ended) = draining.news.recv() => self.heed(draining, ended),
             Some(joined) = draining.in_flight.join_next() => self.came_back(joined),
             () = draining.pace.freed() => {}
+            () = draining.crowded_out.finds_room() => draining.queue.clear(),
             () = self.signal.woken() => {
                 draining.woken = true;
                 draining.queue.clear();

@@ -21,9 +21,11 @@
 
 mod attempt;
 mod breaker;
+mod crowded_out;
 mod dispatcher;
 mod lane;
 mod lease;
+mod memory;
 mod order;
 mod pace;
 pub mod ports;

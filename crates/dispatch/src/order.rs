@@ -76,6 +76,7 @@ mod tests {
             due_time: Timestamp::from_second(due).expect("in range"),
             expire_time: Timestamp::MAX,
             recipient_count: 1,
+            content_bytes: 1_000,
         }
     }
 

@@ -45,6 +45,7 @@ pub trait Outbox: Send + Sync {
         reseller: &ResellerId,
         now: Timestamp,
         limit: u32,
+        content_below: u32,
     ) -> Result<Vec<Queued>, PortError>;
     async fn content(&self, reseller: &ResellerId, message: &MessageId)
     -> Result<Option<Content>, PortError>;

@@ -23,6 +23,7 @@ fn queued() -> Queued {
         due_time: now(),
         expire_time: Timestamp::MAX,
         recipient_count: 1,
+        content_bytes: 1_000,
     }
 }
 

@@ -128,6 +128,7 @@ pub struct Queued {
     pub due_time: Timestamp,
     pub expire_time: Timestamp,
     pub recipient_count: u32,
+    pub content_bytes: u32,
 }
 
 /// What is sent, as it was accepted: the same bytes, Message-ID and date in every attempt.

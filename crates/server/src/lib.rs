@@ -16,7 +16,6 @@ pub mod access;
 mod app;
 mod call;
 pub mod config;
-mod content_budget;
 mod convert;
 pub mod credentials;
 mod data_dir;

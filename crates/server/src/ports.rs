@@ -15,22 +15,14 @@ use postrider_microsoft::{Handed, Microsoft, Payload, SendMail};
 use postrider_store::{DynStore, StoreError};
 use postrider_token_cache::TokenCache;
 
-use crate::content_budget::ContentBudget;
 use crate::convert::content;
 use crate::left_drafts::LeftDrafts;
 use crate::metrics::Metrics;
 
 /// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
 pub(crate) struct OutboxPort {
-    store: DynStore,
-    budget: ContentBudget,
-    metrics: Arc<Metrics>,
-}
-
-impl OutboxPort {
-    pub(crate) fn new(store: DynStore, message_bytes_max: usize, metrics: Arc<Metrics>) -> Self {
-        Self { store, budget: ContentBudget::new(message_bytes_max), metrics }
-    }
+    pub store: DynStore,
+    pub metrics: Arc<Metrics>,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
@@ -91,8 +83,9 @@ impl ports::Outbox for OutboxPort {
         reseller: &ResellerId,
         now: Timestamp,
         limit: u32,
+        content_below: u32,
     ) -> Result<Vec<Queued>, PortError> {
-        self.store.next_queued(reseller, now, limit).await.map_err(away)
+        self.store.next_queued(reseller, now, limit, content_below).await.map_err(away)
     }
 
     async fn content(
@@ -100,7 +93,7 @@ impl ports::Outbox for OutboxPort {
         reseller: &ResellerId,
         message: &MessageId,
     ) -> Result<Option<Content>, PortError> {
-        self.budget.held(|| self.store.content(reseller, message)).await.map_err(away)
+        self.store.content(reseller, message).await.map_err(away)
     }
 
     async fn start_attempt(

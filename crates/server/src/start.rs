@@ -51,6 +51,8 @@ const DISPATCH_GRACE: Duration = Duration::from_secs(10);
 
 /// Calls to Graph in flight, of all lanes together: each has a connection of its own.
 const CALLS_MAX: usize = 512;
+/// Memory for content on its way to Graph, of small mail and of large.
+const CONTENT_BYTES: usize = 256 * 1024 * 1024;
 /// How long handlers whose caller went away, and the probes' pages, are waited for.
 const LAST_GRACE: Duration = Duration::from_secs(1);
 
@@ -340,11 +342,7 @@ fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, Se
 
 fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
     let ports = Ports {
-        outbox: Arc::new(OutboxPort::new(
-            Arc::clone(&app.store),
-            config.limits.message_bytes,
-            Arc::clone(&app.metrics),
-        )),
+        outbox: Arc::new(OutboxPort { store: Arc::clone(&app.store), metrics: Arc::clone(&app.metrics) }),
         tokens: Arc::new(TokensPort {
             store: Arc::clone(&app.store),
             credentials: Arc::clone(&app.credentials),
@@ -372,6 +370,8 @@ fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
         lease: config.lease.duration,
         call_timeout: config.microsoft.call_timeout,
         calls_max: CALLS_MAX,
+        content_bytes: CONTENT_BYTES,
+        content_bytes_max: config.limits.message_bytes + limits::REQUEST_REST_BYTES,
         look_every: app.look_every,
     };
     Dispatcher::new(ports, policy, app.wakeup.clone())

@@ -20,6 +20,8 @@ use crate::world::World;
 
 /// A reseller's part of the queue: small enough to be full at times.
 const BOUNDS: QueueBounds = QueueBounds { messages: 12, bytes: i64::MAX };
+/// Two of them at a time find memory.
+const LARGE_BYTES: usize = 6_000;
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// All callers, and their log.
@@ -69,6 +71,10 @@ impl Callers {
         let now = self.world.now();
         let policy = *chance.pick(&[InDoubtPolicy::AtLeastOnce, InDoubtPolicy::AtMostOnce]);
         let priority = if chance.one_in(3) { *chance.pick(&Priority::ALL) } else { Priority::Normal };
+        let is_large = chance.one_in(self.plan.faults.large);
+        if is_large {
+            self.world.struck.count("large");
+        }
         let send_time = chance.one_in(8).then(|| now + chance.millis(1_000, 90_000));
         let life = if chance.one_in(8) { chance.millis(5_000, 400_000) } else { Duration::from_hours(72) };
         let new = NewMessage {
@@ -76,7 +82,11 @@ impl Callers {
             priority,
             send_time,
             expire_time: send_time.unwrap_or(now) + life,
-            ..self.world.mail(reseller, u128::from(number))
+            ..if is_large {
+                self.world.mail_of(reseller, u128::from(number), LARGE_BYTES)
+            } else {
+                self.world.mail(reseller, u128::from(number))
+            }
         };
         let asked = Asked {
             reseller: reseller.clone(),
@@ -85,6 +95,7 @@ impl Callers {
             priority,
             send_time,
             content: String::from_utf8_lossy(&new.content).into_owned(),
+            is_large,
             acknowledged: None,
             twin: None,
             may_be_doubled: false,

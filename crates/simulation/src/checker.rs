@@ -28,6 +28,8 @@ pub struct Asked {
     pub send_time: Option<Timestamp>,
     /// What it says, in any form that Microsoft's log has too.
     pub content: String,
+    /// Where there is no memory for it, smaller mail goes first.
+    pub is_large: bool,
     /// The id that was acknowledged, and when.
     pub acknowledged: Option<(MessageId, Timestamp)>,
     /// Another id that was acknowledged for the same request.
@@ -211,7 +213,7 @@ impl Logs {
             else {
                 continue;
             };
-            if asked.send_time.is_none() && !asked.was_retried {
+            if asked.send_time.is_none() && !asked.was_retried && !asked.is_large {
                 let lane = lanes.entry((&message.reseller, asked.priority)).or_default();
                 let (id, asked, start) = (message.id, message.create_time, first.start_time);
                 lane.push(Started { id, acknowledged, asked, start });

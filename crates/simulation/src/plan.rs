@@ -45,6 +45,8 @@ pub struct Faults {
     pub broken: u32,
     /// An operator pauses a lane, and resumes it after a while.
     pub paused: u32,
+    /// A mail is so large that memory is scarce for it. Of those that callers send.
+    pub large: u32,
     /// An operator lowers what a mailbox may send in a day, and lifts that after a while.
     pub lowered: u32,
     /// A caller goes back on a mail.
@@ -111,6 +113,7 @@ impl Plan {
             retried: some(3, 3, 10),
             outage: some(5, 60, 200),
             lowered: some(5, 20, 90),
+            large: some(3, 2, 6),
         };
         Self {
             replicas: 1 + chance.below(3),

@@ -159,8 +159,9 @@ impl ports::Outbox for OutboxPort {
         reseller: &ResellerId,
         now: Timestamp,
         limit: u32,
+        content_below: u32,
     ) -> Result<Vec<Queued>, PortError> {
-        self.0.next_queued(reseller, now, limit).await.map_err(away)
+        self.0.next_queued(reseller, now, limit, content_below).await.map_err(away)
     }
 
     async fn content(

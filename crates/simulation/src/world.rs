@@ -49,12 +49,15 @@ pub struct Builder {
     pub pace: PaceLimits,
     pub speed: Speed,
     pub trace: Trace,
+    /// For content on its way.
+    pub memory_bytes: usize,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         let speed = Speed { way: (1, 20), answer: (20, 400) };
-        Self { seed: 0, faults: Faults::default(), pace: PACE, speed, trace: Trace::default() }
+        let trace = Trace::default();
+        Self { seed: 0, faults: Faults::default(), pace: PACE, speed, trace, memory_bytes: 64 * 1024 }
     }
 }
 
@@ -78,6 +81,8 @@ impl Builder {
             lease: LEASE,
             call_timeout: Duration::from_mins(1),
             calls_max: 64,
+            content_bytes: self.memory_bytes,
+            content_bytes_max: 0,
             look_every: Duration::from_secs(1),
         };
         World {
@@ -177,6 +182,11 @@ impl World {
         let reseller = Self::slug(name);
         self.puts(self.settings(&reseller)).await;
         reseller
+    }
+
+    /// The mail of a number, whose content is of so many bytes.
+    pub fn mail_of(&self, reseller: &ResellerId, number: u128, bytes: usize) -> NewMessage {
+        NewMessage { content: vec![b'x'; bytes], ..self.mail(reseller, number) }
     }
 
     /// The mail of a number; it names its request.

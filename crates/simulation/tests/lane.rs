@@ -347,6 +347,56 @@ async fn a_restart_under_other_limits_is_noticed_within_a_minute() {
     assert!(since(&world, restarted) < 61_000, "{} ms", since(&world, restarted));
 }
 
+/// One that waits for memory with a large mail, its first, and then has three small ones; whoever has that memory
+/// is answered at the time that is given.
+async fn crowded_out(pace: PaceLimits) -> (World, ResellerId, Timestamp) {
+    let world = World::scripted(pace);
+    let (other, acme) = (world.reseller("other").await, world.reseller("acme").await);
+    world.microsoft.answers([Answer::sent(Duration::from_secs(50))]);
+    world.accepts(world.mail_of(&other, 100, 12_000)).await;
+    world.until(&other, |_| world.microsoft.calls().len() == 1).await;
+    let freed = world.microsoft.calls()[0].time + Duration::from_secs(50);
+    world.accepts(world.mail_of(&acme, 1, 12_000)).await;
+    for number in 2..=4 {
+        world.accepts(world.mail(&acme, number)).await;
+    }
+    (world, acme, freed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_mail_does_not_wait_for_the_memory_that_large_mail_waits_for() {
+    let (world, acme, freed) = crowded_out(UNPACED).await;
+    world.until(&acme, |messages| messages[1..].iter().all(|m| m.state == MessageState::Sent)).await;
+    assert!(freed.duration_since(world.now()).as_secs() > 45);
+    world.all_are(&acme, MessageState::Sent).await;
+    let large = world.microsoft.calls().last().expect("a call").time;
+    assert!(large.duration_since(freed).as_millis() < 500, "it goes as soon as there is room");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_large_mail_waits_for_memory_it_hears_of_changes_and_ends_what_expires() {
+    let (world, acme, freed) = crowded_out(UNPACED).await;
+    world.until(&acme, |messages| messages[1..].iter().all(|m| m.state == MessageState::Sent)).await;
+    let expire_time = world.now() + Duration::from_secs(10);
+    let large = NewMessage { expire_time, ..world.mail_of(&acme, 5, 12_000) };
+    world.accepts(large).await;
+    world.until(&acme, |messages| messages[4].state == MessageState::Expired).await;
+    assert!(freed > world.now());
+    world.store.pause(&acme, "a look at it").await.expect("paused");
+    world.replica().hears_of_lane(&acme);
+    world.time_passes(Duration::from_mins(2)).await;
+    assert_eq!(
+        world.messages(&acme).await[0].state,
+        MessageState::Held,
+        "it is not sent though there is room"
+    );
+    let resumed = world.now();
+    world.store.resume(&acme).await.expect("resumed");
+    world.replica().hears_of_lane(&acme);
+    world.until(&acme, |messages| messages[0].state == MessageState::Sent).await;
+    assert!(since(&world, resumed) < 1_000);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_dead_holder_was_calling_counts_until_its_deadline_and_is_in_doubt_after_it() {
     let (mut world, acme) = acme(UNPACED).await;

@@ -6,12 +6,13 @@ use postrider_simulation::seeds;
 const SEEDS: u64 = 2_000;
 /// Each strikes at least so often, or the run proves nothing of it.
 const STRUCK_MIN: u64 = 20;
-const FAULTS: [&str; 22] = [
+const FAULTS: [&str; 23] = [
     "answer later than a lease",
     "cancelled",
     "commit applied, not answered",
     "commit lost",
     "crash",
+    "large",
     "limit lowered",
     "not taken, and not answered",
     "outage",

@@ -227,12 +227,13 @@ pub trait Outbox: Send + Sync {
     ) -> Result<(), StoreError>;
     /// Ends waiting messages whose time ran out: EXPIRED, or OUTCOME_UNKNOWN with a doubt. Returns them.
     async fn expire(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Vec<MessageId>, StoreError>;
-    /// Messages to try now, by priority, due time and id: so many of each priority.
+    /// Messages to try now whose content is of fewer bytes, by priority, due time and id: so many of each priority.
     async fn next_queued(
         &self,
         reseller: &ResellerId,
         now: Timestamp,
         limit: u32,
+        content_below: u32,
     ) -> Result<Vec<Queued>, StoreError>;
 
     // record

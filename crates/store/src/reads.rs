@@ -42,8 +42,14 @@ pub(crate) trait Reads: Send + Sync {
 
     async fn due_lanes(&self, now: Timestamp, limit: u32, pass_over: PassOver) -> Read<Vec<DueLane>>;
     async fn next_due(&self, pass_over: PassOver) -> Read<Option<Timestamp>>;
-    /// So many of each priority.
-    async fn next_queued(&self, reseller: &ResellerId, now: Timestamp, limit: u32) -> Read<Vec<Queued>>;
+    /// So many of each priority, of fewer bytes.
+    async fn next_queued(
+        &self,
+        reseller: &ResellerId,
+        now: Timestamp,
+        limit: u32,
+        content_below: u32,
+    ) -> Read<Vec<Queued>>;
 
     async fn settings(&self, reseller: &ResellerId) -> Read<Option<Settings>>;
     async fn settings_page(&self, filter: SettingsFilter) -> Read<SettingsPage>;

@@ -6,6 +6,7 @@
 //! Rules
 //! - An error before COMMIT is a plain no: the transaction is rolled back and each write is run again alone, so that
 //!   only the one that cannot be done fails. One that another transaction was in the way of is run again.
+//! - A connection that breaks before COMMIT wrote nothing: the transaction is run once more over another.
 //! - A COMMIT that failed is *unknown*: every write in it is told so. Its connection is given up, and until another is
 //!   there every write that comes to it is refused.
 //! - Without room, what makes the database grow is refused before it begins; outcomes are still written.
@@ -299,12 +300,12 @@ impl<S: Source> Writer<S> {
     }
 
     async fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Ended {
-        let Some(db) = &mut self.db else {
-            return Ended::Away("the database is being reopened".to_owned());
-        };
-        let mut conflicts = 0;
+        let (mut conflicts, mut is_second) = (0, false);
         loop {
-            match attempt(db, jobs, self.source.retention()).await {
+            let Some(db) = &mut self.db else {
+                return Ended::Away("the database is being reopened".to_owned());
+            };
+            let cause = match attempt(db, jobs, self.source.retention()).await {
                 Ended::Failed(StoreError::Conflict { cause }) if conflicts < CONFLICTS_MAX => {
                     conflicts += 1;
                     tracing::debug!(
@@ -313,11 +314,30 @@ impl<S: Source> Writer<S> {
                         conflicts,
                         "a transaction is run again"
                     );
+                    continue;
                 }
-                Ended::Failed(error) if db.is_broken() => return Ended::Away(error.to_string()),
+                Ended::Failed(error) if db.is_broken() => error.to_string(),
+                Ended::Away(cause) => cause,
                 ended => return ended,
+            };
+            if is_second || !self.connects_anew().await {
+                return Ended::Away(cause);
             }
+            is_second = true;
+            tracing::warn!(
+                event = "connection_replaced",
+                cause,
+                "a connection broke before its COMMIT: the transaction is run once more over another"
+            );
         }
+    }
+
+    async fn connects_anew(&mut self) -> bool {
+        if let Some(db) = self.db.take() {
+            db.close().await;
+        }
+        self.db = self.source.reopen().await.ok();
+        self.db.is_some()
     }
 
     async fn settle(&mut self, jobs: Vec<Box<dyn Job>>, ended: Ended) {

@@ -72,6 +72,7 @@ fn effect(verdict: &Verdict) -> String {
         due_time: now(),
         expire_time: Timestamp::MAX,
         recipient_count: 1,
+        content_bytes: 1_000,
     };
     let after = |time: Timestamp| {
         let seconds = time.duration_since(now()).as_secs_f64();

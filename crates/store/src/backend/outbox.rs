@@ -166,8 +166,9 @@ impl<B: Backend> Outbox for B {
         reseller: &ResellerId,
         now: Timestamp,
         limit: u32,
+        content_below: u32,
     ) -> Result<Vec<Queued>, StoreError> {
-        self.reads().next_queued(reseller, now, limit).await
+        self.reads().next_queued(reseller, now, limit, content_below).await
     }
 
     async fn start_attempt(

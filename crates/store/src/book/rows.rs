@@ -116,6 +116,7 @@ impl MessageRow {
             due_time: self.due_time,
             expire_time: self.expire_time,
             recipient_count: self.recipient_count,
+            content_bytes: u32::try_from(self.content_bytes).unwrap_or(u32::MAX),
         }
     }
 }

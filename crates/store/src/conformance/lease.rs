@@ -124,7 +124,7 @@ pub async fn a_lease_tells_the_open_attempts_of_an_earlier_holder(world: &World)
     let lease = world.leased(&acme, token(2)).await;
     let [open] = lease.open_attempts.as_slice() else { panic!("one: {:?}", lease.open_attempts) };
     assert_eq!((open.queued.id, open.number, open.call_deadline), (lost, AttemptNumber(1), at(60)));
-    let queued = world.store.next_queued(&acme, world.now(), 10).await.expect("queued");
+    let queued = world.store.next_queued(&acme, world.now(), 10, u32::MAX).await.expect("queued");
     assert_eq!(queued.iter().map(|queued| queued.id).collect::<Vec<_>>(), [other], "the others go on");
 }
 
@@ -208,10 +208,10 @@ pub async fn messages_come_by_priority_then_due_time_then_id(world: &World) {
     let twin = world.accepts(of(Priority::Normal, 1)).await.id;
     let urgent = world.accepts(of(Priority::Urgent, 3)).await.id;
     world.accepts(of(Priority::Urgent, 9)).await;
-    let queued = world.store.next_queued(&acme, at(3), 10).await.expect("queued");
+    let queued = world.store.next_queued(&acme, at(3), 10, u32::MAX).await.expect("queued");
     let order: Vec<_> = queued.iter().map(|queued| queued.id).collect();
     assert_eq!(order, [urgent, early, twin, late, bulk]);
-    let first = world.store.next_queued(&acme, at(3), 1).await.expect("queued");
+    let first = world.store.next_queued(&acme, at(3), 1, u32::MAX).await.expect("queued");
     let order: Vec<_> = first.iter().map(|queued| queued.id).collect();
     assert_eq!(order, [urgent, early, bulk], "so many of each priority");
 }
@@ -222,7 +222,7 @@ pub async fn a_held_lane_still_tells_what_to_probe_with(world: &World) {
     world.advance(30);
     let lease = world.leased(&acme, token(1)).await;
     assert_eq!(lease.hold, Some(hold(30)));
-    let queued = world.store.next_queued(&acme, world.now(), 10).await.expect("queued");
+    let queued = world.store.next_queued(&acme, world.now(), 10, u32::MAX).await.expect("queued");
     assert_eq!(
         queued.iter().map(|queued| queued.id).next(),
         Some(probe),

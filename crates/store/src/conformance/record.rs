@@ -79,7 +79,8 @@ pub async fn a_deferred_message_waits_and_its_gaps_grow_only_where_they_count(wo
     world.ends(&acme, id, 1, (outage(), Resolution::Again { at: at(5), counts: false })).await;
     let message = world.message(&acme, id).await;
     assert_eq!((message.state, message.next_attempt_time), (MessageState::Deferred, Some(at(5))));
-    let queued = |now| async move { world.store.next_queued(&acme, now, 1).await.expect("queued").pop() };
+    let queued =
+        |now| async move { world.store.next_queued(&acme, now, 1, u32::MAX).await.expect("queued").pop() };
     assert_eq!(queued.clone()(at(4)).await, None);
     let waiting = queued.clone()(at(5)).await.expect("due");
     assert_eq!((waiting.attempts, waiting.backoffs, waiting.in_doubt), (1, 0, false));
@@ -156,11 +157,11 @@ pub async fn a_limit_makes_the_lane_wait(world: &World) {
     let (acme, id) = in_flight(world).await;
     let other = world.accepted(&acme).await;
     world.ends(&acme, id, 1, throttled(Resolution::LaneWaits { until: at(40) })).await;
-    assert!(world.store.next_queued(&acme, at(39), 10).await.expect("queued").is_empty());
+    assert!(world.store.next_queued(&acme, at(39), 10, u32::MAX).await.expect("queued").is_empty());
     let message = world.message(&acme, other).await;
     assert_eq!((message.state, message.next_attempt_time), (MessageState::Accepted, Some(at(40))));
     assert_eq!(world.release(&acme, token(1)).await, Some(at(40)));
-    let queued = world.store.next_queued(&acme, at(40), 10).await.expect("queued");
+    let queued = world.store.next_queued(&acme, at(40), 10, u32::MAX).await.expect("queued");
     assert_eq!(queued.len(), 2);
     assert!(queued.iter().all(|queued| queued.backoffs == 0));
 }
@@ -198,7 +199,7 @@ pub async fn the_lane_waits_as_long_as_microsoft_asks_whatever_the_outcome(world
         assert_eq!(waits_until(world, &reseller).await, Some(at(30)), "{outcome:?}");
         world.ends(&reseller, id, 1, outcome).await;
         world.release(&reseller, token(1)).await;
-        assert!(world.store.next_queued(&reseller, at(29), 10).await.expect("queued").is_empty());
+        assert!(world.store.next_queued(&reseller, at(29), 10, u32::MAX).await.expect("queued").is_empty());
     }
     assert_eq!(world.next_due().await, Some(at(30)));
 }
@@ -259,7 +260,7 @@ pub async fn a_hold_keeps_the_message_first_and_spends_nothing(world: &World) {
     world.accepted(&acme).await;
     world.advance(3);
     world.ends(&acme, id, 1, held_by(hold(30))).await;
-    let queued = world.store.next_queued(&acme, at(3), 10).await.expect("queued");
+    let queued = world.store.next_queued(&acme, at(3), 10, u32::MAX).await.expect("queued");
     let first = queued.first().expect("one");
     assert_eq!((first.id, first.backoffs, first.in_doubt), (id, 0, false));
     let status = world.settings(&acme).await.status;

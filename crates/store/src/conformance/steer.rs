@@ -131,7 +131,7 @@ pub async fn a_paused_lane_sends_nothing_and_says_why(world: &World) {
     assert_eq!(new.state, MessageState::Held, "mail is taken");
     assert!(!world.is_due(&acme).await);
     assert_eq!(world.next_due().await, Some(at(100_000)), "only for its expiry");
-    assert!(world.store.next_queued(&acme, world.now(), 10).await.expect("queued").is_empty());
+    assert!(world.store.next_queued(&acme, world.now(), 10, u32::MAX).await.expect("queued").is_empty());
     assert!(!world.store.pause(&World::slug("nobody"), "").await.expect("an answer"));
 }
 

@@ -49,7 +49,7 @@ pub async fn no_lane_touches_a_test_mail(world: &World) {
     assert!(!world.is_due(&acme).await);
     world.accepted(&acme).await;
     world.leased(&acme, token(1)).await;
-    assert_eq!(world.store.next_queued(&acme, at(0), 10).await.expect("queued").len(), 1);
+    assert_eq!(world.store.next_queued(&acme, at(0), 10, u32::MAX).await.expect("queued").len(), 1);
     assert!(!world.starts(&acme, token(1), id, 2).await);
     world.ends(&acme, id, 1, sent()).await;
     let message = world.message(&acme, id).await;

@@ -223,7 +223,13 @@ impl Reads for MemoryReads {
         .await
     }
 
-    async fn next_queued(&self, reseller: &ResellerId, now: Timestamp, limit: u32) -> Read<Vec<Queued>> {
+    async fn next_queued(
+        &self,
+        reseller: &ResellerId,
+        now: Timestamp,
+        limit: u32,
+        content_below: u32,
+    ) -> Read<Vec<Queued>> {
         self.read(|tables| {
             let waits =
                 |lane: &LaneRow| lane.pause.is_some() || lane.wait_until.is_some_and(|until| until > now);
@@ -231,7 +237,8 @@ impl Reads for MemoryReads {
                 return Vec::new();
             }
             let due = tables.waiting_of(reseller).filter(|(_, row)| row.due_time <= now);
-            let mut due: Vec<_> = due.map(|((_, id), row)| row.queued(*id)).collect();
+            let due = due.map(|((_, id), row)| row.queued(*id));
+            let mut due: Vec<_> = due.filter(|queued| queued.content_bytes < content_below).collect();
             due.sort_by_key(|queued| (queued.priority, queued.due_time, queued.id));
             let of = |priority| due.iter().filter(move |queued| queued.priority == priority);
             let each = postrider_domain::Priority::ALL.into_iter();

@@ -135,7 +135,7 @@ impl Connection for PgWriter {
     async fn begin(&mut self) -> Result<Timestamp, StoreError> {
         let row = match self.asks_to_begin().await {
             Err(error) if self.broken => {
-                tracing::debug!(event = "connection_replaced", %error, "a connection was found dead and is replaced");
+                tracing::debug!(event = "connection_replaced", cause = %error, "a connection was found dead and is replaced");
                 self.db = connected(&self.options).await?;
                 self.broken = false;
                 self.asks_to_begin().await?

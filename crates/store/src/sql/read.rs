@@ -111,8 +111,14 @@ impl<R: Reader> Reads for R {
         next.transpose().map(Option::flatten)
     }
 
-    async fn next_queued(&self, reseller: &ResellerId, now: Timestamp, limit: u32) -> Read<Vec<Queued>> {
-        let found = self.read(&NEXT_QUEUED, values![reseller, now, limit]).await?;
+    async fn next_queued(
+        &self,
+        reseller: &ResellerId,
+        now: Timestamp,
+        limit: u32,
+        content_below: u32,
+    ) -> Read<Vec<Queued>> {
+        let found = self.read(&NEXT_QUEUED, values![reseller, now, limit, content_below]).await?;
         found.iter().map(|row| queued(Cells::new(row, "messages", reseller.as_str()))).collect()
     }
 
@@ -289,6 +295,7 @@ fn queued(cells: Cells<'_>) -> Result<Queued, StoreError> {
         due_time: cells.time("due_time")?,
         expire_time: cells.time("expire_time")?,
         recipient_count: cells.count("recipient_count")?,
+        content_bytes: cells.count("content_bytes")?,
     })
 }
 
