@@ -66,6 +66,9 @@ mod microsoft_clients;
 mod access;
 
 #[cfg(test)]
+mod audit;
+
+#[cfg(test)]
 mod secrets;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use postrider_token_cache::TokenCache;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::Access;
+use crate::access::{Access, Refusals};
 use crate::config::Limits;
 use crate::credentials::{Facts, Rotation};
 use crate::proofs::Proofs;
@@ -29,6 +29,8 @@ pub(crate) struct App {
     pub microsoft: Microsoft,
     pub proofs: Proofs,
     pub access: Arc<Access>,
+    /// Those that are told in the audit.
+    pub refusals: Arc<Refusals>,
     /// Under which two requests are the same content; keyed, since it outlives the content.
     pub content_hash: KeyedHash,
     pub wakeup: Wakeup,

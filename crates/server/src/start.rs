@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault};
 use postrider_dispatch::{Breakers, Dispatcher, Policy, Ports, Wakeup};
-use postrider_domain::{Clock, limits};
+use postrider_domain::{Act, Clock, limits};
 use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
 use postrider_proto::v1::access_service_server::AccessServiceServer;
 use postrider_proto::v1::mail_service_server::MailServiceServer;
@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::service::Routes;
 
-use crate::access::{Access, AccessLayer, AdminKeyError, make_admin_key};
+use crate::access::{Access, AccessLayer, AdminKeyError, Refusals, make_admin_key};
 use crate::app::App;
 use crate::config::Config;
 use crate::credentials::{
@@ -109,7 +109,8 @@ pub async fn serve(
     let app = Arc::new(build(&config, parts, &keys.key, shutdown.clone())?);
     let pepper = KeyedHash::new(&keys.key, KeyPurpose::AccessKeys);
     let admin_key_file = data_dir.admin_key();
-    let admin_key_made = make_admin_key(store.as_ref(), &pepper, app.clock.as_ref(), &admin_key_file).await?;
+    let admin_key_made =
+        make_admin_key(&*store.clone().by(first_key()), &pepper, app.clock.as_ref(), &admin_key_file).await?;
     for listener in [&grpc, &web].into_iter().filter_map(|listener| listener.local_addr().ok()) {
         if !listener.ip().is_loopback() {
             tracing::warn!(%listener, "listening in plaintext beyond loopback: keys and mail can be read on the way");
@@ -121,6 +122,18 @@ pub async fn serve(
     run(&config, app, vault, grpc, web).await?;
     store.close().await;
     Ok(())
+}
+
+/// Who makes the first key: nobody could call for it.
+fn first_key() -> Act {
+    let details = [("file", "admin.key"), ("scopes", "admin")];
+    Act {
+        actor: "postrider".to_owned(),
+        action: "CreateKey".to_owned(),
+        resellers: Vec::new(),
+        source_address: String::new(),
+        details: details.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+    }
 }
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -157,6 +170,7 @@ fn build(
     };
     Ok(App {
         access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock))),
+        refusals: Arc::new(Refusals::new(store.clone(), Arc::clone(&clock))),
         store,
         credentials,
         tokens,
@@ -206,8 +220,10 @@ async fn run(
     let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
     let pages = tokio::spawn(door::serve_http(web, http::pages(health.readiness()), shutdown.clone()));
     let following = tokio::spawn(health.follow(shutdown.clone()));
-    let (door, access) =
-        (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
+    let (door, access) = (
+        DoorLayer::new(config.limits.message_bytes),
+        AccessLayer::new(app.access.clone(), app.refusals.clone(), listener),
+    );
     let serving = async {
         let served = door::serve_grpc(grpc, routes, door, access, shutdown.clone()).await;
         // Also when serving ended by itself.

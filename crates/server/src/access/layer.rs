@@ -1,5 +1,6 @@
 //! The layer around all gRPC services: no call is routed before its caller is known.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,12 +9,14 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response};
+use postrider_domain::Act;
 use tonic::body::Body;
+use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
 
 use super::authorise::has_scope;
-use super::scopes::rule;
-use super::{Access, Caller};
+use super::scopes::{Rule, rule};
+use super::{Access, Caller, Refusals};
 use crate::status::{CallId, Refusal};
 
 const HEALTH: &str = "/grpc.health.v1.Health/";
@@ -22,13 +25,14 @@ const REFLECTION: &str = "/grpc.reflection.";
 #[derive(Clone)]
 pub struct AccessLayer {
     access: Arc<Access>,
+    refusals: Arc<Refusals>,
     /// Whether reflection needs a key: all but a loopback listener asks for one.
     open_reflection: bool,
 }
 
 impl AccessLayer {
-    pub fn new(access: Arc<Access>, listener: IpAddr) -> Self {
-        Self { access, open_reflection: listener.is_loopback() }
+    pub(crate) fn new(access: Arc<Access>, refusals: Arc<Refusals>, listener: IpAddr) -> Self {
+        Self { access, refusals, open_reflection: listener.is_loopback() }
     }
 
     /// Health says no more than serving or not, and a probe has no key.
@@ -36,10 +40,24 @@ impl AccessLayer {
         path.starts_with(HEALTH) || (self.open_reflection && path.starts_with(REFLECTION))
     }
 
-    async fn admit(&self, path: &str, authorization: &[u8]) -> Result<Caller, Refusal> {
-        let caller = self.access.authenticate(authorization).await?;
-        match rule(path) {
-            Some(rule) if !has_scope(&caller, rule) => Err(Refusal::AccessDenied),
+    async fn admit(
+        &self,
+        path: &str,
+        authorization: &[u8],
+        source: Option<IpAddr>,
+    ) -> Result<Caller, Refusal> {
+        let rule = rule(path);
+        let refused = |actor, reason| self.refusals.note(act(actor, rule, source), reason);
+        let caller = self.access.authenticate(authorization).await.inspect_err(|refusal| {
+            if let Refusal::Unauthenticated = refusal {
+                refused(String::new(), "UNAUTHENTICATED");
+            }
+        })?;
+        match rule {
+            Some(rule) if !has_scope(&caller, rule) => {
+                refused(caller.key_id().to_string(), "ACCESS_DENIED");
+                Err(Refusal::AccessDenied)
+            }
             // Why: a path without a rule is no RPC of ours; routing says so. A handler without one is denied by `authorise`.
             _ => Ok(caller),
         }
@@ -82,9 +100,11 @@ where
         }
         let layer = self.layer.clone();
         let call = CallId::of(request.extensions());
+        let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        let source = peer.map(|peer| peer.ip());
         let authorization = take_authorization(request.headers_mut());
         Box::pin(async move {
-            match layer.admit(&path, &authorization).await {
+            match layer.admit(&path, &authorization, source).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     inner.call(request).await
@@ -92,6 +112,18 @@ where
                 Err(refusal) => Ok(refusal.into_status(call).into_http()),
             }
         })
+    }
+}
+
+/// What was tried, and by whom, as far as it is known.
+fn act(actor: String, rule: Option<&Rule>, source: Option<IpAddr>) -> Act {
+    let rpc = rule.and_then(|rule| rule.rpc.rsplit('/').next()).unwrap_or("unknown");
+    Act {
+        actor,
+        action: rpc.to_owned(),
+        resellers: Vec::new(),
+        source_address: source.map(|address| address.to_string()).unwrap_or_default(),
+        details: BTreeMap::new(),
     }
 }
 

@@ -16,6 +16,7 @@ mod authorise;
 mod key;
 mod known;
 mod layer;
+pub(crate) mod refusals;
 mod scopes;
 
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub use key::Minted;
 pub use layer::AccessLayer;
 
 use crate::status::Refusal;
+pub(crate) use refusals::Refusals;
+
 use key::PresentedKey;
 use known::KnownKeys;
 

@@ -130,7 +130,7 @@ impl Given {
                 request.extensions().get::<Caller>().map_or("nobody", |caller| caller.key.scopes[0].as_str());
             Ok::<_, Infallible>(Status::unknown(who).into_http())
         });
-        let service = AccessLayer::new(self.access.clone(), listener).layer(inner);
+        let service = AccessLayer::new(self.access.clone(), refusals::tests::untold(), listener).layer(inner);
         let mut request = Request::builder().uri(path);
         for value in authorization {
             request = request.header("authorization", *value);

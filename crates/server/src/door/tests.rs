@@ -150,7 +150,10 @@ async fn served() -> Served {
     let shutdown = CancellationToken::new();
     let clock = Arc::new(TestClock::at(jiff::Timestamp::UNIX_EPOCH));
     let access = Arc::new(access::Access::new(access::tests::no_keys(), access::tests::pepper(), clock));
-    let (door, access) = (DoorLayer::new(LIMIT_BYTES), access::AccessLayer::new(access, address.ip()));
+    let (door, access) = (
+        DoorLayer::new(LIMIT_BYTES),
+        access::AccessLayer::new(access, access::refusals::tests::untold(), address.ip()),
+    );
     let routes = Routes::new(AccessServiceServer::new(Handlers));
     let serving = tokio::spawn(serve_grpc(listener, routes, door, access, shutdown.clone()));
     Served { address, shutdown, ended: Box::pin(async { serving.await.unwrap().unwrap() }) }

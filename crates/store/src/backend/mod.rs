@@ -1,6 +1,7 @@
 //! The store's traits, served once for every database: a write is a verb on a book, a read is one of [`Reads`].
 
 mod access;
+mod audit;
 mod events;
 mod outbox;
 mod passed_over;
@@ -10,6 +11,7 @@ mod settings;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+pub(crate) use self::audit::Acting;
 pub(crate) use self::passed_over::PassedOver;
 use crate::book::Retention;
 use crate::reads::Reads;

@@ -10,6 +10,7 @@
 //!
 //! Does not know: SQL, or which database.
 
+mod chain;
 mod moves;
 mod needs;
 mod rows;
@@ -19,10 +20,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    Bug, CredentialInfo, CredentialKind, CredentialVersion, EmailAddress, LeaseToken, MessageId, RequestId,
-    ResellerId, planted,
+    AuditEvent, Bug, CredentialInfo, CredentialKind, CredentialVersion, EmailAddress, LeaseToken, MessageId,
+    RequestId, ResellerId, planted,
 };
 
+pub(crate) use self::chain::{ChainRow, chains};
 pub(crate) use self::moves::Change;
 pub use self::moves::Retention;
 pub(crate) use self::needs::Needs;
@@ -132,6 +134,8 @@ pub(crate) struct Book {
     pub(crate) sources: BTreeSet<(SourceKey, ResellerId)>,
     pub(crate) sealed: BTreeMap<SealedKey, SealedRecord>,
     pub(crate) access_keys: Rows<KeyId, AccessKey>,
+    /// Where audit chains end; that of nobody's too.
+    pub(crate) chains: Rows<Option<ResellerId>, ChainRow>,
     pub(crate) meta: Rows<&'static str, String>,
     /// Of whom all hours are loaded, and what of them there is.
     pub(crate) hours: BTreeMap<HourKey, i64>,
@@ -144,6 +148,7 @@ pub(crate) struct Written {
     /// What of new messages their rows do not hold.
     pub(crate) accepted: Vec<Arc<NewMessage>>,
     pub(crate) events: Vec<(ResellerId, EventRow)>,
+    pub(crate) audit: Vec<AuditEvent>,
     /// Content that goes now.
     pub(crate) purged: BTreeSet<MessageKey>,
     /// When request keys expire; none while their message has not ended.
@@ -188,6 +193,7 @@ impl Book {
             sources: BTreeSet::new(),
             sealed: BTreeMap::new(),
             access_keys: Rows::default(),
+            chains: Rows::default(),
             meta: Rows::default(),
             hours: BTreeMap::new(),
             written: Written::default(),

@@ -11,6 +11,7 @@
 
 pub mod accept;
 pub mod access;
+pub mod audit;
 pub mod credential_change;
 pub mod events;
 pub mod lease;
@@ -174,6 +175,15 @@ macro_rules! conformance {
                 a_revoked_key_stays_revoked_since_the_first_time
                 use_is_noted_to_the_minute
                 a_store_remembers_that_it_held_a_key
+            }
+            audit {
+                a_change_is_told_with_who_made_it_from_where
+                what_changed_nothing_is_not_told
+                every_kind_of_change_is_told
+                a_reseller_has_a_chain_of_its_own_and_nobody_has_one
+                changes_at_the_same_time_follow_one_another
+                events_are_listed_from_the_newest_page_by_page
+                a_clock_that_went_back_turns_no_chain_around
             }
             sealed {
                 a_database_belongs_to_the_first_key_that_seals_in_it

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    Content, Lane, Message, MessageId, Queued, RequestId, ResellerId, Settings, SettingsState, SettingsStatus,
+    AuditEvent, Content, Lane, Message, MessageId, Queued, RequestId, ResellerId, Settings, SettingsState,
+    SettingsStatus,
 };
 
 use super::tables::Tables;
@@ -15,8 +16,8 @@ use crate::book::{AttemptKey, LaneRow, MessageKey, RequestKey};
 use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
 use crate::watch::{Change, Event, KeptEvents, Position};
 use crate::{
-    AccessKey, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord, SettingsFilter,
-    SettingsPage, etag,
+    AccessKey, AuditFilter, AuditPage, AuditPlace, ContentHash, KeyId, MessageFilter, MessagePage, Queue,
+    SealedRecord, SettingsFilter, SettingsPage, etag,
 };
 
 pub(crate) struct MemoryReads {
@@ -263,6 +264,24 @@ impl Reads for MemoryReads {
             let mut keys: Vec<_> = tables.access_keys.values().cloned().collect();
             keys.sort_by(|a, b| (a.create_time, &a.id).cmp(&(b.create_time, &b.id)));
             keys
+        })
+        .await
+    }
+
+    async fn audit_events(&self, filter: AuditFilter) -> Read<AuditPage> {
+        self.read(|tables| {
+            let is_wanted = |event: &&AuditEvent| {
+                let reseller = event.reseller.as_ref();
+                let is_of = |own: &Vec<ResellerId>| reseller.is_some_and(|of| own.contains(of));
+                filter.resellers.as_ref().is_none_or(is_of)
+                    && event.time >= filter.since
+                    && AuditPlace::of(event) < filter.before
+            };
+            let mut events: Vec<_> = tables.audit.iter().filter(is_wanted).cloned().collect();
+            events.sort_by_key(|event| std::cmp::Reverse(AuditPlace::of(event)));
+            let more = events.len() > filter.limit as usize;
+            events.truncate(filter.limit as usize);
+            AuditPage { events, more }
         })
         .await
     }

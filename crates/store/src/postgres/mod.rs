@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use postrider_domain::Clock;
+use postrider_domain::{Act, Clock};
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
@@ -38,11 +38,11 @@ use self::clock::DatabaseClock;
 use self::connection::PgWriter;
 use self::open::{Opened, Server};
 use self::reader::PgReader;
-use crate::backend::{Backend, PassedOver};
+use crate::backend::{Acting, Backend, PassedOver};
 use crate::book::Retention;
 use crate::verbs::Write;
 use crate::writer::{Source, Writes};
-use crate::{CHANGES_KEPT, Changed, Options, Store, StoreError, StoreHealth};
+use crate::{CHANGES_KEPT, Changed, DynStore, Options, Store, StoreError, StoreHealth};
 
 /// Connections that write. Two keep one another's commits company; more only split the batches.
 const WRITERS: usize = 2;
@@ -163,6 +163,10 @@ impl Store for PostgresStore {
 
     async fn close(&self) {
         Self::close(self).await;
+    }
+
+    fn by(self: Arc<Self>, act: Act) -> DynStore {
+        Arc::new(Acting { store: self, act })
     }
 }
 

@@ -25,8 +25,11 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const MIGRATION_LOCK: i64 = 0x0070_6f73_7472_6964;
 
 const FOREIGN_POSITIONS: &str = include_str!("../../sql/postgres/open/foreign_positions.sql");
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "initial", include_str!("../../migrations/postgres/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
+    (2, "federated", include_str!("../../migrations/postgres/0002_federated.sql")),
+    (3, "audit", include_str!("../../migrations/postgres/0003_audit.sql")),
+];
 
 /// Where the database is, and what it is.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
 use crate::seen::LaneSeen;
 use crate::watch::{Event, KeptEvents, Position};
 use crate::{
-    AccessKey, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord, SettingsFilter,
-    SettingsPage, StoreError,
+    AccessKey, AuditFilter, AuditPage, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord,
+    SettingsFilter, SettingsPage, StoreError,
 };
 
 static MESSAGE: Statement = statement!(each dialect "read/message");
@@ -29,6 +29,7 @@ static NEXT_QUEUED: Statement = statement!(each dialect "read/next_queued");
 static ACCESS_KEY: Statement = statement!("read/access_key");
 static ACCESS_KEYS: Statement = statement!("read/access_keys");
 static ANY_ACCESS_KEY: Statement = statement!("read/any_access_key");
+static AUDIT_EVENTS: Statement = statement!(each dialect "read/audit_events");
 static SEALED: Statement = statement!("read/sealed");
 static SEALED_PAGE: Statement = statement!("read/sealed_page");
 static KEY_RING: Statement = statement!("read/key_ring");
@@ -134,6 +135,18 @@ impl<R: Reader> Reads for R {
 
     async fn access_keys(&self) -> Read<Vec<AccessKey>> {
         self.read(&ACCESS_KEYS, Vec::new()).await?.iter().map(rows::access_key).collect()
+    }
+
+    async fn audit_events(&self, filter: AuditFilter) -> Read<AuditPage> {
+        let AuditFilter { resellers, since, before, limit } = filter;
+        let resellers: Option<Vec<_>> =
+            resellers.as_ref().map(|resellers| resellers.iter().map(ResellerId::as_str).collect());
+        let resellers = resellers.map(|resellers| json(&resellers));
+        let wanted =
+            values![resellers, since, before.time, before.reseller, before.number, i64::from(limit) + 1];
+        let found = self.read(&AUDIT_EVENTS, wanted).await?;
+        let (page, more) = page(&found, limit);
+        Ok(AuditPage { events: page.iter().map(rows::audit_event).collect::<Result<_, _>>()?, more })
     }
 
     async fn any_access_key(&self) -> Read<bool> {

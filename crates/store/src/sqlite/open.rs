@@ -41,6 +41,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "one row a reseller", include_str!("../../migrations/sqlite/0002_one_row_a_reseller.sql")),
     (3, "credential changes", include_str!("../../migrations/sqlite/0003_credential_changes.sql")),
+    (4, "federated", include_str!("../../migrations/sqlite/0004_federated.sql")),
+    (5, "audit", include_str!("../../migrations/sqlite/0005_audit.sql")),
 ];
 
 /// The connections of an open file.

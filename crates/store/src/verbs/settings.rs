@@ -69,6 +69,10 @@ impl Write for PutSettings {
         }
         Ok(None)
     }
+
+    fn is_audited(&self, refused: &Option<Put>) -> bool {
+        refused.is_none()
+    }
 }
 
 /// The lane takes the mailbox, and a hold that the old settings caused is lifted; an operator's pause stays.
@@ -198,6 +202,10 @@ impl Write for DeleteSettings {
             }
         }
         Ok(Deleted::Done)
+    }
+
+    fn is_audited(&self, deleted: &Deleted) -> bool {
+        *deleted == Deleted::Done
     }
 }
 
