@@ -126,7 +126,7 @@ async fn pages_go_on_where_the_last_ended() {
     assert_eq!(paged, whole);
     request.page_token = "nonsense".to_owned();
     let refused = service.admin().access().list_audit_events(request).await.unwrap_err();
-    assert_eq!(reason(&refused), "INVALID_ARGUMENT");
+    assert_eq!(reason(&refused), "INVALID_REQUEST");
 }
 
 #[tokio::test]

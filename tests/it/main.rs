@@ -69,6 +69,9 @@ mod access;
 mod audit;
 
 #[cfg(test)]
+mod content_at_rest;
+
+#[cfg(test)]
 mod secrets;
 
 #[cfg(test)]

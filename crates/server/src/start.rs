@@ -101,8 +101,9 @@ pub async fn serve(
     let grpc = listen("listen.grpc", config.listen.grpc).await?;
     let web = listen("listen.http", config.listen.http).await?;
     let opened = Opened::open(&config, &database).await?;
-    let store = Arc::clone(&opened.store);
-    let keys = found.keys(&config.vault, &store, &database).await?;
+    let keys = found.keys(&config.vault, &opened.store, &database).await?;
+    let store = Arc::clone(&opened.store).sealed_by(keys.content());
+    let opened = Opened { store: Arc::clone(&store), ..opened };
     let credentials = Arc::new(keys.stores(&config, &store, vault.as_ref()));
     let queue = WholeQueue::new(config.limits.of_all(), store.queue().await?);
     let parts = Parts { opened, credentials, queue };

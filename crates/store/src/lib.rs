@@ -34,6 +34,7 @@ mod backend;
 mod book;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod content;
 mod credential_change;
 mod error;
 #[cfg(any(test, feature = "conformance"))]
@@ -55,6 +56,7 @@ use std::sync::Arc;
 pub use access::{AccessKey, AccessStore, KeyHash, KeyId, Scope};
 pub use audit::{AuditFilter, AuditPage, AuditPlace, AuditStore};
 pub use book::Retention;
+pub use content::{ContentPart, ContentPlace, ContentSealer, Unopened, WrappedKey};
 pub use credential_change::{ChangeId, CredentialChanges};
 pub use error::StoreError;
 pub use outbox::{
@@ -119,6 +121,8 @@ pub trait Store:
     async fn close(&self);
     /// The same store; what is changed through it is told as `act`, in the transaction of the change.
     fn by(self: Arc<Self>, act: postrider_domain::Act) -> DynStore;
+    /// The same store; content and subjects lie sealed in it from now on.
+    fn sealed_by(self: Arc<Self>, sealer: Arc<dyn ContentSealer>) -> DynStore;
 }
 
 pub type DynStore = Arc<dyn Store>;

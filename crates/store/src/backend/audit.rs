@@ -7,11 +7,14 @@ use jiff::Timestamp;
 use postrider_domain::Act;
 use tokio::sync::{broadcast, watch};
 
+use super::sealing::Seals;
 use super::{Backend, PassedOver};
 use crate::book::Retention;
 use crate::reads::Reads;
 use crate::verbs::{Audited, Note, Write};
-use crate::{AuditFilter, AuditPage, AuditStore, Changed, DynStore, Store, StoreError, StoreHealth};
+use crate::{
+    AuditFilter, AuditPage, AuditStore, Changed, ContentSealer, DynStore, Store, StoreError, StoreHealth,
+};
 
 #[async_trait]
 impl<B: Backend> AuditStore for B {
@@ -56,6 +59,10 @@ impl<B: Backend> Backend for Acting<B> {
     fn changed(&self) -> &broadcast::Sender<Changed> {
         self.store.changed()
     }
+
+    fn seals(&self) -> Option<&Seals> {
+        self.store.seals()
+    }
 }
 
 #[async_trait]
@@ -70,5 +77,9 @@ impl<B: Backend + Store> Store for Acting<B> {
 
     fn by(self: Arc<Self>, act: Act) -> DynStore {
         Arc::new(Acting { store: Arc::clone(&self.store), act })
+    }
+
+    fn sealed_by(self: Arc<Self>, sealer: Arc<dyn ContentSealer>) -> DynStore {
+        Arc::clone(&self.store).sealed_by(sealer).by(self.act.clone())
     }
 }

@@ -6,6 +6,7 @@ mod events;
 mod outbox;
 mod passed_over;
 mod sealed;
+mod sealing;
 mod settings;
 
 use jiff::Timestamp;
@@ -13,6 +14,8 @@ use tokio::sync::broadcast;
 
 pub(crate) use self::audit::Acting;
 pub(crate) use self::passed_over::PassedOver;
+pub(crate) use self::sealing::Sealing;
+use self::sealing::Seals;
 use crate::book::Retention;
 use crate::reads::Reads;
 use crate::verbs::Write;
@@ -28,4 +31,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn retention(&self) -> Retention;
     fn passed_over(&self) -> &PassedOver;
     fn changed(&self) -> &broadcast::Sender<Changed>;
+    /// What seals content and subjects, if anything does.
+    fn seals(&self) -> Option<&Seals> {
+        None
+    }
 }

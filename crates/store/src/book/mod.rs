@@ -31,7 +31,7 @@ pub(crate) use self::needs::Needs;
 pub(crate) use self::rows::{
     AttemptRow, EndRow, EventRow, LaneRow, LateRow, LeaseRow, MessageRow, RequestKeyRow, ResellerRow,
 };
-use crate::{AccessKey, Changed, KeyId, NewMessage, NewSettings, SealedRecord, StoreError};
+use crate::{AccessKey, Changed, KeyId, NewMessage, NewSettings, SealedRecord, StoreError, WrappedKey};
 
 pub(crate) type MessageKey = (ResellerId, MessageId);
 pub(crate) type AttemptKey = (ResellerId, MessageId, u32);
@@ -149,6 +149,8 @@ pub(crate) struct Written {
     pub(crate) accepted: Vec<Arc<NewMessage>>,
     pub(crate) events: Vec<(ResellerId, EventRow)>,
     pub(crate) audit: Vec<AuditEvent>,
+    /// Data keys that were made, wrapped anew, or taken away.
+    pub(crate) data_keys: BTreeMap<ResellerId, Option<WrappedKey>>,
     /// Content that goes now.
     pub(crate) purged: BTreeSet<MessageKey>,
     /// When request keys expire; none while their message has not ended.
@@ -218,6 +220,13 @@ impl Book {
     pub(crate) fn leased(&mut self, reseller: &ResellerId, token: LeaseToken) -> Option<&mut LaneRow> {
         self.lane(reseller).filter(|lane| lane.is_leased_by(token))?;
         self.change_lane(reseller)
+    }
+
+    pub(crate) fn set_data_key(&mut self, reseller: &ResellerId, key: Option<WrappedKey>) {
+        if let Some(row) = self.resellers.change(reseller) {
+            row.data_key.clone_from(&key);
+            self.written.data_keys.insert(reseller.clone(), key);
+        }
     }
 
     /// The holder of the lane is to hear of a change.

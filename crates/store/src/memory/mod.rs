@@ -16,10 +16,10 @@ use tokio::sync::{broadcast, watch};
 
 use self::reads::MemoryReads;
 use self::tables::Tables;
-use crate::backend::{Acting, Backend, PassedOver};
+use crate::backend::{Acting, Backend, PassedOver, Sealing};
 use crate::book::{Book, Needs, Retention};
 use crate::verbs::Write;
-use crate::{CHANGES_KEPT, Changed, DynStore, Store, StoreError, StoreHealth};
+use crate::{CHANGES_KEPT, Changed, ContentSealer, DynStore, Store, StoreError, StoreHealth};
 
 /// What becomes of one transaction or read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -181,5 +181,9 @@ impl Store for MemoryStore {
 
     fn by(self: Arc<Self>, act: Act) -> DynStore {
         Arc::new(Acting { store: self, act })
+    }
+
+    fn sealed_by(self: Arc<Self>, sealer: Arc<dyn ContentSealer>) -> DynStore {
+        Arc::new(Sealing::new(self, sealer))
     }
 }

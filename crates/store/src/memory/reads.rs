@@ -17,7 +17,7 @@ use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
 use crate::watch::{Change, Event, KeptEvents, Position};
 use crate::{
     AccessKey, AuditFilter, AuditPage, AuditPlace, ContentHash, KeyId, MessageFilter, MessagePage, Queue,
-    SealedRecord, SettingsFilter, SettingsPage, etag,
+    SealedRecord, SettingsFilter, SettingsPage, WrappedKey, etag,
 };
 
 pub(crate) struct MemoryReads {
@@ -264,6 +264,18 @@ impl Reads for MemoryReads {
             let mut keys: Vec<_> = tables.access_keys.values().cloned().collect();
             keys.sort_by(|a, b| (a.create_time, &a.id).cmp(&(b.create_time, &b.id)));
             keys
+        })
+        .await
+    }
+
+    async fn data_key(&self, reseller: &ResellerId) -> Read<Option<WrappedKey>> {
+        self.read(|tables| tables.resellers.get(reseller).and_then(|row| row.data_key.clone())).await
+    }
+
+    async fn data_keys(&self, after: &str, limit: u32) -> Read<Vec<(ResellerId, WrappedKey)>> {
+        self.read(|tables| {
+            let keys = tables.resellers.iter().filter(|(id, _)| id.as_str() > after);
+            first(limit, keys.filter_map(|(id, row)| Some((id.clone(), row.data_key.clone()?))))
         })
         .await
     }

@@ -38,11 +38,11 @@ use self::clock::DatabaseClock;
 use self::connection::PgWriter;
 use self::open::{Opened, Server};
 use self::reader::PgReader;
-use crate::backend::{Acting, Backend, PassedOver};
+use crate::backend::{Acting, Backend, PassedOver, Sealing};
 use crate::book::Retention;
 use crate::verbs::Write;
 use crate::writer::{Source, Writes};
-use crate::{CHANGES_KEPT, Changed, DynStore, Options, Store, StoreError, StoreHealth};
+use crate::{CHANGES_KEPT, Changed, ContentSealer, DynStore, Options, Store, StoreError, StoreHealth};
 
 /// Connections that write. Two keep one another's commits company; more only split the batches.
 const WRITERS: usize = 2;
@@ -167,6 +167,10 @@ impl Store for PostgresStore {
 
     fn by(self: Arc<Self>, act: Act) -> DynStore {
         Arc::new(Acting { store: self, act })
+    }
+
+    fn sealed_by(self: Arc<Self>, sealer: Arc<dyn ContentSealer>) -> DynStore {
+        Arc::new(Sealing::new(self, sealer))
     }
 }
 

@@ -29,6 +29,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     (2, "federated", include_str!("../../migrations/postgres/0002_federated.sql")),
     (3, "audit", include_str!("../../migrations/postgres/0003_audit.sql")),
+    (4, "data keys", include_str!("../../migrations/postgres/0004_data_keys.sql")),
 ];
 
 /// Where the database is, and what it is.

@@ -15,7 +15,7 @@ use crate::seen::LaneSeen;
 use crate::watch::{Event, KeptEvents, Position};
 use crate::{
     AccessKey, AuditFilter, AuditPage, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord,
-    SettingsFilter, SettingsPage, StoreError,
+    SettingsFilter, SettingsPage, StoreError, WrappedKey,
 };
 
 static MESSAGE: Statement = statement!(each dialect "read/message");
@@ -29,6 +29,8 @@ static NEXT_QUEUED: Statement = statement!(each dialect "read/next_queued");
 static ACCESS_KEY: Statement = statement!("read/access_key");
 static ACCESS_KEYS: Statement = statement!("read/access_keys");
 static ANY_ACCESS_KEY: Statement = statement!("read/any_access_key");
+static DATA_KEY: Statement = statement!("read/data_key");
+static DATA_KEYS: Statement = statement!("read/data_keys");
 static AUDIT_EVENTS: Statement = statement!(each dialect "read/audit_events");
 static SEALED: Statement = statement!("read/sealed");
 static SEALED_PAGE: Statement = statement!("read/sealed_page");
@@ -135,6 +137,23 @@ impl<R: Reader> Reads for R {
 
     async fn access_keys(&self) -> Read<Vec<AccessKey>> {
         self.read(&ACCESS_KEYS, Vec::new()).await?.iter().map(rows::access_key).collect()
+    }
+
+    async fn data_key(&self, reseller: &ResellerId) -> Read<Option<WrappedKey>> {
+        let found = self.read(&DATA_KEY, values![reseller]).await?;
+        let Some(row) = found.first() else { return Ok(None) };
+        let key = Cells::new(row, "resellers", reseller.as_str()).get::<Option<Vec<u8>>>("data_key")?;
+        Ok(key.map(WrappedKey::of_bytes))
+    }
+
+    async fn data_keys(&self, after: &str, limit: u32) -> Read<Vec<(ResellerId, WrappedKey)>> {
+        let found = self.read(&DATA_KEYS, values![after, limit]).await?;
+        let key = |row: &Row| {
+            let reseller = rows::owner(row, "resellers")?;
+            let key = Cells::new(row, "resellers", reseller.as_str()).get("data_key")?;
+            Ok((reseller, WrappedKey::of_bytes(key)))
+        };
+        found.iter().map(key).collect()
     }
 
     async fn audit_events(&self, filter: AuditFilter) -> Read<AuditPage> {

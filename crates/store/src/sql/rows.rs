@@ -10,7 +10,7 @@ use crate::book::{
     AttemptRow, ChainRow, EndRow, LaneRow, LateRow, LeaseRow, MessageRow, RequestKeyRow, ResellerRow,
     SourceKey,
 };
-use crate::{AccessKey, ContentHash, KeyHash, KeyId, Scope, SealedRecord, StoreError};
+use crate::{AccessKey, ContentHash, KeyHash, KeyId, Scope, SealedRecord, StoreError, WrappedKey};
 
 pub(super) fn owner(row: &Row, table: &'static str) -> Result<ResellerId, StoreError> {
     Cells::new(row, table, "a row").parsed("reseller", |text| ResellerId::parse(text).ok())
@@ -34,6 +34,7 @@ pub(super) fn reseller_without_lane(row: &Row, reseller: &ResellerId) -> Result<
         queued_messages: cells.get("queued_messages")?,
         queued_bytes: cells.get("queued_bytes")?,
         signal: LaneSignal(cells.get("signal")?),
+        data_key: cells.get::<Option<Vec<u8>>>("data_key")?.map(WrappedKey::of_bytes),
         lane: None,
     })
 }

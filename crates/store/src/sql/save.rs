@@ -14,6 +14,7 @@ static NEW_ATTEMPTS: Statement = statement!("save/new_attempts");
 static ATTEMPTS: Statement = statement!("save/attempts");
 static MESSAGES: Statement = statement!("save/messages");
 static RESELLERS: Statement = statement!("save/resellers");
+static DATA_KEYS: Statement = statement!("save/data_keys");
 static EVENTS: Statement = statement!("save/events");
 static RECIPIENTS: Statement = statement!("save/recipients");
 static STALE_HOURS: Statement = statement!("save/stale_hours");
@@ -59,6 +60,10 @@ pub(crate) async fn save(db: &mut impl Db, book: &Book) -> Result<(), StoreError
     let settings = each(written.settings.values(), |(new, revision)| settings(new, *revision));
     execute_each(db, &SETTINGS, settings).await?;
     execute_each(db, &RESELLERS, each(book.resellers.changed(), |(id, row)| reseller(id, row))).await?;
+    for (reseller, key) in &written.data_keys {
+        let key = key.as_ref().map(|key| key.as_bytes().to_vec());
+        db.execute(&DATA_KEYS, 1, values![reseller, key]).await?;
+    }
     execute_each(db, &EVENTS, each(&written.events, |(reseller, event)| event_values(reseller, event)))
         .await?;
     let hour =

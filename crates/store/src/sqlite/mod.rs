@@ -27,12 +27,12 @@ use tokio::sync::{broadcast, watch};
 use self::connection::SqliteWriter;
 use self::open::{Opened, Place};
 use self::room::Room;
-use crate::backend::{Acting, Backend, PassedOver};
+use crate::backend::{Acting, Backend, PassedOver, Sealing};
 use crate::book::Retention;
 use crate::sql::{Dialect, Reader, Row, Statement, Value};
 use crate::verbs::Write;
 use crate::writer::{Source, Writes};
-use crate::{CHANGES_KEPT, Changed, DynStore, Options, Store, StoreError, StoreHealth};
+use crate::{CHANGES_KEPT, Changed, ContentSealer, DynStore, Options, Store, StoreError, StoreHealth};
 
 /// All that is in the database, in one file.
 #[derive(Debug)]
@@ -112,6 +112,10 @@ impl Store for SqliteStore {
 
     fn by(self: Arc<Self>, act: Act) -> DynStore {
         Arc::new(Acting { store: self, act })
+    }
+
+    fn sealed_by(self: Arc<Self>, sealer: Arc<dyn ContentSealer>) -> DynStore {
+        Arc::new(Sealing::new(self, sealer))
     }
 }
 

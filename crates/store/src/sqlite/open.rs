@@ -43,6 +43,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "credential changes", include_str!("../../migrations/sqlite/0003_credential_changes.sql")),
     (4, "federated", include_str!("../../migrations/sqlite/0004_federated.sql")),
     (5, "audit", include_str!("../../migrations/sqlite/0005_audit.sql")),
+    (6, "data keys", include_str!("../../migrations/sqlite/0006_data_keys.sql")),
 ];
 
 /// The connections of an open file.

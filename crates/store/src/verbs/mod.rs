@@ -8,6 +8,7 @@
 //! | `steer` | cancel and retry messages, pause and resume a lane |
 //! | `settings` | put, delete, and learn that they work |
 //! | `audit` | any of them as the act of a caller, told with it |
+//! | `content` | data keys |
 //! | `access`, `sealed`, `credential_change` | callers' keys, sealed credentials, changes of credentials |
 //! | `purge` | what has been kept long enough |
 //!
@@ -16,6 +17,7 @@
 mod accept;
 mod access;
 mod audit;
+mod content;
 mod credential_change;
 mod lease;
 mod purge;
@@ -24,9 +26,10 @@ mod sealed;
 mod settings;
 mod steer;
 
-pub(crate) use self::accept::{Accept, AcceptAll, AcceptTest, Admitted};
+pub(crate) use self::accept::{Accept, AcceptAll, AcceptTest, Admitted, Hindered};
 pub(crate) use self::access::{CreateKey, RevokeKey, TouchKey};
 pub(crate) use self::audit::{Audited, Note};
+pub(crate) use self::content::{MakeDataKey, ReplaceDataKey};
 pub(crate) use self::credential_change::{AdoptCredential, BeginChange, CloseChanges, EndChanges};
 pub(crate) use self::lease::{Expire, Release, Renew, Reread, Take};
 pub(crate) use self::purge::{Over, Purge};

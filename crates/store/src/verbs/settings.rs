@@ -188,6 +188,7 @@ impl Write for DeleteSettings {
         }
         row.lane = None;
         row.signal.0 += 1;
+        book.set_data_key(&self.reseller, None);
         book.written.due.remove(&self.reseller);
         book.written.settings.remove(&self.reseller);
         book.written.adopted.remove(&self.reseller);
