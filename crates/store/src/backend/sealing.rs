@@ -43,11 +43,12 @@ pub(super) async fn sealed(
     let Some(seals) = backend.seals() else { return Ok((new.clone(), None)) };
     let key = data_key(backend, seals, &new.reseller).await?;
     let at = |part| ContentPlace { reseller: &new.reseller, message: new.id, part };
-    let body = seals.sealer.seal(&key, at(ContentPart::Body), &new.content).await.map_err(away)?;
+    let body =
+        seals.sealer.seal(&key, at(ContentPart::Body), &new.content).await.map_err(|error| away(&error))?;
     let subject = seals.sealer.seal(&key, at(ContentPart::Subject), new.subject.as_bytes()).await;
     let sealed = NewMessage {
         content: [&[BODY_MARK], body.as_slice()].concat(),
-        subject: format!("{SUBJECT_MARK}{}", BASE64.encode(&subject.map_err(away)?)),
+        subject: format!("{SUBJECT_MARK}{}", BASE64.encode(&subject.map_err(|error| away(&error))?)),
         reseller: new.reseller.clone(),
         request_id: new.request_id.clone(),
         internet_message_id: new.internet_message_id.clone(),
@@ -72,12 +73,11 @@ async fn data_key(
     if let Some(known) = seals.known().get(reseller) {
         return Ok(known.clone());
     }
-    let key = match backend.reads().data_key(reseller).await? {
-        Some(key) => key,
-        None => {
-            let fresh = seals.sealer.fresh_key(reseller).await.map_err(away)?;
-            backend.write(MakeDataKey { reseller: reseller.clone(), fresh }).await?
-        }
+    let key = if let Some(key) = backend.reads().data_key(reseller).await? {
+        key
+    } else {
+        let fresh = seals.sealer.fresh_key(reseller).await.map_err(|error| away(&error))?;
+        backend.write(MakeDataKey { reseller: reseller.clone(), fresh }).await?
     };
     let mut known = seals.known();
     if known.len() >= KNOWN_MAX {
@@ -125,13 +125,11 @@ pub(super) async fn opened_content(
     };
     let Some(key) = backend.reads().data_key(reseller).await? else { return Ok(content) };
     let at = ContentPlace { reseller, message, part: ContentPart::Body };
-    match open(seals, &key, at, sealed).await? {
-        Some(body) => Ok(Content { body: body.into(), ..content }),
-        None => {
-            tracing::error!(%reseller, message_id = %message, "the content of a message does not open: it was changed");
-            Ok(content)
-        }
-    }
+    let Some(body) = open(seals, &key, at, sealed).await? else {
+        tracing::error!(%reseller, message_id = %message, "the content of a message does not open: it was changed");
+        return Ok(content);
+    };
+    Ok(Content { body: body.into(), ..content })
 }
 
 async fn open(
@@ -143,11 +141,11 @@ async fn open(
     match seals.sealer.open(key, at, sealed).await {
         Ok(plain) => Ok(Some(plain)),
         Err(Unopened::Closed) => Ok(None),
-        Err(unavailable) => Err(away(unavailable)),
+        Err(unavailable) => Err(away(&unavailable)),
     }
 }
 
-fn away(error: Unopened) -> StoreError {
+fn away(error: &Unopened) -> StoreError {
     StoreError::Unavailable { cause: error.to_string() }
 }
 

@@ -83,7 +83,8 @@ pub async fn lists_and_events_are_opened(world: &World) {
         subjects.push(mail.subject.clone());
         accepts(&store, mail).await;
     }
-    let filter = MessageFilter { states: vec![], labels: Default::default(), before: None, limit: 10 };
+    let filter =
+        MessageFilter { states: vec![], labels: postrider_domain::Labels::new(), before: None, limit: 10 };
     let page = store.list_messages(&acme, filter).await.expect("a page").messages;
     assert_eq!(page.iter().map(|message| &message.subject).collect::<Vec<_>>(), [&subjects[2], &subjects[0]]);
     let waiting = store.waiting(&acme, None, world.now(), 10).await.expect("waiting");
