@@ -229,6 +229,32 @@ mod tests {
         }
     }
 
+    /// Commands that a page tells its reader to type: a line of a block, or between backticks.
+    fn commands_of(page: &str) -> Vec<String> {
+        let inline = page.split('`').skip(1).step_by(2).map(str::trim);
+        let lines = page.lines().map(str::trim);
+        let all = inline.chain(lines).filter(|text| text.starts_with("postrider ") && !text.contains('\n'));
+        all.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_command_that_a_finding_names_is_one_of_ours() {
+        let pages = postrider_domain::FindingCode::ALL.iter().flat_map(|code| commands_of(code.page()));
+        let commands: Vec<_> = pages.collect();
+        assert!(commands.len() > 40, "{commands:#?}");
+        for command in commands {
+            let words = command.split_whitespace();
+            // An example of a message's id has its form.
+            let words = words.map(|word| match word {
+                "MESSAGE_ID" => "0192f0c1-2b3d-7e4f-8000-00000000000a",
+                word => word,
+            });
+            if let Err(error) = Cli::try_parse_from(words) {
+                panic!("{command}: {error}");
+            }
+        }
+    }
+
     #[test]
     fn an_override_means_nothing_to_a_client_command() {
         let error = parse(&["postrider", "keys", "list", "--listen.grpc=127.0.0.1:0"]).expect_err("refused");

@@ -10,12 +10,13 @@ path "secret/data/postrider/+" {
   capabilities = ["create", "read", "update"]
 }
 
-# Which versions there are; and all of a secret goes when a reseller's settings are deleted.
+# Which versions there are; and how many Vault keeps (max_versions), so that newer ones never cost the one in use.
 path "secret/metadata/postrider/+" {
-  capabilities = ["read", "delete"]
+  capabilities = ["create", "read", "update"]
 }
 
-# A credential that was replaced is destroyed after a while (credentials.keep_replaced), not only hidden.
+# A credential that was replaced is destroyed after a while (credentials.keep_replaced), not only hidden; and all versions
+# are when a reseller's settings are deleted.
 path "secret/destroy/postrider/+" {
   capabilities = ["update"]
 }

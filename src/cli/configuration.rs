@@ -27,10 +27,23 @@ impl ConfigurationFlags {
         sandbox: bool,
         environment: &Environment,
     ) -> Result<Config, Failure> {
-        let environment = environment.pairs();
-        let sources = Sources { file: self.config, environment, overrides, data_dir, sandbox };
-        Config::load(sources).map_err(|error| Failure::Usage(error.into()))
+        load(self.sources(data_dir, overrides, sandbox, environment))
     }
+
+    /// Where it is said.
+    pub(crate) fn sources(
+        self,
+        data_dir: Option<PathBuf>,
+        overrides: Vec<(String, String)>,
+        sandbox: bool,
+        environment: &Environment,
+    ) -> Sources {
+        Sources { file: self.config, environment: environment.pairs(), overrides, data_dir, sandbox }
+    }
+}
+
+pub(crate) fn load(sources: Sources) -> Result<Config, Failure> {
+    Config::load(sources).map_err(|error| Failure::Usage(error.into()))
 }
 
 pub(crate) fn check(
@@ -40,5 +53,10 @@ pub(crate) fn check(
     environment: &Environment,
 ) -> Result<(), Failure> {
     let config = flags.load(data_dir, overrides, false, environment)?;
-    screen::say(&format!("the configuration holds; the data directory is {}", config.data_dir.display()))
+    screen::say(&format!("the configuration holds; the data directory is {}", config.data_dir.display()))?;
+    let replaced = [("login_url", config.microsoft.login_url), ("graph_url", config.microsoft.graph_url)];
+    for (key, url) in replaced.into_iter().filter_map(|(key, url)| Some((key, url?))) {
+        screen::say(&format!("in Microsoft's place there is {url} (microsoft.{key})"))?;
+    }
+    Ok(())
 }

@@ -23,7 +23,7 @@ use postrider_server::{Endpoints, ServeError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::configuration::ConfigurationFlags;
+use super::configuration::{self, ConfigurationFlags};
 use super::environment::Environment;
 use super::failure::Failure;
 use super::{sandbox, signals};
@@ -50,13 +50,27 @@ pub(crate) fn run(
     overrides: Vec<(String, String)>,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let config = arguments.flags.load(data_dir, overrides, arguments.sandbox, environment)?;
-    postrider_server::init_telemetry(config.log).map_err(anyhow::Error::new)?;
+    let sources = arguments.flags.sources(data_dir, overrides, arguments.sandbox, environment);
+    let config = configuration::load(sources.clone())?;
+    let log = postrider_server::init_telemetry(config.log).map_err(anyhow::Error::new)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let shutdown = CancellationToken::new();
         signals::cancel(shutdown.clone())?;
-        if arguments.sandbox { with_sandbox(config, shutdown).await } else { alone(config, shutdown).await }
+        let serving = async {
+            if arguments.sandbox {
+                with_sandbox(config, shutdown).await
+            } else {
+                alone(config, shutdown).await
+            }
+        };
+        tokio::select! {
+            served = serving => served,
+            // Where the signal cannot be listened to; else it goes on as long as the service.
+            Err(error) = log.follow(|| Config::load(sources.clone()).map(|config| config.log.level)) => {
+                Err(error.into())
+            }
+        }
     })
 }
 

@@ -269,6 +269,8 @@ async fn a_source_with_its_app_belongs_to_one_reseller() {
     let globex = Settings { reseller: "globex".to_owned(), ..settings(federated("k8s")) };
     let taken = Refusal::of(&service.admin().tries_to_put(globex.clone()).await.unwrap_err());
     assert_eq!(taken.kind(), (Code::FailedPrecondition, "SOURCE_TAKEN"), "{taken:#?}");
+    let tested = service.admin().tests("globex", Some(globex.clone())).await;
+    assert_eq!(tested.steps[0].findings[0].code, "FEDERATION_WRONG", "nor is it lent to a test: {tested:#?}");
     service.admin().puts(Settings { credential: Some(federated("bound")), ..globex }).await;
 }
 

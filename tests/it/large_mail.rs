@@ -5,11 +5,12 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use mail_parser::{MessageParser, MimeHeaders};
 use postrider_proto::v1::{
-    Attachment, Attempt, AttemptOutcome, FindingClass, Message, MessageState, Settings,
+    Attachment, Attempt, AttemptOutcome, CancelMessageRequest, FindingClass, Message, MessageState, Settings,
 };
 use postrider_sandbox::seed::{self, MAILBOX, READ_WRITE_CLIENT_ID};
 use postrider_testkit::{Mail, Microsoft, Service, World, acme_settings, in_time, mail};
 use serde_json::{Value, json};
+use tonic_types::StatusExt as _;
 
 use crate::support::{code, given, mortal, together};
 
@@ -139,9 +140,9 @@ async fn what_is_given_up_leaves_no_draft_and_no_copy() {
     assert_eq!((drafts(&microsoft).await.len(), microsoft.received().await.len()), (0, 0));
 }
 
-/// Whoever is asked to wait deletes nothing in the meantime; the next try does.
+/// Whoever is asked to wait deletes nothing in the meantime.
 #[tokio::test]
-async fn a_draft_that_had_to_be_left_is_cleared_by_the_next_try() {
+async fn a_draft_that_had_to_be_left_is_gone_with_the_next_try() {
     let world = given();
     let microsoft = world.microsoft().await;
     let service = able(&world, &microsoft).await;
@@ -155,6 +156,59 @@ async fn a_draft_that_had_to_be_left_is_cleared_by_the_next_try() {
     assert_eq!(code(deferred.finding.as_ref()), "THROTTLED");
     let sent = service.admin().reaches(&deferred, MessageState::Sent).await;
     arrived_once(&microsoft, &sent, &[("a.pdf", 5_000_000)]).await;
+}
+
+/// An app that may only look, so that looking is none of the limits of the one that sends.
+const READER: &str = "5a4d0b0c-0009-4000-8000-00000000a997";
+
+/// A mail that is given up leaves no draft, also when Microsoft asked to wait in between and there is no next try.
+#[tokio::test]
+async fn what_was_cancelled_or_has_expired_leaves_no_draft_once_microsoft_may_be_asked_again() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    let app = |id: &str, roles: &[&str]| json!({"client_id": id, "secrets": [{"value": seed::SECRET}], "roles": roles});
+    let directory = json!({
+        "apps": [app(READ_WRITE_CLIENT_ID, &["Mail.Send", "Mail.ReadWrite"]), app(READER, &["Mail.Read"])],
+        "mailboxes": [{"address": MAILBOX}],
+    });
+    microsoft.knows_directory(seed::TENANT_ID, &directory).await;
+    let service = able(&world, &microsoft).await;
+    let token = microsoft.issues_token(seed::TENANT_ID, READER, seed::SECRET).await;
+    let drafts = async || {
+        let listed = microsoft.shows(&token, &format!("{MAILBOX}/mailFolders/drafts/messages")).await;
+        listed["value"].as_array().unwrap().len()
+    };
+    let throttled = async |mail: Mail| {
+        let mut mail = mail.with(|email| email.attachments = vec![file("a.pdf", 5_000_000)]);
+        mail.request.wait_for = 0;
+        microsoft.plays("throttle-retry-after", MAILBOX, json!({"retry_after": 4})).await;
+        let accepted = service.admin().sends(mail).await;
+        let deferred = service.admin().reaches(&accepted, MessageState::Deferred).await;
+        assert_eq!(drafts().await, 1, "Retry-After is kept");
+        let told = &deferred.finding.as_ref().unwrap().evidence["draft"];
+        assert!(told.contains("if it ends before"), "{told}");
+        deferred
+    };
+
+    let deferred = throttled(mail("acme")).await;
+    let cancel = CancelMessageRequest { reseller: "acme".into(), message_id: deferred.message_id };
+    service.admin().mail().cancel_message(cancel).await.unwrap();
+    in_time("the draft of the cancelled mail is gone", async {
+        while drafts().await > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let deferred = throttled(mail("acme").living(Duration::from_secs(5))).await;
+    service.admin().reaches(&deferred, MessageState::Expired).await;
+    in_time("the drafts of the expired mail are gone", async {
+        while drafts().await > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!(microsoft.breaches().await, []);
+    assert_eq!(microsoft.received().await.len(), 0);
 }
 
 /// The time that the dead call had is waited out first: 22 seconds for 5 MB.
@@ -222,6 +276,21 @@ async fn a_large_mail_cannot_be_kept_out_of_sent_items() {
         with_files(vec![file("a.pdf", 5_000_000)]).with(|email| email.save_to_sent_items = Some(false));
     let refused = service.admin().tries(mail).await.unwrap_err();
     assert_eq!(postrider_testkit::violations(&refused), ["email.save_to_sent_items"]);
+}
+
+/// There is nothing to leave out but the texts themselves.
+#[tokio::test]
+async fn texts_that_no_request_carries_are_to_be_shortened() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    let service = able(&world, &microsoft).await;
+    let long = mail("acme").with(|email| email.html = "x".repeat(2_500_000));
+    let refused = service.admin().tries(long).await.unwrap_err();
+    let told = refused.get_error_details();
+    let told = &told.bad_request().unwrap().field_violations[0];
+    assert_eq!(told.field, "email");
+    assert!(told.description.contains("shorten the text or the HTML"), "{}", told.description);
+    assert!(!told.description.contains("leave out"), "{}", told.description);
 }
 
 /// Peak memory in MB, as Linux counts it.

@@ -94,3 +94,12 @@ mod command_line;
 
 #[cfg(test)]
 mod health;
+
+#[cfg(test)]
+mod metrics;
+
+#[cfg(test)]
+mod json;
+
+#[cfg(test)]
+mod logging;

@@ -9,8 +9,9 @@ use postrider_proto::v1::{
 };
 use postrider_sandbox::seed;
 use postrider_testkit::{
-    Client, Microsoft, Service, Vault, World, acme_settings, from_now, in_time, mail, secret,
+    Client, Microsoft, Proxy, Service, Vault, Weather, World, acme_settings, from_now, in_time, mail, secret,
 };
+use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{given, mortal, ready, status_code};
@@ -106,6 +107,61 @@ async fn a_secret_of_another_hand_that_does_not_work_leaves_the_old_one_in_use_a
     vault.is_written_by_hand("acme", &json!({"client_secret": SECOND})).await;
     until_version_is(service.admin(), "3-").await;
     assert_eq!(status_code(service.admin().saved_settings("acme").await.status.as_ref()), "");
+}
+
+#[tokio::test]
+async fn what_another_hand_put_that_is_no_credential_is_told_and_the_good_one_beneath_it_is_taken() {
+    let world = given();
+    let (_microsoft, vault, service) = in_vault(&world, "1s").await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": 5})).await;
+    service.logs("credential_refused").await;
+    let saved = service.admin().saved_settings("acme").await;
+    assert_eq!(status_code(saved.status.as_ref()), "SECRET_WRONG");
+    let reason = &saved.status.unwrap().finding.unwrap().evidence["reason"];
+    assert!(reason.contains("it is no credential"), "{reason}");
+    sends(service.admin()).await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": SECOND})).await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": ["again"]})).await;
+    until_version_is(service.admin(), "3-").await;
+}
+
+#[tokio::test]
+async fn a_credential_in_use_that_is_gone_from_vault_is_told_with_the_settings_and_mended_by_a_put() {
+    let world = given();
+    let (_microsoft, vault, service) = in_vault(&world, "1s").await;
+    vault.asks(Method::PUT, "secret/destroy/postrider/acme", &json!({"versions": [1]})).await;
+    service.logs("is gone from Vault").await;
+    let saved = service.admin().saved_settings("acme").await;
+    assert_eq!(status_code(saved.status.as_ref()), "CREDENTIAL_STORE_UNAVAILABLE");
+    let reason = &saved.status.unwrap().finding.unwrap().evidence["reason"];
+    assert!(reason.contains("save the settings with the credential again"), "{reason}");
+    service.admin().puts(acme_settings()).await;
+    assert_eq!(status_code(service.admin().saved_settings("acme").await.status.as_ref()), "");
+    sends(service.admin()).await;
+}
+
+#[tokio::test]
+async fn a_put_that_failed_costs_its_own_orphan_and_no_secret_of_another_hand() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    accepts(&microsoft, &[seed::SECRET, SECOND]).await;
+    let vault = Vault::starts(&world).await;
+    let proxy = Proxy::before(vault.address()).await;
+    let service = vault.keeps_credentials_of(mortal(&world, &microsoft)).await;
+    let service = service
+        .with("vault.address", proxy.address())
+        .with("vault.timeout", "1s")
+        .with("vault.watch_interval", "24h")
+        .with("credentials.keep_replaced", "1s")
+        .starts()
+        .await;
+    service.admin().puts(acme_settings()).await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": SECOND})).await;
+    proxy.turns_for(Method::POST, "/data/", Weather::HoldsAnswers);
+    let lost = service.admin().tries_to_put(Settings { credential: Some(secret(WRONG)), ..acme_settings() });
+    assert!(lost.await.is_err());
+    assert_eq!(vault.versions("acme").await, [1, 2, 3]);
+    vault.comes_to_have("acme", &[1, 2]).await;
 }
 
 #[tokio::test]

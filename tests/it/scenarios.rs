@@ -9,9 +9,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_proto::v1::{Message, MessageState};
+use postrider_proto::v1::{Message, MessageState, Settings};
 use postrider_sandbox::seed;
-use postrider_testkit::{Delivered, Mail, Service, from_now, mail};
+use postrider_testkit::{Delivered, Mail, Microsoft, Service, acme_settings, from_now, in_time, mail};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -159,6 +159,68 @@ async fn every_scenario_ends_as_it_should_with_the_copies_it_should_and_no_limit
     }))
     .await;
     insta::assert_snapshot!(rows.concat());
+}
+
+/// More mails than a minute takes, each slow enough that more than four would be under way at once.
+const CROWD: usize = 40;
+const SLOW_MILLISECONDS: u64 = 300;
+
+async fn accepts_a_crowd(service: &Service) {
+    together((0..CROWD).map(|_| {
+        let client = service.admin().clone();
+        async move { client.sends(mail("acme")).await }
+    }))
+    .await;
+}
+
+async fn sent_by(microsoft: &Microsoft, mailbox: &str) -> usize {
+    microsoft.received().await.iter().filter(|mail| mail.mailbox == mailbox).count()
+}
+
+#[tokio::test]
+async fn a_crowd_of_mails_for_one_mailbox_breaks_no_limit() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    let slow = json!({"milliseconds": SLOW_MILLISECONDS});
+    microsoft.plays_for_directory("slow", seed::TENANT_ID, slow).await;
+    let service = world.service().sending_to(&microsoft).starts().await.with_acme().await;
+    let sender_mailbox = seed::SECOND_MAILBOX.to_owned();
+    service.admin().puts(Settings { reseller: "beta".to_owned(), sender_mailbox, ..acme_settings() }).await;
+    accepts_a_crowd(&service).await;
+    in_time("a minute's mails are sent", async {
+        while sent_by(&microsoft, seed::MAILBOX).await < 30 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    // By then a thirty-first would be there too.
+    let later = service.admin().sends(mail("beta").waiting_for_sent()).await;
+    assert_eq!(later.state(), MessageState::Sent, "{later:#?}");
+    assert_eq!(sent_by(&microsoft, seed::MAILBOX).await, 30);
+    assert_eq!(microsoft.breaches().await, []);
+}
+
+/// What the test above would see: two services that know nothing of each other, and do not count the minute.
+#[tokio::test]
+async fn a_crowd_that_keeps_no_limits_is_counted() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    let slow = json!({"milliseconds": SLOW_MILLISECONDS});
+    microsoft.plays("slow", seed::MAILBOX, slow).await;
+    let one = mortal(&world, &microsoft).starts().await.with_acme().await;
+    let other = mortal(&given(), &microsoft).starts().await.with_acme().await;
+    tokio::join!(accepts_a_crowd(&one), accepts_a_crowd(&other));
+    in_time("both limits are seen to be broken", async {
+        loop {
+            let broken: BTreeSet<_> =
+                microsoft.breaches().await.into_iter().map(|breach| breach.limit).collect();
+            if broken.contains("concurrency") && broken.contains("rate") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
 }
 
 async fn arrives(scenario: &str, mail: Mail) -> String {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use postrider_proto::v1::settings::Credential;
 use postrider_proto::v1::{
-    ClientSecret, MessageState, Settings, TestSettingsRequest, TestSettingsResponse, TestStatus, TestStep,
-    TestStepResult,
+    ClientSecret, FindingClass, MessageState, Settings, TestSettingsRequest, TestSettingsResponse,
+    TestStatus, TestStep, TestStepResult,
 };
 use postrider_sandbox::seed;
 use postrider_testkit::{Mistake, Refusal, acme_settings, from_now, mail, secret};
@@ -114,6 +114,60 @@ async fn what_was_pasted_with_blanks_or_quotes_is_told_all_at_once() {
     let told = format!("{shape:?}");
     assert!(told.contains("blank") && told.contains("quote"), "{told}");
     assert!(tested.steps[1..].iter().all(|step| step.status() == TestStatus::Skipped));
+}
+
+/// No credential is needed to ask for a directory.
+#[tokio::test]
+async fn a_value_that_cannot_be_right_and_a_directory_that_is_not_there_are_told_together() {
+    let service = ready().await;
+    let candidate = |tenant_id: &str| Settings {
+        tenant_id: tenant_id.into(),
+        credential: Some(secret(seed::SECRET_ID)),
+        ..acme_settings()
+    };
+    let unknown = "5a4d0b0c-0000-4000-8000-00000000dead";
+    for saved in [false, true] {
+        let tested = if saved {
+            service.admin().puts(candidate(unknown)).await;
+            service.admin().tests("acme", None).await
+        } else {
+            service.admin().tests("acme", Some(candidate(unknown))).await
+        };
+        assert_eq!(codes(step(&tested, TestStep::Shape)), ["SECRET_IS_ID"], "{tested:#?}");
+        assert_eq!(codes(step(&tested, TestStep::Directory)), ["TENANT_NOT_FOUND"], "{tested:#?}");
+        for skipped in [TestStep::Credential, TestStep::Permission, TestStep::Send] {
+            let skipped = step(&tested, skipped);
+            assert_eq!(skipped.status(), TestStatus::Skipped);
+            assert!(skipped.detail.contains("SHAPE and DIRECTORY failed"), "{skipped:#?}");
+        }
+    }
+    let tested = service.admin().tests("acme", Some(candidate(seed::TENANT_ID))).await;
+    for skipped in [TestStep::Directory, TestStep::Credential] {
+        let skipped = step(&tested, skipped);
+        assert_eq!(skipped.status(), TestStatus::Skipped, "{skipped:#?}");
+        assert!(skipped.detail.contains("SHAPE failed"), "{skipped:#?}");
+    }
+}
+
+/// What its metadata say of its cloud is not documented to be right: that is told, and the mail shows what is true.
+#[tokio::test]
+async fn a_directory_that_names_another_cloud_is_a_warning_and_no_end() {
+    let service = ready().await;
+    let directory = json!({
+        "graph_host": "graph.microsoft.us",
+        "apps": [{"client_id": seed::CLIENT_ID, "secrets": [{"value": seed::SECRET}]}],
+        "mailboxes": [{"address": seed::MAILBOX}],
+    });
+    service.microsoft().knows_directory(seed::TENANT_ID, &directory).await;
+    for candidate in [Some(acme_settings()), None] {
+        let tested = service.admin().tests("acme", candidate).await;
+        assert!(tested.passed, "{tested:#?}");
+        let directory = step(&tested, TestStep::Directory);
+        assert_eq!((directory.status(), codes(directory)), (TestStatus::Warned, vec!["TENANT_NOT_FOUND"]));
+        assert_eq!(directory.findings[0].class(), FindingClass::Advice);
+        let reason = &directory.findings[0].evidence["reason"];
+        assert!(reason.contains("us_gov_high") && reason.contains("not document"), "{reason}");
+    }
 }
 
 #[tokio::test]

@@ -95,6 +95,9 @@ async fn check_config_says_that_it_holds_and_changes_nothing() {
     let holds = world.runs(&["check-config", "--config", &text(&good), "--data-dir", "unmade"]).await;
     assert_eq!(holds.code, 0, "{holds:#?}");
     assert!(!world.path().join("unmade").exists());
+    let replaced = ["check-config", "--microsoft.login_url=http://127.0.0.1:1"];
+    let replaced = world.runs(&replaced).await;
+    assert!(replaced.stdout.contains("in Microsoft's place there is http://127.0.0.1:1"), "{replaced:#?}");
     let broken = world.file("broken.toml", "[log\n");
     let refused = world.runs(&["check-config", "--config", &text(&broken)]).await;
     assert_refused(&refused, &[2], &["broken.toml"]);

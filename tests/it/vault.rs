@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use postrider_proto::v1::{DeleteSettingsRequest, Message, MessageState, Settings};
+use postrider_proto::v1::settings::Credential;
+use postrider_proto::v1::{DeleteSettingsRequest, FederatedCredential, Message, MessageState, Settings};
 use postrider_sandbox::seed;
 use postrider_testkit::{
     Client, Microsoft, Proxy, Refusal, Service, ServiceBuilder, Vault, Weather, World, acme_settings, canary,
@@ -303,6 +304,24 @@ async fn of_two_processes_that_write_the_same_reseller_one_is_aborted() {
     }
 }
 
+#[tokio::test]
+async fn a_put_of_a_source_that_another_has_is_refused_before_vault_hears_of_it() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    let (vault, service) = with_vault(&world, &microsoft).await;
+    let token = vault.file("assertion", "a.b.c");
+    let service = service.with("federated.k8s.token_file", token.to_str().unwrap()).starts().await;
+    let of = |reseller: &str| Settings {
+        reseller: reseller.to_owned(),
+        credential: Some(Credential::Federated(FederatedCredential { source: "k8s".to_owned() })),
+        ..acme_settings()
+    };
+    service.admin().puts(of("acme")).await;
+    let taken = Refusal::of(&service.admin().tries_to_put(of("globex")).await.unwrap_err());
+    assert_eq!(taken.kind(), (Code::FailedPrecondition, "SOURCE_TAKEN"), "{taken:#?}");
+    assert_eq!(vault.versions("globex").await, [0; 0]);
+}
+
 /// A service whose every way to Vault goes through the proxy, with `acme` saved and one mail sent.
 async fn before_a_kill(world: &World) -> (Vault, Proxy, Service) {
     let microsoft = microsoft_with_tokens_of(world, 3_600).await;
@@ -385,7 +404,7 @@ async fn a_first_put_that_died_leaves_nothing_and_one_that_was_answered_leaves_a
 async fn a_delete_that_died_before_vault_heard_of_it_is_made_good() {
     let world = given();
     let (vault, proxy, mut service) = before_a_kill(&world).await;
-    proxy.turns_for(Method::DELETE, "/metadata/", Weather::HoldsRequests);
+    proxy.turns_for(Method::POST, "/destroy/", Weather::HoldsRequests);
     let client = service.admin().clone();
     let deleting = tokio::spawn(async move {
         let request =

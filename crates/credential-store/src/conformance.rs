@@ -207,7 +207,7 @@ async fn prune_of_all_leaves_nothing(
 }
 
 fn change() -> Change {
-    Change { id: uuid::Uuid::new_v4(), by: "the suite".to_owned(), time: NOW }
+    Change { id: uuid::Uuid::new_v4(), by: "the suite".to_owned(), time: NOW, in_use: None }
 }
 
 fn client_secret(value: &str, expire_time: Option<Timestamp>) -> Credential {

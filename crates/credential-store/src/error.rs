@@ -15,7 +15,7 @@ pub enum CredentialStoreError {
     /// The same, of Vault, which says why.
     #[error(transparent)]
     Vault(crate::vault::VaultError),
-    #[error("there is no credential of {reseller} in version {}", version.as_str())]
+    #[error("there is no credential of {reseller} in version {}: save the settings with the credential again", version.as_str())]
     Missing { reseller: ResellerId, version: CredentialVersion },
     /// It can be undeleted in Vault.
     #[error("the credential of {reseller} in version {} was deleted in Vault: undelete it, or save the settings with the credential again", version.as_str())]

@@ -49,8 +49,8 @@ pub use local_key::{Created, KeyPurpose, LocalKey};
 pub use private_file::{PrivateFileError, read_private_file, write_private_file};
 pub use sealed::{PlacedRecord, RekeyError, Rekeyed, SealedCredentialStore, SealedRecords, rekey};
 pub use vault::{
-    Vault, VaultAuth, VaultCredentialStore, VaultError, VaultFault, VaultSettings, VaultSetupError,
-    VaultTransit,
+    Vault, VaultAuth, VaultCredentialStore, VaultError, VaultFault, VaultProbe, VaultSettings,
+    VaultSetupError, VaultTransit,
 };
 
 /// Tells whether two credentials are the same, wherever they lie.
@@ -65,10 +65,36 @@ pub struct Change {
     /// Who asked for it, for whoever looks into the store.
     pub by: String,
     pub time: Timestamp,
+    /// What the settings name until now: no put costs it.
+    pub in_use: Option<CredentialVersion>,
+}
+
+/// What another hand did in a store to the credential in use.
+#[derive(Debug, Default)]
+pub struct ByAnotherHand {
+    /// The newest credential that was put in its place.
+    pub put: Option<CredentialInfo>,
+    /// The newest that was put in its place and is never taken.
+    pub unusable: Option<(CredentialVersion, Unusable)>,
+    /// What reading the one in use says, where it cannot be read any more.
+    pub lost: Option<CredentialStoreError>,
+}
+
+/// Why what another hand put is not even tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    #[error("it is no credential: write client_secret, and expire_time in RFC 3339 where it is known")]
+    Malformed,
+    /// Whoever may write a secret in Vault could lend themselves an identity of Postrider's own.
+    #[error("it names a federated source, which is taken from PutSettings alone")]
+    Federated,
 }
 
 #[async_trait]
 pub trait CredentialStore: Send + Sync {
+    /// As a put of it would tell it.
+    fn fingerprint(&self, credential: &Credential) -> Fingerprint;
+
     /// Keeps a credential beside those already there, under a new version.
     async fn put(
         &self,
@@ -84,7 +110,8 @@ pub trait CredentialStore: Send + Sync {
     ) -> Result<Credential, CredentialStoreError>;
 
     /// Destroys a reseller's versions that were put before a moment, but the one to keep: what was replaced, and orphans
-    /// of puts that died. Younger ones may be another's, put and not yet committed.
+    /// of puts that died. Younger ones may be another's, put and not yet committed. What another hand put in the place of
+    /// the one to keep stays, too: it is not taken yet.
     async fn prune(
         &self,
         reseller: &ResellerId,
@@ -92,13 +119,13 @@ pub trait CredentialStore: Send + Sync {
         put_before: Timestamp,
     ) -> Result<(), CredentialStoreError>;
 
-    /// What another hand put in the place of the version in use. Never what a put of ours left there: that bears a mark
-    /// which fits its content.
-    async fn put_by_another_hand(
+    /// What another hand did to the version in use. Never what a put of ours left there: that bears a mark which fits its
+    /// content.
+    async fn by_another_hand(
         &self,
         _reseller: &ResellerId,
         _in_use: &CredentialInfo,
-    ) -> Result<Option<CredentialInfo>, CredentialStoreError> {
-        Ok(None)
+    ) -> Result<ByAnotherHand, CredentialStoreError> {
+        Ok(ByAnotherHand::default())
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_credential_store::{
-    Change, CredentialStore, CredentialStoreError, LocalKey, Vault as Client, VaultAuth,
-    VaultCredentialStore, VaultError, VaultFault, VaultSettings, conformance,
+    ByAnotherHand, Change, CredentialStore, CredentialStoreError, LocalKey, Unusable, Vault as Client,
+    VaultAuth, VaultCredentialStore, VaultError, VaultFault, VaultProbe, VaultSettings, conformance,
 };
 use postrider_domain::{Credential, CredentialInfo, ResellerId};
 use postrider_testkit::{MOUNT, PREFIX, Proxy, Vault, Weather, World};
@@ -44,6 +44,14 @@ impl Given {
         self.store.put(&acme(), &secret(value), &change()).await.unwrap()
     }
 
+    async fn by_another_hand(&self, in_use: &CredentialInfo) -> ByAnotherHand {
+        self.store.by_another_hand(&acme(), in_use).await.unwrap()
+    }
+
+    async fn metadata(&self) -> Value {
+        self.vault.reads(&format!("{MOUNT}/metadata/{PREFIX}/acme")).await["data"].clone()
+    }
+
     async fn met(&self) -> CredentialStoreError {
         self.store.put(&acme(), &secret("x"), &change()).await.unwrap_err()
     }
@@ -70,7 +78,13 @@ fn secret(value: &str) -> Credential {
 }
 
 fn change() -> Change {
-    Change { id: uuid::Uuid::new_v4(), by: "a test".to_owned(), time: Timestamp::UNIX_EPOCH }
+    beside(None)
+}
+
+/// Of a credential that takes the place of this one.
+fn beside(in_use: Option<&CredentialInfo>) -> Change {
+    let in_use = in_use.map(|info| info.version.clone());
+    Change { id: uuid::Uuid::new_v4(), by: "a test".to_owned(), time: Timestamp::UNIX_EPOCH, in_use }
 }
 
 fn fault(error: &CredentialStoreError) -> VaultFault {
@@ -97,6 +111,7 @@ async fn the_policy_lets_nothing_else_be_done() {
         (Method::GET, format!("{MOUNT}/data/{PREFIX}-other/acme")),
         (Method::GET, format!("{MOUNT}/metadata/{PREFIX}?list=true")),
         (Method::DELETE, format!("{MOUNT}/data/{PREFIX}/acme")),
+        (Method::DELETE, format!("{MOUNT}/metadata/{PREFIX}/acme")),
         (Method::GET, format!("{MOUNT}/config")),
         (Method::GET, "transit/keys/postrider".to_owned()),
         (Method::GET, "transit/export/encryption-key/postrider".to_owned()),
@@ -172,10 +187,149 @@ async fn a_version_that_was_deleted_or_destroyed_says_so_and_a_wrong_shape_is_da
     assert!(matches!(met, CredentialStoreError::Destroyed { .. }), "{met}");
     ask("undelete", 1).await;
     assert!(given.store.get(&acme(), &deleted).await.is_ok());
-    let in_use = given.put("3").await;
+}
+
+#[tokio::test]
+async fn what_another_hand_wrote_that_is_no_credential_hides_no_good_one_beneath() {
+    let given = Given::a_vault().await;
+    let in_use = given.put("in use").await;
     given.vault.is_written_by_hand("acme", &json!({"password": ["no", "credential"]})).await;
-    let met = given.store.put_by_another_hand(&acme(), &in_use).await.unwrap_err();
-    assert!(matches!(met, CredentialStoreError::Damaged { .. }), "{met}");
+    let found = given.by_another_hand(&in_use).await;
+    assert!(found.put.is_none() && found.unusable.unwrap().1 == Unusable::Malformed);
+    given.vault.is_written_by_hand("acme", &json!({"client_secret": "good"})).await;
+    for malformed in [json!({"client_secret": 5}), json!({"client_secret": "x", "expire_time": "soon"})] {
+        given.vault.is_written_by_hand("acme", &malformed).await;
+    }
+    let found = given.by_another_hand(&in_use).await;
+    assert!(found.put.unwrap().version.as_str().starts_with("3-"));
+    let (version, why) = found.unusable.unwrap();
+    assert!(version.as_str().starts_with("5-") && why == Unusable::Malformed, "{version:?}");
+}
+
+#[tokio::test]
+async fn a_federated_source_is_never_taken_from_another_hand() {
+    let given = Given::a_vault().await;
+    let in_use = given.put("in use").await;
+    given.vault.is_written_by_hand("acme", &json!({"kind": "federated", "source": "k8s"})).await;
+    let found = given.by_another_hand(&in_use).await;
+    assert!(found.put.is_none() && found.unusable.unwrap().1 == Unusable::Federated);
+}
+
+#[tokio::test]
+async fn no_put_costs_the_version_in_use_however_many_came_after_it() {
+    let given = Given::a_vault().await;
+    let in_use = given.put("in use").await;
+    assert_eq!(given.metadata().await["max_versions"], 100);
+    for _ in 0..130 {
+        given.store.put(&acme(), &secret("an orphan"), &beside(Some(&in_use))).await.unwrap();
+    }
+    assert!(given.store.get(&acme(), &in_use.version).await.is_ok());
+}
+
+#[tokio::test]
+async fn under_a_policy_of_before_a_put_that_would_cost_the_version_in_use_is_refused() {
+    let given = Given::a_vault().await;
+    let policy = format!(
+        "path \"{MOUNT}/data/{PREFIX}/+\" {{ capabilities = [\"create\", \"read\", \"update\"] }}\n\
+         path \"{MOUNT}/metadata/{PREFIX}/+\" {{ capabilities = [\"read\", \"delete\"] }}\n"
+    );
+    let policy = json!({"policy": policy});
+    given.vault.asks(Method::PUT, "sys/policies/acl/postrider", &policy).await;
+    let in_use = given.put("in use").await;
+    for _ in 2..=10 {
+        given.store.put(&acme(), &secret("an orphan"), &beside(Some(&in_use))).await.unwrap();
+    }
+    let met = given.store.put(&acme(), &secret("too much"), &beside(Some(&in_use))).await.unwrap_err();
+    assert_eq!(fault(&met), VaultFault::Denied);
+    assert!(given.store.get(&acme(), &in_use.version).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_version_in_use_that_is_gone_is_told() {
+    let given = Given::a_vault().await;
+    let in_use = given.put("in use").await;
+    assert!(given.by_another_hand(&in_use).await.lost.is_none());
+    let versions = json!({"versions": [1]});
+    given.vault.asks(Method::PUT, &format!("{MOUNT}/delete/{PREFIX}/acme"), &versions).await;
+    let lost = given.by_another_hand(&in_use).await.lost;
+    assert!(matches!(lost, Some(CredentialStoreError::Deleted { .. })), "{lost:?}");
+    given.vault.asks(Method::PUT, &format!("{MOUNT}/destroy/{PREFIX}/acme"), &versions).await;
+    let lost = given.by_another_hand(&in_use).await.lost;
+    assert!(matches!(lost, Some(CredentialStoreError::Destroyed { .. })), "{lost:?}");
+    given.vault.asks(Method::DELETE, &format!("{MOUNT}/metadata/{PREFIX}/acme"), &Value::Null).await;
+    let lost = given.by_another_hand(&in_use).await.lost;
+    assert!(matches!(lost, Some(CredentialStoreError::Missing { .. })), "{lost:?}");
+}
+
+#[tokio::test]
+async fn a_deletion_under_way_leaves_a_credential_that_is_put_meanwhile() {
+    let given = Given::a_vault().await;
+    given.put("old").await;
+    given.proxy.turns_for(Method::POST, "/destroy/", Weather::HoldsRequests);
+    let acme = acme();
+    let pruning = given.store.prune(&acme, None, Timestamp::MAX);
+    let putting = async {
+        given.proxy.holds_one().await;
+        given.proxy.turns(Weather::Fair);
+        let put = given.put("new").await;
+        given.proxy.lets_go();
+        put
+    };
+    let (pruned, new) = tokio::join!(pruning, putting);
+    pruned.unwrap();
+    assert!(given.store.get(&acme, &new.version).await.is_ok());
+    assert_eq!(given.vault.versions("acme").await, [2]);
+}
+
+#[tokio::test]
+async fn pruning_destroys_orphans_and_what_was_replaced_and_never_what_another_hand_put_since() {
+    let given = Given::a_vault().await;
+    given.put("replaced").await;
+    let in_use = given.put("in use").await;
+    given.vault.is_written_by_hand("acme", &json!({"client_secret": "by hand"})).await;
+    given.put("an orphan").await;
+    given.vault.is_written_by_hand("acme", &json!({"password": "of another kind"})).await;
+    given.store.prune(&acme(), Some(&in_use.version), Timestamp::MAX).await.unwrap();
+    assert_eq!(given.vault.versions("acme").await, [2, 3, 5]);
+    let adopted = given.by_another_hand(&in_use).await.put.unwrap();
+    given.store.prune(&acme(), Some(&adopted.version), Timestamp::MAX).await.unwrap();
+    assert_eq!(given.vault.versions("acme").await, [3, 5]);
+}
+
+#[tokio::test]
+async fn whether_vault_serves_is_told_by_what_a_token_request_reads_and_does_not_come_and_go() {
+    let given = Given::a_vault().await;
+    let file = given.vault.file("token", &given.vault.token(&json!({})).await);
+    let client = connect(given.proxy.address(), VaultAuth::Token { file }, TIMEOUT);
+    let (mut is_there, asking) = (client.is_there(), store(client.clone()));
+    let probe = VaultProbe::Credentials { mount: MOUNT.to_owned(), prefix: PREFIX.to_owned() };
+    let keeping = tokio::spawn(client.keep(probe));
+    let acme = acme();
+    let in_use = given.put("in use").await.version;
+    for weather in [
+        Weather::Answers(404, "no handler for route \"secret/data\"".to_owned()),
+        Weather::Answers(429, "request path quota exceeded".to_owned()),
+        Weather::Answers(500, "internal error".to_owned()),
+        Weather::Answers(403, "permission denied".to_owned()),
+    ] {
+        given.proxy.turns_for(Method::GET, "/data/", weather.clone());
+        assert!(asking.get(&acme, &in_use).await.is_err(), "{weather:?}");
+        is_there.wait_for(|is_there| !is_there).await.unwrap();
+        let looks = given.proxy.seen("/data/postrider/-").len();
+        let again = async {
+            while given.proxy.seen("/data/postrider/-").len() < looks + 2 {
+                // Other paths serve, and so does the token.
+                assert!(asking.prune(&acme, None, Timestamp::MIN).await.is_ok(), "{weather:?}");
+                drop(asking.get(&acme, &in_use).await);
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        postrider_testkit::in_time("it looks again", again).await;
+        assert!(!is_there.has_changed().unwrap() && !*is_there.borrow(), "it stays away: {weather:?}");
+        given.proxy.turns(Weather::Fair);
+        is_there.wait_for(|is_there| *is_there).await.unwrap();
+    }
+    keeping.abort();
 }
 
 #[tokio::test]
@@ -203,21 +357,20 @@ async fn another_hands_secret_is_told_from_the_orphan_of_a_put() {
     let given = Given::a_vault().await;
     let in_use = given.put("in use").await;
     given.put("an orphan").await;
-    let found = given.store.put_by_another_hand(&acme(), &in_use).await.unwrap();
+    let found = given.by_another_hand(&in_use).await.put;
     assert!(found.is_none(), "our own mark fits its content: {found:?}");
     let mut patched = given.vault.secret("acme").await["data"].clone();
     patched["client_secret"] = "by hand".into();
     given.vault.is_written_by_hand("acme", &patched).await;
     given.put("another orphan").await;
-    let found = given.store.put_by_another_hand(&acme(), &in_use).await.unwrap().expect("by hand");
+    let found = given.by_another_hand(&in_use).await.put.expect("by hand");
     assert!(given.store.get(&acme(), &found.version).await.is_ok());
     assert_ne!(found.fingerprint, in_use.fingerprint);
     given
         .vault
         .is_written_by_hand("acme", &json!({"client_secret": "x", "expire_time": "2030-01-01T00:00:00Z"}))
         .await;
-    let bare =
-        given.store.put_by_another_hand(&acme(), &found).await.unwrap().expect("by hand, without a mark");
+    let bare = given.by_another_hand(&found).await.put.expect("by hand, without a mark");
     assert_eq!(bare.expire_time.map(|time| time.to_string()).as_deref(), Some("2030-01-01T00:00:00Z"));
 }
 
@@ -229,7 +382,7 @@ async fn a_secret_made_anew_is_not_taken_for_the_old_one_of_the_same_number() {
     given.vault.is_written_by_hand("acme", &json!({"client_secret": "new"})).await;
     let met = given.store.get(&acme(), &old.version).await.unwrap_err();
     assert!(matches!(met, CredentialStoreError::Missing { .. }), "{met}");
-    assert!(given.store.put_by_another_hand(&acme(), &old).await.unwrap().is_some());
+    assert!(given.by_another_hand(&old).await.put.is_some());
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptNumber, AttemptStart, Bug, Etag, Finding, FindingCode, Hold, Lane, LeaseToken,
-    OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits, planted,
+    AttemptEnd, AttemptNumber, AttemptStart, Bug, Etag, Finding, FindingCode, Hold, Lane, LaneSignal,
+    LeaseToken, OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits, planted,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use uuid::Uuid;
@@ -37,6 +37,8 @@ pub(crate) struct Attempts {
     pub token: LeaseToken,
     pub trust: Trust,
     pub call_timeout: Duration,
+    /// What others did to the lane, as far as it was read.
+    pub heard: LaneSignal,
     /// Counts the changes of settings that the lane has seen: a refusal of earlier settings says nothing of these.
     pub generation: u32,
     /// Told how an attempt ended before that is on disk: whoever reads it there has heard of it here.
@@ -66,8 +68,10 @@ pub(crate) enum Begun {
     Started(Box<Started>),
     /// Nothing left: no token, or nothing to send.
     Refused(Ended),
-    /// The lease is lost, settings or message are others, or nothing may be tried: nothing was written.
-    Skipped,
+    /// The lease is lost, or settings, message or the lane are not as they were read: nothing was written.
+    Stale,
+    /// Microsoft answers nobody, so that nothing is tried.
+    Denied,
 }
 
 impl Attempts {
@@ -104,7 +108,7 @@ impl Attempts {
         let started = self.ports.outbox.start_attempt(reseller, self.token, start.clone()).await;
         if !started.or_else(|away| if planted(Bug::CallWithoutAttempt) { Ok(true) } else { Err(away) })? {
             turn.was_not_used();
-            return Ok(Begun::Skipped);
+            return Ok(Begun::Stale);
         }
         let submission =
             Submission { grant, message: queued.id, content, client_request_id: Uuid::new_v4(), timeout };
@@ -119,6 +123,7 @@ impl Attempts {
             start_time: now,
             call_deadline: now,
             settings: Some(self.settings.clone()),
+            heard: Some(self.heard),
         }
     }
 
@@ -135,7 +140,7 @@ impl Attempts {
         let end = ended(queued, hold, &start, verdict, self.ports.clock.now());
         let told = self.told(&end);
         if !self.ports.outbox.refuse_attempt(&self.lane.reseller, self.token, start, end).await? {
-            return Ok(Begun::Skipped);
+            return Ok(Begun::Stale);
         }
         self.log(queued, &told);
         Ok(Begun::Refused(told))
@@ -184,7 +189,7 @@ impl Attempts {
             }
             Some(reason) => {
                 turn.was_not_used();
-                let finding = Finding::new(FindingCode::NetworkUnreachable).with("reason", reason);
+                let finding = Finding::new(FindingCode::NotStarted).with("reason", reason);
                 (Verdict::of(Outcome::Deferred, finding), Told::Nothing)
             }
         };
@@ -210,11 +215,11 @@ impl Attempts {
     fn too_late(&self, start: &AttemptStart, now: Timestamp) -> Option<&'static str> {
         let begins_by = start.start_time.saturating_add(limits::CALL_BEGINS_WITHIN).unwrap_or(Timestamp::MAX);
         if now > begins_by && !planted(Bug::BeginsLate) {
-            Some("not started: writing the attempt down took too long")
+            Some("writing the attempt down took too long")
         } else if self.trust.holds() {
             None
         } else {
-            Some("not started: the lease ran out before the call")
+            Some("the lease ran out before the call")
         }
     }
 
@@ -241,6 +246,7 @@ impl Attempts {
             start_time: open.call_deadline,
             call_deadline: open.call_deadline,
             settings: None,
+            heard: None,
         };
         let outcome = if planted(Bug::SilentResend) { Outcome::Deferred } else { Outcome::InDoubt };
         let verdict = Verdict::of(outcome, finding);
@@ -274,7 +280,7 @@ impl Attempts {
     fn log(&self, queued: &Queued, ended: &Ended) {
         let finding = ended.verdict.finding.as_ref().map_or("", |finding| finding.code.as_str());
         tracing::info!(
-            reseller = %self.lane.reseller, message_id = %queued.id,
+            event = "attempt_ended", reseller = %self.lane.reseller, message_id = %queued.id,
             outcome = ended.verdict.outcome.as_str(), finding, "attempt ended"
         );
     }

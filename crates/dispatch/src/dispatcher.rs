@@ -200,7 +200,7 @@ impl Dispatcher {
     fn left(&self, left: Option<Left>) {
         let Some(left) = left else {
             // Which one is not known: its lease runs out, and the lane is found due by then.
-            tracing::error!("a lane's task ended by a panic");
+            tracing::error!(event = "lane_panicked", "a lane's task ended by a panic");
             return;
         };
         // The lane may already be leased again.

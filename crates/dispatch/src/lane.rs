@@ -60,6 +60,10 @@ struct Draining {
     news: mpsc::UnboundedReceiver<Ended>,
     /// A token was refused and another not yet accepted: a second refusal is a finding.
     token_refused: bool,
+    /// Attempts in a row that were not started, for something was not as it was read.
+    stale: u32,
+    /// So many were refused: what began before the last refusal may have had the same token.
+    token_refusals: u32,
     /// The uptime when its turn is over, if others wait.
     slice_end: Duration,
 }
@@ -95,6 +99,7 @@ impl LaneRun {
             token: self.lease.token,
             trust: self.keeper.trust(),
             call_timeout: self.shared.policy.call_timeout,
+            heard: self.lease.signal,
             generation: 0,
         };
         let mut draining = Draining {
@@ -112,6 +117,8 @@ impl LaneRun {
             in_flight: JoinSet::new(),
             news,
             token_refused: false,
+            token_refusals: 0,
+            stale: 0,
             slice_end: clock.uptime() + SLICE,
         };
         draining.pace.recall(clock.now(), &self.lease.recent_calls, &self.lease.recent_recipients);
@@ -141,12 +148,20 @@ impl LaneRun {
                 Next::Start(..) | Next::TooManyRecipients(..) if self.hears_of_a_stop(draining).is_some() => {
                 }
                 Next::Start(queued, turn, now) => {
+                    let refusals = draining.token_refusals;
                     let begun = self.begin(draining, queued, turn, place, now).await?;
                     match begun {
-                        Begun::Started(started) => self.submit(draining, *started).await,
+                        Begun::Started(started) => {
+                            draining.stale = 0;
+                            self.submit(draining, *started, refusals).await;
+                        }
                         Begun::Refused(ended) => self.heed(draining, ended),
-                        // Who holds the lane now, or what of it waits, the next lease will tell.
-                        Begun::Skipped => return Ok(()),
+                        // What others did to it is read; if it was not that, the next lease will tell.
+                        Begun::Stale if draining.stale == 0 => {
+                            draining.stale += 1;
+                            self.signal.lane_changed();
+                        }
+                        Begun::Stale | Begun::Denied => return Ok(()),
                     }
                 }
                 Next::TooManyRecipients(queued, now) => {
@@ -189,7 +204,7 @@ impl LaneRun {
         now: Timestamp,
     ) -> Result<Begun, PortError> {
         let mut turn = turn;
-        match self.shared.breakers.of(self.lease.cloud).pass(now) {
+        match self.shared.breakers.of(self.lease.cloud).pass(&self.lease.lane.reseller, now) {
             Ok(pass) => {
                 let hold = draining.hold.clone();
                 draining.attempts.begin(queued, hold, turn, place, pass, now).await
@@ -197,7 +212,7 @@ impl LaneRun {
             Err(until) => {
                 turn.was_not_used();
                 draining.pace_until = draining.pace_until.max(Some(until));
-                Ok(Begun::Skipped)
+                Ok(Begun::Denied)
             }
         }
     }
@@ -217,6 +232,7 @@ impl LaneRun {
         let Some(lease) = self.shared.ports.outbox.reread(&lane.reseller, *token).await? else {
             return Ok(false);
         };
+        draining.attempts.heard = lease.signal;
         if changed {
             self.adopt(draining, &lease);
         }
@@ -247,13 +263,13 @@ impl LaneRun {
         draining.pace.recall(self.now(), &lease.recent_calls, &lease.recent_recipients);
     }
 
-    /// Submits, unless the lane was stopped while the attempt was written down.
-    async fn submit(&self, draining: &mut Draining, started: Started) {
+    /// Submits, unless the lane was stopped while the attempt was written down. `refusals`: of tokens, as it began.
+    async fn submit(&self, draining: &mut Draining, started: Started, refusals: u32) {
         let attempts = draining.attempts.clone();
         if let Some(finding) = self.hears_of_a_stop(draining) {
             return attempts.withdraw(started, finding).await;
         }
-        let may_try_another_token = !draining.token_refused;
+        let may_try_another_token = !draining.token_refused || draining.token_refusals > refusals;
         draining.in_flight.spawn(attempts.finish(started, may_try_another_token));
     }
 
@@ -334,7 +350,7 @@ impl LaneRun {
     fn came_back(&self, joined: Result<Turn, JoinError>) {
         let Ok(_given_back) = joined else {
             // Its row stays open, and is resolved as in doubt after its deadline.
-            tracing::error!(reseller = %self.lease.lane.reseller, "an attempt ended by a panic");
+            tracing::error!(event = "attempt_panicked", reseller = %self.lease.lane.reseller, "an attempt ended by a panic");
             return;
         };
     }
@@ -350,6 +366,7 @@ impl LaneRun {
     /// What an ended attempt means for the lane.
     fn heed(&self, draining: &mut Draining, ended: Ended) {
         draining.token_refused = ended.verdict.token_refused;
+        draining.token_refusals += u32::from(ended.verdict.token_refused);
         if let Some(asked) = ended.verdict.retry_after.filter(|asked| !asked.is_zero()) {
             let until = self.now().saturating_add(asked).unwrap_or(Timestamp::MAX);
             draining.wait(until, ended.verdict.finding.as_ref());
@@ -364,7 +381,7 @@ impl LaneRun {
             }
             Resolution::LaneHeld(hold) => {
                 tracing::warn!(
-                    reseller = %self.lease.lane.reseller, finding = %hold.finding.code, probe_time = %hold.probe_time,
+                    event = "lane_held", reseller = %self.lease.lane.reseller, finding = %hold.finding.code, probe_time = %hold.probe_time,
                     "lane held"
                 );
                 draining.hold = Some(hold);

@@ -57,7 +57,13 @@ impl EmailAddress {
         self.0.split_once('@').map_or("", |(_, domain)| domain)
     }
 
-    /// Exchange compares local parts without case.
+    /// Its mailbox's name, the same however it is spelled: Exchange compares local parts without case.
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        Self(self.0.to_ascii_lowercase())
+    }
+
+    /// See [`Self::folded`].
     pub fn is_same_mailbox(&self, other: &Self) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
     }

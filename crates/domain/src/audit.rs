@@ -5,7 +5,7 @@
 //! - The numbers of a chain begin with 1 and have no gap. An event's hash covers all that it says and the hash before it, so
 //!   whoever kept a hash can tell whether all that came before is still what it was.
 //! - A chain that was cut at its newest end, or written anew from some event on, is whole in itself: only a hash kept elsewhere
-//!   shows it. The log has each one.
+//!   shows it.
 //!
 //! Does not know: where events are kept.
 

@@ -149,6 +149,8 @@ pub struct AttemptStart {
     pub call_deadline: Timestamp,
     /// Of the settings it is made with; absent for a test of a candidate.
     pub settings: Option<Etag>,
+    /// What the lane had heard; absent for whoever holds none.
+    pub heard: Option<LaneSignal>,
 }
 
 /// What is written down after it.

@@ -1,7 +1,9 @@
 //! Entra's answer → a finding. The one place that knows AADSTS numbers.
 //!
-//! `error` and the status decide; the numbers explain, because only they tell a wrong secret from an expired one. What
-//! is not known is said to be so ([`FindingCode::SignInRefused`]), with all that Entra said.
+//! The status and the numbers decide, because only numbers tell a wrong secret from an expired one; `error` does where
+//! there is no number. A number that is not known is said to be so ([`FindingCode::SignInRefused`]), whatever `error`
+//! beside it: one `error` has many causes, and a guess would send its reader to mend what is whole. What no known number
+//! explains is told in Entra's own words.
 
 use std::time::Duration;
 
@@ -72,7 +74,7 @@ pub(crate) fn refusal(answer: &EntraAnswer, proof: Option<&Proof<'_>>, asked: Ti
     if let Some(wait) = &answer.head.retry_after_text {
         finding = finding.with("retry_after", wait);
     }
-    if code == FindingCode::SignInRefused {
+    if code == FindingCode::SignInRefused || !numbers.iter().any(|number| of_number(*number).is_some()) {
         finding = told_whole(finding, &numbers, text("error_description"));
     }
     if let Some(skew) = answer.untimely(asked) {
@@ -85,7 +87,7 @@ pub(crate) fn refusal(answer: &EntraAnswer, proof: Option<&Proof<'_>>, asked: Ti
     }
 }
 
-/// For what no page explains: Entra's own words, and where it explains its number.
+/// For what no number that is known explains: Entra's own words, and where it explains its number.
 fn told_whole(finding: Finding, numbers: &[u64], description: Option<&str>) -> Finding {
     let words = description.map(|text| text.split(" Trace ID:").next().unwrap_or_default());
     let finding = match words {
@@ -111,7 +113,11 @@ fn classify(status: u16, error: Option<&str>, numbers: &[u64]) -> FindingCode {
     match status {
         429 => FindingCode::Throttled,
         500.. | ..400 => FindingCode::MicrosoftUnavailable,
-        _ => numbers.iter().find_map(|number| of_number(*number)).unwrap_or_else(|| of_error(error)),
+        _ => match numbers.iter().find_map(|number| of_number(*number)) {
+            Some(known) => known,
+            None if numbers.is_empty() => of_error(error),
+            None => of_unknown_number(error),
+        },
     }
 }
 
@@ -143,7 +149,15 @@ fn of_number(number: u64) -> Option<FindingCode> {
     })
 }
 
-/// OAuth's `error`, where no number is known. Without one it need not be Entra's at all, but a gateway's on the way.
+/// Of `error`, beside a number that is not known, only this is certain: whether the fault passes by itself.
+fn of_unknown_number(error: Option<&str>) -> FindingCode {
+    match error {
+        Some("temporarily_unavailable" | "server_error") => FindingCode::MicrosoftUnavailable,
+        _ => FindingCode::SignInRefused,
+    }
+}
+
+/// OAuth's `error`, where there is no number. Without one it need not be Entra's at all, but a gateway's on the way.
 fn of_error(error: Option<&str>) -> FindingCode {
     match error {
         Some("invalid_client") => FindingCode::SecretWrong,

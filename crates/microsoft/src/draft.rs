@@ -1,8 +1,9 @@
 //! A mail that one request cannot carry: a draft is made, its files are added, and it is sent.
 //!
 //! Nothing leaves the mailbox before the last request, so that only that one can be in doubt. What stops before it is
-//! given up, and the draft is deleted: at once, or, where Graph asked to be left alone, by the next try, which looks
-//! for drafts with the message's own Message-ID before it makes another. So does one that a process left by dying.
+//! given up, and the draft is deleted: at once, or, where Graph asked to be left alone or does not do it, later by whoever
+//! is given the [`Left`] one. What a process left by dying is found by the next try, which looks for drafts with the
+//! message's own Message-ID before it makes another.
 //!
 //! It needs `Mail.ReadWrite`. Whether the app has it is for Graph to say: the token does not show what Exchange grants.
 
@@ -23,16 +24,24 @@ use crate::payload::{Draft, Part};
 const DRAFT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// With less time than this the sending is not begun: its answer could hardly be heard.
 const SENDING_TIME: Duration = Duration::from_secs(5);
+/// Before a deletion that failed is tried again, where Graph does not say when.
+const DELETE_AGAIN: Duration = Duration::from_secs(5);
+
+/// A draft that is still to be deleted.
+pub(crate) struct Left {
+    pub id: String,
+    pub wait: Duration,
+}
 
 impl Session<'_> {
-    pub(crate) async fn send_draft(&self, draft: Draft) -> Verdict {
+    pub(crate) async fn send_draft(&self, draft: Draft) -> (Verdict, Option<Left>) {
         let prepared = async {
             self.clear(&draft.message_id).await?;
             self.create(&draft).await
         };
         let id = match prepared.await {
             Ok(id) => id,
-            Err(verdict) => return *verdict,
+            Err(verdict) => return (*verdict, None),
         };
         if let Err(verdict) = self.fill(&id, &draft.files).await {
             return self.given_up(&id, *verdict).await;
@@ -84,30 +93,36 @@ impl Session<'_> {
     }
 
     /// The one request of all that can be in doubt.
-    async fn hand_over(&self, id: &str) -> Verdict {
+    async fn hand_over(&self, id: &str) -> (Verdict, Option<Left>) {
         if self.time_left() < SENDING_TIME {
             let finding = Finding::new(FindingCode::MicrosoftUnavailable)
                 .with("reason", "its files took all of the call's time (microsoft.call_timeout)");
             return self.given_up(id, Verdict::of(Outcome::Deferred, finding)).await;
         }
         let request = self.request(Method::POST, &format!("/messages/{}/send", encoded(id)));
-        let came = self.ask(request, Some(Bytes::new()), limits::ANSWER_BYTES_MAX).await;
+        let came = self.ask(Step::Send, request, Some(Bytes::new()), limits::ANSWER_BYTES_MAX).await;
         let verdict = self.verdict(came, Step::Send);
         match verdict.outcome {
-            Outcome::Sent => verdict,
-            Outcome::InDoubt => noted(verdict, "left as it is: if it was not sent it is in Drafts"),
+            Outcome::Sent => (verdict, None),
+            Outcome::InDoubt => (noted(verdict, "left as it is: if it was not sent it is in Drafts"), None),
             Outcome::Deferred | Outcome::Rejected => self.given_up(id, verdict).await,
         }
     }
 
-    async fn given_up(&self, id: &str, verdict: Verdict) -> Verdict {
-        if verdict.retry_after.is_some_and(|wait| !wait.is_zero()) {
-            return noted(verdict, "left in Drafts until Microsoft may be asked again");
+    async fn given_up(&self, id: &str, mut verdict: Verdict) -> (Verdict, Option<Left>) {
+        let left = |wait| Some(Left { id: id.to_owned(), wait });
+        if let Some(wait) = verdict.retry_after.filter(|wait| !wait.is_zero()) {
+            return (noted(verdict, LEFT_WHILE_ASKED_TO_WAIT), left(wait));
         }
         let request = self.request(Method::DELETE, &format!("/messages/{}", encoded(id)));
-        match self.ask(request, None, limits::ANSWER_BYTES_MAX).await {
-            Ok(Came { status: 204 | 404, .. }) => verdict,
-            _ => noted(verdict, "left in Drafts: it could not be deleted"),
+        match self.ask(Step::Prepare, request, None, limits::ANSWER_BYTES_MAX).await {
+            Ok(Came { status: 204 | 404, .. }) => (verdict, None),
+            came => {
+                // Whatever was to become of the mail, its lane waits as this answer asks.
+                verdict.retry_after = self.verdict(came, Step::Prepare).retry_after;
+                let wait = verdict.retry_after.unwrap_or(DELETE_AGAIN);
+                (noted(verdict, LEFT_FOR_NOW), left(wait))
+            }
         }
     }
 
@@ -122,9 +137,10 @@ impl Session<'_> {
         let request = self.request(method, path);
         let came = match body {
             Some((content_type, body)) => {
-                self.ask(request.header(CONTENT_TYPE, content_type), Some(body), DRAFT_BYTES_MAX).await
+                let request = request.header(CONTENT_TYPE, content_type);
+                self.ask(Step::Prepare, request, Some(body), DRAFT_BYTES_MAX).await
             }
-            None => self.ask(request, None, DRAFT_BYTES_MAX).await,
+            None => self.ask(Step::Prepare, request, None, DRAFT_BYTES_MAX).await,
         };
         match came {
             Ok(came) if wanted.contains(&came.status) => Ok(came),
@@ -132,6 +148,11 @@ impl Session<'_> {
         }
     }
 }
+
+const LEFT_WHILE_ASKED_TO_WAIT: &str = "in Drafts until Microsoft may be asked again, then deleted by this process; if it \
+                                        ends before, by the message's next try, and if there is none it stays";
+const LEFT_FOR_NOW: &str = "in Drafts: Microsoft did not delete it, which this process tries again; if it ends before, \
+                            the message's next try does, and if there is none it stays";
 
 fn noted(mut verdict: Verdict, draft: &str) -> Verdict {
     if let Some(finding) = &mut verdict.finding {

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::aadsts::{EntraAnswer, refusal, unreachable};
 use crate::assertion::BrokenKey;
-use crate::{Microsoft, assertion, cloud, http};
+use crate::{Call, Microsoft, assertion, cloud, http};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -45,7 +45,8 @@ impl Microsoft {
     /// Asks whether the directory exists. Needs no credential.
     pub async fn discover(&self, cloud: Cloud, directory: &DirectoryId) -> Result<Discovered, Finding> {
         let request = self.http.get(self.hosts.discovery(cloud, directory)).timeout(limits::TOKEN_TIMEOUT);
-        let response = http::send(request).await.map_err(|no_answer| unreachable(&no_answer))?;
+        let asked = self.observed(Call::Discovery, http::send(request)).await;
+        let response = asked.map_err(|no_answer| unreachable(&no_answer))?;
         let now = self.clock.now();
         let answer = EntraAnswer::read(response, now).await;
         let document = answer.json().filter(|_| answer.status == 200);
@@ -85,7 +86,8 @@ impl Microsoft {
             vec![("client_id", ask.client.as_str()), ("grant_type", "client_credentials"), ("scope", &scope)];
         form.extend(proof.iter().map(|(name, value)| (*name, value.expose_secret())));
         let request = self.http.post(url).form(&form).timeout(limits::TOKEN_TIMEOUT);
-        let response = http::send(request).await.map_err(|no_answer| TokenRefusal {
+        let asked = self.observed(Call::Token, http::send(request)).await;
+        let response = asked.map_err(|no_answer| TokenRefusal {
             finding: Box::new(unreachable(&no_answer)),
             retry_after: None,
         })?;

@@ -12,9 +12,11 @@ use uuid::Uuid;
 
 use crate::answer::Answer;
 use crate::classify::{Call, Step, classify, classify_no_answer};
+use crate::draft::encoded;
 use crate::http::NoAnswer;
+use crate::left_draft::LeftDraft;
 use crate::payload::{Payload, Shape};
-use crate::{Microsoft, http as wire, roles};
+use crate::{Microsoft, http as wire, observer, roles};
 
 /// One message on its way to Graph. `Debug` shows neither token nor content.
 #[derive(Debug)]
@@ -30,11 +32,19 @@ pub struct SendMail<'a> {
     pub timeout: Duration,
 }
 
+/// What became of a message.
+#[derive(Debug)]
+pub struct Handed {
+    pub verdict: Verdict,
+    /// What is still to be put away. Only a mail that takes a draft leaves one.
+    pub left: Option<LeftDraft>,
+}
+
 impl Microsoft {
     /// Hands one message to Graph. What Graph would refuse for its size is refused here, before anything is sent.
-    pub async fn send_mail(&self, call: SendMail<'_>) -> Verdict {
+    pub async fn send_mail(&self, call: SendMail<'_>) -> Handed {
         if let Some(finding) = call.payload.too_large() {
-            return Verdict::of(Outcome::Rejected, finding);
+            return Handed { verdict: Verdict::of(Outcome::Rejected, finding), left: None };
         }
         let SendMail { cloud, mailbox, token, payload, client_request_id, timeout } = call;
         let (form, from_given) = (payload.form(), payload.from_given);
@@ -47,11 +57,17 @@ impl Microsoft {
             deadline: Instant::now() + timeout,
             known: Call { from_given, form, roles: roles(token), step: Step::Send },
         };
-        let verdict = match payload.shape {
-            Shape::Request(body) => session.send_request(body).await,
+        let (verdict, left) = match payload.shape {
+            Shape::Request(body) => (session.send_request(body).await, None),
             Shape::Draft(draft) => session.send_draft(draft).await,
         };
-        with_client_request_id(verdict, client_request_id)
+        let left = left.map(|left| LeftDraft {
+            url: session.draft(&left.id),
+            token: token.clone(),
+            client_request_id,
+            wait: left.wait,
+        });
+        Handed { verdict: with_client_request_id(verdict, client_request_id), left }
     }
 }
 
@@ -77,7 +93,7 @@ pub(crate) struct Came {
 impl Session<'_> {
     async fn send_request(&self, body: Bytes) -> Verdict {
         let request = self.request(Method::POST, "/sendMail").header(CONTENT_TYPE, self.content_type());
-        let came = self.ask(request, Some(body), limits::ANSWER_BYTES_MAX).await;
+        let came = self.ask(Step::Send, request, Some(body), limits::ANSWER_BYTES_MAX).await;
         self.verdict(came, Step::Send)
     }
 
@@ -90,13 +106,13 @@ impl Session<'_> {
 
     /// `path` goes on after the mailbox.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.microsoft
-            .http
-            .request(method, format!("{}{path}", self.mailbox))
-            // Marks the header as sensitive, so that no log of the stack below shows it.
-            .bearer_auth(self.token.secret.expose_secret())
-            .header("client-request-id", self.client_request_id.to_string())
-            .header("return-client-request-id", "true")
+        let url = format!("{}{path}", self.mailbox);
+        self.microsoft.graph_request(method, &url, self.token, self.client_request_id)
+    }
+
+    /// The URL of a draft.
+    fn draft(&self, id: &str) -> String {
+        format!("{}/messages/{}", self.mailbox, encoded(id))
     }
 
     pub(crate) fn time_left(&self) -> Duration {
@@ -106,16 +122,24 @@ impl Session<'_> {
     /// One request, within what is left of the time. An empty body is spoken of, as Graph asks for it.
     pub(crate) async fn ask(
         &self,
+        step: Step,
         request: RequestBuilder,
         body: Option<Bytes>,
         bytes_max: usize,
     ) -> Result<Came, NoAnswer> {
         let request = request.timeout(self.time_left());
-        let response = match body {
-            Some(body) if body.is_empty() => wire::send(request.header(CONTENT_LENGTH, 0)).await?,
-            Some(body) => wire::send_body(request, body).await?,
-            None => wire::send(request).await?,
+        let answer = async {
+            match body {
+                Some(body) if body.is_empty() => wire::send(request.header(CONTENT_LENGTH, 0)).await,
+                Some(body) => wire::send_body(request, body).await,
+                None => wire::send(request).await,
+            }
         };
+        let call = match step {
+            Step::Send => observer::Call::SendMail,
+            Step::Prepare => observer::Call::Upload,
+        };
+        let response = self.microsoft.observed(call, answer).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         // A 202 is whole with its head: nothing that follows can take it back.
         let body = if status == 202 { Vec::new() } else { wire::body(response, bytes_max).await };
@@ -132,6 +156,23 @@ impl Session<'_> {
             }
             Err(no_answer) => classify_no_answer(&no_answer, &call),
         }
+    }
+}
+
+impl Microsoft {
+    pub(crate) fn graph_request(
+        &self,
+        method: Method,
+        url: &str,
+        token: &AccessToken,
+        client_request_id: Uuid,
+    ) -> RequestBuilder {
+        self.http
+            .request(method, url)
+            // Marks the header as sensitive, so that no log of the stack below shows it.
+            .bearer_auth(token.secret.expose_secret())
+            .header("client-request-id", client_request_id.to_string())
+            .header("return-client-request-id", "true")
     }
 }
 

@@ -46,7 +46,10 @@ impl Microsoft {
         let body = zeroize::Zeroizing::new(wire::body(response, limits::ANSWER_BYTES_MAX).await);
         let json: Value = serde_json::from_slice(&body).unwrap_or_default();
         let token = json.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
-        token.filter(|_| status == 200).map(SecretString::from).ok_or_else(|| refused(status, &json))
+        token
+            .filter(|_| status == 200)
+            .map(SecretString::from)
+            .ok_or_else(|| refused(status, &json, endpoint))
     }
 
     fn identity_request(&self, endpoint: &IdentityEndpoint) -> RequestBuilder {
@@ -75,13 +78,16 @@ fn away(no_answer: &NoAnswer) -> TokenRefusal {
 }
 
 /// A 400 says that there is no such identity here; all else may pass.
-fn refused(status: u16, json: &Value) -> TokenRefusal {
+fn refused(status: u16, json: &Value, endpoint: &IdentityEndpoint) -> TokenRefusal {
     let code = match status {
         400 | 401 | 403 => FindingCode::FederationWrong,
         _ => FindingCode::CredentialStoreUnavailable,
     };
     let text = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default();
-    let said = [text("error"), text("error_description"), text("message")].join(" ");
+    let mut said = [text("error"), text("error_description"), text("message")].join(" ");
+    if let IdentityEndpoint::AppService { header, .. } = endpoint {
+        said = said.replace(header.expose_secret(), "…");
+    }
     let finding = Finding::new(code)
         .with("reason", "this machine's managed identity gave no token: is it assigned to the machine?")
         .with("http_status", status)

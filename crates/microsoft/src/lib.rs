@@ -3,7 +3,7 @@
 //! | step | function | file | gives |
 //! | --- | --- | --- | --- |
 //! | token | [`Microsoft::token`], [`read_certificate`] | `entra.rs`, `assertion.rs`, `certificate/`, `aadsts.rs` | an [`AccessToken`](postrider_domain::AccessToken), or why there is none |
-//! | submit | [`Microsoft::send_mail`] | `graph.rs`, `draft.rs`, `upload.rs`, `payload/` | what Graph answered |
+//! | submit | [`Microsoft::send_mail`] | `graph.rs`, `draft.rs`, `left_draft.rs`, `upload.rs`, `payload/` | what Graph answered |
 //! | classify | inside `send_mail` | `answer.rs`, `classify.rs` | a [`Verdict`](postrider_domain::Verdict) |
 //! | test | [`Microsoft::discover`], [`roles`] | `entra.rs`, `roles.rs` | what can be known before a mail is sent |
 //!
@@ -29,6 +29,8 @@ pub mod fuzzing;
 mod graph;
 mod http;
 mod identity;
+mod left_draft;
+mod observer;
 mod payload;
 mod retry_after;
 mod roles;
@@ -41,9 +43,11 @@ use postrider_domain::Clock;
 pub use certificate::{CertificateFile, NotACertificate, read_certificate};
 pub use cloud::{Hosts, NotAnOrigin};
 pub use entra::{Discovered, Proof};
-pub use graph::SendMail;
+pub use graph::{Handed, SendMail};
 pub use http::SetupError;
 pub use identity::IdentityEndpoint;
+pub use left_draft::{Deletion, LeftDraft};
+pub use observer::{Call, Observer};
 pub use payload::{Fit, Payload, internet_message_id};
 pub use roles::{TokenRoles, roles};
 
@@ -53,11 +57,19 @@ pub struct Microsoft {
     http: reqwest::Client,
     hosts: Arc<Hosts>,
     clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
 }
 
 impl Microsoft {
     /// `extra_ca_pem` is trusted beside the system's authorities: for a stand-in, or a gateway that opens TLS.
     pub fn new(hosts: Hosts, extra_ca_pem: Option<&[u8]>, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        Ok(Self { http: http::client(extra_ca_pem)?, hosts: Arc::new(hosts), clock })
+        let http = http::client(extra_ca_pem)?;
+        Ok(Self { http, hosts: Arc::new(hosts), clock, observer: Arc::new(observer::Nobody) })
+    }
+
+    /// Tells this one of each request, in place of nobody.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
     }
 }

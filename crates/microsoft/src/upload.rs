@@ -90,13 +90,13 @@ impl Session<'_> {
             .put(url.expose_secret())
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_RANGE, range);
-        self.ask(request, Some(content.slice(from..end)), limits::ANSWER_BYTES_MAX).await
+        self.ask(Step::Prepare, request, Some(content.slice(from..end)), limits::ANSWER_BYTES_MAX).await
     }
 
     /// The first byte that is still missing.
     async fn stands_at(&self, url: &SecretString) -> Result<usize, Box<Verdict>> {
-        let came =
-            self.ask(self.microsoft.http.get(url.expose_secret()), None, limits::ANSWER_BYTES_MAX).await;
+        let request = self.microsoft.http.get(url.expose_secret());
+        let came = self.ask(Step::Prepare, request, None, limits::ANSWER_BYTES_MAX).await;
         match &came {
             Ok(Came { status: 200, body, .. }) => expected(body),
             _ => None,

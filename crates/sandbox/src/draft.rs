@@ -16,6 +16,9 @@ use crate::limits;
 use crate::message::Mail;
 use crate::raw;
 
+/// Characters of a line (RFC 5322 §2.1.1).
+const LINE_CHARS_MAX: usize = 998;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
     pub(crate) id: String,
@@ -269,17 +272,40 @@ impl File {
     }
 
     fn as_part(&self) -> Vec<u8> {
-        let Item { name, content_type, content_id, is_inline, .. } = &self.item;
+        let Item { name, content_id, is_inline, .. } = &self.item;
         let disposition = if *is_inline { "inline" } else { "attachment" };
-        let mut head = format!("Content-Type: {content_type}\r\nContent-Transfer-Encoding: base64\r\n");
+        let (content_type, encoding) = self.form();
+        let mut head = format!("Content-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n");
         if let Some(id) = content_id {
             let _ = write!(head, "Content-ID: <{}>\r\n", id.trim_matches(['<', '>']));
         }
         let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
         let _ = write!(head, "Content-Disposition: {disposition}; filename*=UTF-8''{name}\r\n\r\n");
         let mut part = head.into_bytes();
-        part.extend_from_slice(BASE64_MIME.encode(&self.bytes).trim_end().as_bytes());
+        if encoding == "7bit" {
+            part.extend_from_slice(&self.bytes);
+        } else {
+            part.extend_from_slice(BASE64_MIME.encode(&self.bytes).trim_end().as_bytes());
+        }
         part
+    }
+
+    /// RFC 2046 §5.2.1: a mail within the mail is not in base64. It goes as it is where its lines allow that, and otherwise
+    /// as plain bytes, like what only calls itself a layer.
+    pub(crate) fn form(&self) -> (&str, &'static str) {
+        let content_type = self.item.content_type.as_str();
+        match content_type.to_ascii_lowercase().split_once('/') {
+            Some(("message", "rfc822")) if self.has_seven_bit_lines() => (content_type, "7bit"),
+            Some(("message" | "multipart", _)) => ("application/octet-stream", "base64"),
+            _ => (content_type, "base64"),
+        }
+    }
+
+    fn has_seven_bit_lines(&self) -> bool {
+        std::str::from_utf8(&self.bytes).is_ok_and(|text| {
+            let is_line = |line: &str| line.len() <= LINE_CHARS_MAX && !line.contains(['\r', '\n', '\0']);
+            text.is_ascii() && !text.is_empty() && text.split("\r\n").all(is_line)
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use data_encoding::BASE64;
 use mail_builder::MessageBuilder;
+use mail_builder::mime::MimePart;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -75,13 +76,22 @@ impl Attachment {
         Ok(File::new(item, bytes.into()))
     }
 
-    pub(crate) fn add_to<'x>(&self, mail: MessageBuilder<'x>) -> Result<MessageBuilder<'x>, Refusal> {
-        let File { item, bytes, .. } = self.read()?;
+    pub(crate) fn add_to<'x>(&self, mut mail: MessageBuilder<'x>) -> Result<MessageBuilder<'x>, Refusal> {
+        let file = self.read()?;
+        let (content_type, encoding) = file.form();
+        let content_type = content_type.to_owned();
+        let File { item, bytes, .. } = file;
         let bytes = bytes.to_vec();
-        Ok(match item.content_id.filter(|_| item.is_inline) {
-            Some(id) => mail.inline(item.content_type, id, bytes),
-            None => mail.attachment(item.content_type, item.name, bytes),
-        })
+        // What has its encoding named is written as it is.
+        let as_it_is =
+            |part: MimePart<'x>| if encoding == "7bit" { part.transfer_encoding(encoding) } else { part };
+        let part = MimePart::new(content_type, bytes);
+        let part = match item.content_id.filter(|_| item.is_inline) {
+            Some(id) => part.inline().cid(id),
+            None => part.attachment(item.name),
+        };
+        mail.attachments.get_or_insert_default().push(as_it_is(part));
+        Ok(mail)
     }
 }
 

@@ -6,6 +6,8 @@ use serde::Deserialize;
 pub(crate) enum Kind {
     /// Any status and code, of Graph's or Entra's.
     Answer,
+    /// An `answer` to a mail whose status is 202: it was taken.
+    Accepted,
     Throttle,
     Concurrency,
     Stale503,
@@ -97,7 +99,15 @@ impl Kind {
 
     /// Ends for a mail that passed every check.
     pub(crate) fn is_outcome(self) -> bool {
-        matches!(self, Kind::Timeout504Delivered | Kind::Timeout504 | Kind::Hang | Kind::Reset | Kind::Ok200)
+        matches!(
+            self,
+            Kind::Accepted
+                | Kind::Timeout504Delivered
+                | Kind::Timeout504
+                | Kind::Hang
+                | Kind::Reset
+                | Kind::Ok200
+        )
     }
 
     /// What can also happen to a call to Entra.

@@ -3,10 +3,12 @@
 use std::io;
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::aadsts::Aadsts;
 use crate::answer::{GraphCall, Refusal};
@@ -17,7 +19,7 @@ use crate::retry_after::RetryAfter;
 use crate::scenario::Scope;
 use crate::shared::Shared;
 use crate::spec::Spec;
-use crate::{clock, limits};
+use crate::{answer, clock, limits};
 
 const HTML_503: &str = "<!DOCTYPE HTML><html><head><title>Service Unavailable</title></head>\
     <body><h2>Service Unavailable</h2><hr><p>HTTP Error 503. The service is unavailable.</p></body></html>";
@@ -61,17 +63,17 @@ impl Script<'_> {
             Kind::Answer => {
                 let answer = &spec.answer;
                 let plain = (answer.status, answer.message.clone());
-                return Stop::Scripted(Box::new(plain.into_response()));
+                return self.plain(plain.into_response(), spec);
             }
             Kind::Html503 => {
                 let page = (StatusCode::SERVICE_UNAVAILABLE, Html(HTML_503));
-                return Stop::Scripted(Box::new(page.into_response()));
+                return self.plain(page.into_response(), spec);
             }
             Kind::Plain413 => {
                 let plain = (StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
-                return Stop::Scripted(Box::new(plain.into_response()));
+                return self.plain(plain.into_response(), spec);
             }
-            _ => return Stop::Scripted(Box::new(StatusCode::INTERNAL_SERVER_ERROR.into_response())),
+            _ => return self.plain(StatusCode::INTERNAL_SERVER_ERROR.into_response(), spec),
         };
         Stop::Refused(refusal)
     }
@@ -81,8 +83,9 @@ impl Script<'_> {
         self.shared.scenarios.take(self.scope, self.kind, self.call.now, Kind::is_outcome)
     }
 
-    pub(crate) async fn play(&self, kind: Kind) -> Result<Response, Refusal> {
-        match kind {
+    pub(crate) async fn play(&self, spec: &Spec) -> Result<Response, Refusal> {
+        match spec.kind {
+            Kind::Accepted => Ok(self.waiting(answer::accepted(), spec)),
             Kind::Ok200 => Ok(StatusCode::OK.into_response()),
             Kind::Reset => Ok(reset()),
             Kind::Hang => Ok(hang(self.shared).await),
@@ -97,6 +100,21 @@ impl Script<'_> {
             in_flight.pause(clock::now(), until);
         }
         Refusal { retry_after: Some(value), ..refusal }
+    }
+
+    /// What is no answer of Graph's own.
+    fn plain(&self, response: Response, spec: &Spec) -> Stop {
+        Stop::Scripted(Box::new(self.waiting(response, spec)))
+    }
+
+    /// The response with its `Retry-After`, if one was asked for; it is remembered like any other.
+    fn waiting(&self, response: Response, spec: &Spec) -> Response {
+        let now = clock::now();
+        let retry_after = spec.retry_after.at(now, None);
+        if let (Some(in_flight), Some((_, until))) = (self.in_flight, &retry_after) {
+            in_flight.pause(now, *until);
+        }
+        with_retry_after(response, retry_after)
     }
 
     fn delayed(&self, refusal: Refusal, spec: &Spec, unsaid: Option<f64>) -> Refusal {
@@ -119,7 +137,13 @@ pub(crate) async fn token_outage(shared: &Shared, scope: &Scope<'_>) -> Result<O
     };
     let answer = &spec.answer;
     let response = match spec.kind {
-        Kind::Answer if answer.aadsts == 0 => (answer.status, answer.message.clone()).into_response(),
+        Kind::Answer if answer.aadsts == 0 && answer.error.is_empty() => {
+            (answer.status, answer.message.clone()).into_response()
+        }
+        Kind::Answer if answer.aadsts == 0 => {
+            let body = json!({"error": answer.error, "error_description": answer.message});
+            (answer.status, Json(body)).into_response()
+        }
         Kind::Answer => {
             let text = answer.message.clone();
             return Err(Aadsts::scripted(answer.aadsts, answer.status, &answer.error, text));

@@ -117,6 +117,10 @@ impl Spec {
             return Err(format!("{} cannot happen to such a call.", posted.scenario));
         }
         let answer = answer(&posted, kind)?;
+        let kind = match (kind, posted.call.unwrap_or(Call::SendMail)) {
+            (Kind::Answer, Call::SendMail) if answer.status == StatusCode::ACCEPTED => Kind::Accepted,
+            _ => kind,
+        };
         let call = if kind.is_of_tokens() { Some(Call::Token) } else { posted.call.or(Some(Call::SendMail)) };
         Ok(Spec {
             kind,
@@ -127,7 +131,8 @@ impl Spec {
             times: posted.times,
             retry_after,
             delay,
-            delivered: kind == Kind::Timeout504Delivered || posted.delivered.unwrap_or(false),
+            delivered: matches!(kind, Kind::Timeout504Delivered | Kind::Accepted)
+                || posted.delivered.unwrap_or(false),
             expire_time: posted.expire_time,
             client_id: posted.client_id,
             skew: SignedDuration::try_from_secs_f64(posted.seconds.unwrap_or_default()).unwrap_or_default(),

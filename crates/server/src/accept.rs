@@ -66,6 +66,8 @@ pub(crate) async fn accept(app: &App, new: NewMessage) -> Result<(Message, bool)
     }
     match accepted.map_err(|error| Refusal::of_accept(error, id))? {
         Accepted::New(message) => {
+            app.metrics.accepted(&reseller, 1);
+            tracing::debug!(event = "message_accepted", %reseller, message_id = %id);
             app.wakeup.wake(&reseller);
             Ok((*message, false))
         }
@@ -186,7 +188,13 @@ pub(crate) fn test_mail(
         send_time: None,
         expire_time: call_deadline,
     };
-    let start =
-        AttemptStart { message: id, number: AttemptNumber(1), start_time, call_deadline, settings: None };
-    TestMail { message, mailbox: values.mailbox.clone(), start }
+    let start = AttemptStart {
+        message: id,
+        number: AttemptNumber(1),
+        start_time,
+        call_deadline,
+        settings: None,
+        heard: None,
+    };
+    TestMail { message, mailbox: values.mailbox.folded(), limits: values.pace.applied_to(app.pace), start }
 }

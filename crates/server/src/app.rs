@@ -11,9 +11,10 @@ use postrider_token_cache::TokenCache;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::{Access, Refusals};
+use crate::access::Access;
 use crate::config::Limits;
-use crate::credentials::{Facts, Rotation};
+use crate::credentials::Rotation;
+use crate::metrics::Metrics;
 use crate::proofs::Proofs;
 use crate::queue::WholeQueue;
 use crate::wait::Waits;
@@ -24,13 +25,10 @@ pub(crate) struct App {
     pub tokens: TokenCache,
     /// What another hand put into Vault.
     pub rotation: Rotation,
-    /// Read by whoever counts.
-    pub facts: Arc<Facts>,
+    pub metrics: Arc<Metrics>,
     pub microsoft: Microsoft,
     pub proofs: Proofs,
     pub access: Arc<Access>,
-    /// Those that are told in the audit.
-    pub refusals: Arc<Refusals>,
     /// Under which two requests are the same content; keyed, since it outlives the content.
     pub content_hash: KeyedHash,
     pub wakeup: Wakeup,

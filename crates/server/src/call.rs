@@ -75,8 +75,11 @@ where
     Res: Send + 'static,
     Fut: Future<Output = Result<Res, Refusal>> + Send + 'static,
 {
-    let id = CallId::of(request.extensions());
-    answer(app, id, rpc, request, handler).await.map(Response::new).map_err(|refusal| refusal.into_status(id))
+    let (id, began) = (CallId::of(request.extensions()), Instant::now());
+    let answer = answer(app, id, rpc, request, handler).await;
+    let reason = answer.as_ref().err().map_or("", Refusal::reason);
+    app.metrics.called(rpc, reason, began.elapsed());
+    answer.map(Response::new).map_err(|refusal| refusal.into_status(id))
 }
 
 async fn answer<Req, Res, Fut>(
@@ -96,15 +99,13 @@ where
     }
     let deadline = deadline(&request);
     let caller = request.extensions().get::<Caller>().cloned().ok_or(Refusal::Unauthenticated)?;
-    let source = request.remote_addr().map(|address| address.ip());
-    let origin = Origin { actor: caller.key_id().to_string(), rpc, source };
-    let request = request.into_inner();
-    let told = origin.clone();
+    let origin = Origin { actor: caller.key_id().to_string(), rpc, source: caller.source() };
+    let (request, told) = (request.into_inner(), caller.clone());
     let handled = handle(app, Authorised { request, caller, deadline, id, origin }, handler).await;
-    if let Err(Refusal::AccessDenied) = handled {
-        app.refusals.note(told.act(&[], &[]), "ACCESS_DENIED");
-    }
-    handled
+    handled.map_err(|refusal| match refusal {
+        Refusal::AccessDenied => app.access.denied(rpc, &told),
+        refusal => refusal,
+    })
 }
 
 async fn handle<Req, Res, Fut>(

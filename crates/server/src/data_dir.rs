@@ -34,6 +34,9 @@ pub struct Endpoints {
     pub http: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<SocketAddr>,
+    /// Where metrics and probes have a listener of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<SocketAddr>,
 }
 
 #[derive(Debug, thiserror::Error)]

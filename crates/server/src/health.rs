@@ -34,6 +34,18 @@ impl Readiness {
         }
     }
 
+    pub(crate) const ALL: [Self; 4] = [Self::Ready, Self::StoreAway, Self::VaultAway, Self::ShuttingDown];
+
+    /// Its name in the metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::StoreAway => "store_away",
+            Self::VaultAway => "vault_away",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+
     /// One line for whoever asks why.
     pub(crate) fn reason(self) -> &'static str {
         match self {
@@ -96,7 +108,7 @@ impl Health {
 
     async fn tell(&self, readiness: Readiness) {
         if self.readiness.send_replace(readiness) != readiness {
-            tracing::info!(readiness = readiness.reason(), "readiness changed");
+            tracing::info!(event = "readiness_changed", readiness = readiness.reason(), "readiness changed");
         }
         let status =
             if readiness == Readiness::Ready { ServingStatus::Serving } else { ServingStatus::NotServing };

@@ -13,6 +13,12 @@ pub(crate) fn message_id(now: Timestamp) -> MessageId {
     IDS.next(now)
 }
 
+/// When a message was accepted, to the millisecond: its id tells.
+pub(crate) fn accept_time(id: &MessageId) -> Option<Timestamp> {
+    let (seconds, nanoseconds) = id.as_uuid().get_timestamp()?.to_unix();
+    Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()
+}
+
 /// Counts within a millisecond, and goes on from the last where the clock was set back.
 struct MessageIds(Mutex<ContextV7>);
 
@@ -38,7 +44,7 @@ mod tests {
         let ids = MessageIds::new();
         let at = |second| Timestamp::from_second(second).unwrap();
         let mut last = ids.next(at(1_800_000_000));
-        assert_eq!(last.as_uuid().get_timestamp().unwrap().to_unix().0, 1_800_000_000);
+        assert_eq!(accept_time(&last), Some(at(1_800_000_000)));
         for second in [1_800_000_000, 1_800_000_000, 1_799_999_999, 1_800_000_001] {
             let next = ids.next(at(second));
             assert!(next > last, "{next} after {last}");

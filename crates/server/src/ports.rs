@@ -1,5 +1,6 @@
 //! What the dispatcher knows of the world, given to it: the store and Microsoft. Tokens are `credentials/tokens.rs`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,30 +9,33 @@ use postrider_dispatch::PortError;
 use postrider_dispatch::ports::{self, Submission};
 use postrider_domain::{
     AttemptEnd, AttemptStart, Cloud, Content, Finding, FindingCode, Lane, LaneSignal, Lease, LeaseToken,
-    MessageId, Outcome, Queued, ResellerId, Verdict,
+    MessageId, MessageState, Outcome, PaceLimits, Queued, ResellerId, Verdict,
 };
-use postrider_microsoft::{Microsoft, Payload, SendMail};
+use postrider_microsoft::{Handed, Microsoft, Payload, SendMail};
 use postrider_store::{DynStore, StoreError};
 use postrider_token_cache::TokenCache;
 
 use crate::content_budget::ContentBudget;
 use crate::convert::content;
+use crate::left_drafts::LeftDrafts;
+use crate::metrics::Metrics;
 
 /// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
 pub(crate) struct OutboxPort {
     store: DynStore,
     budget: ContentBudget,
+    metrics: Arc<Metrics>,
 }
 
 impl OutboxPort {
-    pub(crate) fn new(store: DynStore, message_bytes_max: usize) -> Self {
-        Self { store, budget: ContentBudget::new(message_bytes_max) }
+    pub(crate) fn new(store: DynStore, message_bytes_max: usize, metrics: Arc<Metrics>) -> Self {
+        Self { store, budget: ContentBudget::new(message_bytes_max), metrics }
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn away(error: StoreError) -> PortError {
-    tracing::error!(%error, "the store did not answer the dispatcher");
+    tracing::error!(event = "store_unavailable", %error, "the store did not answer the dispatcher");
     PortError
 }
 
@@ -77,7 +81,9 @@ impl ports::Outbox for OutboxPort {
     }
 
     async fn expire(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Vec<MessageId>, PortError> {
-        self.store.expire(reseller, token).await.map_err(away)
+        let expired = self.store.expire(reseller, token).await.map_err(away)?;
+        self.metrics.finished(reseller, MessageState::Expired, expired.len() as u64);
+        Ok(expired)
     }
 
     async fn next_queued(
@@ -113,11 +119,17 @@ impl ports::Outbox for OutboxPort {
         start: AttemptStart,
         end: AttemptEnd,
     ) -> Result<bool, PortError> {
-        self.store.refuse_attempt(reseller, token, start, end).await.map_err(away)
+        let written = self.store.refuse_attempt(reseller, token, start, end.clone()).await.map_err(away)?;
+        if written {
+            self.metrics.attempted(reseller, &end);
+        }
+        Ok(written)
     }
 
     async fn end_attempt(&self, reseller: &ResellerId, end: AttemptEnd) -> Result<(), PortError> {
-        self.store.end_attempt(reseller, end).await.map_err(away)
+        self.store.end_attempt(reseller, end.clone()).await.map_err(away)?;
+        self.metrics.attempted(reseller, &end);
+        Ok(())
     }
 }
 
@@ -125,6 +137,9 @@ impl ports::Outbox for OutboxPort {
 pub(crate) struct MicrosoftPort {
     pub microsoft: Microsoft,
     pub cache: TokenCache,
+    pub left_drafts: LeftDrafts,
+    /// The operator's limits of a mailbox.
+    pub pace: PaceLimits,
 }
 
 #[async_trait]
@@ -150,7 +165,11 @@ impl ports::Microsoft for MicrosoftPort {
             client_request_id,
             timeout,
         };
-        let verdict = self.microsoft.send_mail(call).await;
+        let Handed { verdict, left } = self.microsoft.send_mail(call).await;
+        if let Some(left) = left {
+            let lane = Lane { reseller: grant.settings.reseller.clone(), mailbox: values.mailbox.folded() };
+            self.left_drafts.delete_later(lane, values.pace.applied_to(self.pace), message, left);
+        }
         // What an administrator grants for large mail is in no token issued before.
         if verdict.finding.as_ref().is_some_and(|f| f.code == FindingCode::AttachmentNeedsReadWrite) {
             self.cache.forget(&grant.settings.token_key()).await;

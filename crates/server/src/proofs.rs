@@ -84,7 +84,7 @@ impl Proofs {
         })?;
         match &found.place {
             AssertionPlace::File(path) => read(path.clone()).await.map_err(|problem| {
-                tracing::error!(%reseller, %source, problem, path = %path.display(), "no assertion");
+                tracing::error!(event = "assertion_missing", %reseller, %source, problem, path = %path.display(), "no assertion");
                 let finding = Finding::new(FindingCode::CredentialStoreUnavailable).with("source", source);
                 refused(finding.with("reason", format!("the file of the source {problem}")))
             }),

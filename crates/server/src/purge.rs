@@ -18,7 +18,7 @@ pub(crate) async fn run(store: DynStore, shutdown: CancellationToken) {
             Ok(true) => STEP_PAUSE,
             Ok(false) => LOOK_EVERY,
             Err(error) => {
-                tracing::warn!(%error, "what was kept long enough is not purged yet");
+                tracing::warn!(event = "purging_failed", %error, "what was kept long enough is not purged yet");
                 STORE_AWAY_PAUSE
             }
         };

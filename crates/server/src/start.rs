@@ -1,11 +1,12 @@
 //! From a configuration to a running service, and back to nothing: the one place where concrete types meet.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault};
+use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault, VaultProbe};
 use postrider_dispatch::{Breakers, Dispatcher, Policy, Ports, Wakeup};
 use postrider_domain::{Act, Clock, limits};
 use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
@@ -15,6 +16,7 @@ use postrider_proto::v1::settings_service_server::SettingsServiceServer;
 use postrider_store::StoreError;
 use postrider_token_cache::TokenCache;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,13 +25,16 @@ use tonic::service::Routes;
 
 use crate::access::{Access, AccessLayer, AdminKeyError, Refusals, make_admin_key};
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, CredentialStoreKind, Listen};
 use crate::credentials::{
     CredentialsError, FoundKey, Janitor, Notices, Refused, Rotation, TokensPort, Watch, open_vault,
 };
 use crate::data_dir::{DataDir, DataDirError, Endpoints};
 use crate::door::DoorLayer;
-use crate::health::Health;
+use crate::health::{Health, Readiness};
+use crate::http::{Pages, nothing_here};
+use crate::left_drafts::LeftDrafts;
+use crate::metrics::Metrics;
 use crate::open::Opened;
 use crate::ports::{MicrosoftPort, OutboxPort};
 use crate::proofs::Proofs;
@@ -37,7 +42,7 @@ use crate::queue::WholeQueue;
 use crate::reflection::add_reflection;
 use crate::rpc::{AccessRpcs, Mail, SettingsRpcs};
 use crate::wait::Waits;
-use crate::{door, http, purge};
+use crate::{door, json, purge};
 
 /// Memory that access tokens may take: some 10,000 of them.
 const TOKEN_CACHE_BYTES: u64 = 32 * 1024 * 1024;
@@ -72,6 +77,8 @@ pub enum ServeError {
     Listen { key: &'static str, address: SocketAddr, cause: std::io::Error },
     #[error("reflection cannot be served: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    #[error("the API cannot be served as JSON: {0}")]
+    Json(#[from] prost_reflect::DescriptorError),
     #[error("serving ended: {0}")]
     Serve(String),
 }
@@ -98,8 +105,7 @@ pub async fn serve(
     let database = config.storage.database(&data_dir.database());
     let vault = open_vault(&config).await?;
     let found = FoundKey::find(&config, data_dir.path(), &database, vault.as_ref()).await?;
-    let grpc = listen("listen.grpc", config.listen.grpc).await?;
-    let web = listen("listen.http", config.listen.http).await?;
+    let listeners = Listeners::bind(&config.listen).await?;
     let opened = Opened::open(&config, &database).await?;
     let keys = found.keys(&config.vault, &opened.store, &database).await?;
     let store = Arc::clone(&opened.store).sealed_by(keys.content());
@@ -112,15 +118,10 @@ pub async fn serve(
     let admin_key_file = data_dir.admin_key();
     let admin_key_made =
         make_admin_key(&*store.clone().by(first_key()), &pepper, app.clock.as_ref(), &admin_key_file).await?;
-    for listener in [&grpc, &web].into_iter().filter_map(|listener| listener.local_addr().ok()) {
-        if !listener.ip().is_loopback() {
-            tracing::warn!(%listener, "listening in plaintext beyond loopback: keys and mail can be read on the way");
-        }
-    }
-    let endpoints = Endpoints { grpc: grpc.local_addr().ok(), http: web.local_addr().ok(), sandbox };
+    let endpoints = listeners.endpoints(sandbox);
     data_dir.write_endpoints(&endpoints)?;
     ready(&Started { endpoints, admin_key_file, admin_key_made });
-    run(&config, app, vault, grpc, web).await?;
+    run(&config, app, vault, listeners).await?;
     store.close().await;
     Ok(())
 }
@@ -134,6 +135,35 @@ fn first_key() -> Act {
         resellers: Vec::new(),
         source_address: String::new(),
         details: details.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+    }
+}
+
+/// What the service is reached by.
+struct Listeners {
+    grpc: TcpListener,
+    web: TcpListener,
+    /// For metrics and probes, where they are not on the other's.
+    metrics: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn bind(addresses: &Listen) -> Result<Self, ServeError> {
+        let grpc = listen("listen.grpc", addresses.grpc).await?;
+        let web = listen("listen.http", addresses.http).await?;
+        let metrics = match addresses.metrics {
+            Some(address) => Some(listen("listen.metrics", address).await?),
+            None => None,
+        };
+        Ok(Self { grpc, web, metrics })
+    }
+
+    fn endpoints(&self, sandbox: Option<SocketAddr>) -> Endpoints {
+        let (grpc, http) = (self.grpc.local_addr().ok(), self.web.local_addr().ok());
+        for listener in [grpc, http].into_iter().flatten().filter(|address| !address.ip().is_loopback()) {
+            tracing::warn!(event = "listening_in_plaintext", %listener, "listening in plaintext beyond loopback: keys and mail can be read on the way");
+        }
+        let metrics = self.metrics.as_ref().and_then(|listener| listener.local_addr().ok());
+        Endpoints { grpc, http, sandbox, metrics }
     }
 }
 
@@ -156,9 +186,11 @@ fn build(
 ) -> Result<App, ServeError> {
     let Parts { opened: Opened { store, clock, look_every }, credentials, queue } = parts;
     let pepper = KeyedHash::new(key, KeyPurpose::AccessKeys);
-    let microsoft = microsoft(config, &clock)?;
+    let metrics = Arc::new(Metrics::new(config.telemetry.reseller_labels));
+    let microsoft = microsoft(config, &clock)?.observed_by(metrics.of_microsoft());
     let tokens = TokenCache::new(TOKEN_CACHE_BYTES, Arc::clone(&clock));
     let wakeup = Wakeup::default();
+    let refusals = Refusals::new(store.clone(), Arc::clone(&clock));
     let proofs = Proofs::new(microsoft.clone(), config.federated.clone(), config.identity.clone());
     let rotation = Rotation {
         store: Arc::clone(&store),
@@ -170,13 +202,12 @@ fn build(
         refused: Refused::default(),
     };
     Ok(App {
-        access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock))),
-        refusals: Arc::new(Refusals::new(store.clone(), Arc::clone(&clock))),
+        access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock), refusals)),
         store,
         credentials,
         tokens,
         rotation,
-        facts: Arc::default(),
+        metrics,
         microsoft,
         proofs,
         content_hash: KeyedHash::new(key, KeyPurpose::ContentHash),
@@ -210,21 +241,19 @@ async fn run(
     config: &Config,
     app: Arc<App>,
     vault: Option<Vault>,
-    grpc: TcpListener,
-    web: TcpListener,
+    listeners: Listeners,
 ) -> Result<(), ServeError> {
+    let Listeners { grpc, web, metrics } = listeners;
     let shutdown = app.shutdown.clone();
     let dispatching = tokio::spawn(dispatcher(config, &app).run(shutdown.clone()));
     let is_vault_there = vault.as_ref().filter(|_| config.credentials.need_vault()).map(Vault::is_there);
     let upkeep = upkeep(config, &app, vault);
     let health = Health::new(app.store.health(), is_vault_there).await;
     let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
-    let pages = tokio::spawn(door::serve_http(web, http::pages(health.readiness()), shutdown.clone()));
+    let pages = serve_pages(&app, health.readiness(), web, metrics)?;
     let following = tokio::spawn(health.follow(shutdown.clone()));
-    let (door, access) = (
-        DoorLayer::new(config.limits.message_bytes),
-        AccessLayer::new(app.access.clone(), app.refusals.clone(), listener),
-    );
+    let (door, access) =
+        (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
     let serving = async {
         let served = door::serve_grpc(grpc, routes, door, access, shutdown.clone()).await;
         // Also when serving ended by itself.
@@ -237,14 +266,39 @@ async fn run(
     };
     let (served, heard_out) = tokio::join!(serving, hearing_out);
     if heard_out.is_err() {
-        tracing::warn!("attempts were still in flight: the next start resolves them as in doubt");
+        tracing::warn!(
+            event = "attempts_left",
+            "attempts were still in flight: the next start resolves them as in doubt"
+        );
     }
     app.tasks.close();
     drop(tokio::time::timeout(LAST_GRACE, app.tasks.wait()).await);
-    drop(tokio::time::timeout(LAST_GRACE, pages).await);
+    drop(tokio::time::timeout(LAST_GRACE, pages.join_all()).await);
     following.abort();
     drop(upkeep);
     served.map_err(|error| ServeError::Serve(error.to_string()))
+}
+
+/// The HTTP pages, on one listener or two.
+fn serve_pages(
+    app: &Arc<App>,
+    readiness: watch::Receiver<Readiness>,
+    web: TcpListener,
+    metrics: Option<TcpListener>,
+) -> Result<JoinSet<io::Result<()>>, ServeError> {
+    let (metrics_of, store, clock) =
+        (Arc::clone(&app.metrics), Arc::clone(&app.store), Arc::clone(&app.clock));
+    let pages = Pages { readiness, metrics: metrics_of, store, clock }.router();
+    let api = json::router(Arc::clone(app))?;
+    let (web_pages, own) = match metrics {
+        Some(listener) => (api, Some((listener, pages))),
+        None => (api.merge(pages), None),
+    };
+    let mut serving = JoinSet::new();
+    for (listener, pages) in own.into_iter().chain([(web, web_pages)]) {
+        serving.spawn(door::serve_http(listener, pages.fallback(nothing_here), app.shutdown.clone()));
+    }
+    Ok(serving)
 }
 
 /// What keeps the database and the credentials in order while the service runs. Ends when dropped, anywhere.
@@ -257,7 +311,7 @@ fn upkeep(config: &Config, app: &Arc<App>, vault: Option<Vault>) -> JoinSet<()> 
         clock: Arc::clone(&clock),
         keep,
     };
-    let notices = Notices { store: Arc::clone(&store), clock, facts: Arc::clone(&app.facts) };
+    let notices = Notices { store: Arc::clone(&store), clock };
     let mut tasks = JoinSet::new();
     tasks.spawn(app.waits.clone().follow(store.changes(), app.shutdown.clone()));
     tasks.spawn(purge::run(Arc::clone(&store), app.shutdown.clone()));
@@ -270,10 +324,20 @@ fn upkeep(config: &Config, app: &Arc<App>, vault: Option<Vault>) -> JoinSet<()> 
     if let Some(vault) = vault {
         let (rotation, interval) = (app.rotation.clone(), config.vault.watch_interval);
         let watch = Watch { store, rotation, interval, is_vault_there: vault.is_there() };
-        tasks.spawn(async move { vault.keep().await });
+        let probe = vault_probe(config);
+        tasks.spawn(async move { vault.keep(probe).await });
         tasks.spawn(watch.run());
     }
     tasks
+}
+
+fn vault_probe(config: &Config) -> VaultProbe {
+    match config.credentials.store {
+        CredentialStoreKind::Sealed => VaultProbe::Token,
+        CredentialStoreKind::Vault => {
+            VaultProbe::Credentials { mount: config.vault.mount.clone(), prefix: config.vault.prefix.clone() }
+        }
+    }
 }
 
 fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, ServeError> {
@@ -291,18 +355,31 @@ fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, Se
 
 fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
     let ports = Ports {
-        outbox: Arc::new(OutboxPort::new(Arc::clone(&app.store), config.limits.message_bytes)),
+        outbox: Arc::new(OutboxPort::new(
+            Arc::clone(&app.store),
+            config.limits.message_bytes,
+            Arc::clone(&app.metrics),
+        )),
         tokens: Arc::new(TokensPort {
             store: Arc::clone(&app.store),
             credentials: Arc::clone(&app.credentials),
             cache: app.tokens.clone(),
             proofs: app.proofs.clone(),
             rotation: app.rotation.clone(),
-            facts: Arc::clone(&app.facts),
+            metrics: Arc::clone(&app.metrics),
             entra: Breakers::default(),
             clock: Arc::clone(&app.clock),
         }),
-        microsoft: Arc::new(MicrosoftPort { microsoft: app.microsoft.clone(), cache: app.tokens.clone() }),
+        microsoft: Arc::new(MicrosoftPort {
+            microsoft: app.microsoft.clone(),
+            cache: app.tokens.clone(),
+            left_drafts: LeftDrafts {
+                microsoft: app.microsoft.clone(),
+                wakeup: app.wakeup.clone(),
+                clock: Arc::clone(&app.clock),
+            },
+            pace: app.pace,
+        }),
         clock: Arc::clone(&app.clock),
     };
     let policy = Policy {

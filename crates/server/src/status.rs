@@ -108,6 +108,11 @@ pub enum Refusal {
     Undecodable {
         cause: String,
     },
+    /// A body that is not protobuf's JSON `of` a message; `place` is where.
+    NotTheJson {
+        of: String,
+        place: String,
+    },
     Unimplemented,
     ShuttingDown,
     DeadlineExceeded,
@@ -154,6 +159,8 @@ impl Refusal {
             Refused::RequestIdReused => Self::RequestIdReused,
             Refused::SettingsMissing => Self::SettingsMissing(reseller),
             Refused::QueueFull => Self::QueueFull(reseller),
+            // Asked for again where tests are sent, and told as a finding.
+            Refused::MailboxBusy => Self::internal("the mailbox is busy"),
         }
     }
 
@@ -177,13 +184,15 @@ impl Refusal {
         match self.cause() {
             // What callers cause themselves must not fill the log.
             Some(cause) if code == Code::InvalidArgument => {
-                tracing::debug!(request_id = %call, reason, cause, "call refused");
+                tracing::debug!(event = "call_refused", request_id = %call, reason, cause, "call refused");
             }
             Some(cause) if code == Code::Internal => {
-                tracing::error!(request_id = %call, reason, cause, "call failed");
+                tracing::error!(event = "call_failed", request_id = %call, reason, cause, "call failed");
             }
-            Some(cause) => tracing::warn!(request_id = %call, reason, cause, "call refused"),
-            None => tracing::debug!(request_id = %call, reason, "call refused"),
+            Some(cause) => {
+                tracing::warn!(event = "call_refused", request_id = %call, reason, cause, "call refused");
+            }
+            None => tracing::debug!(event = "call_refused", request_id = %call, reason, "call refused"),
         }
         details.set_error_info(reason, DOMAIN, metadata);
         details.set_request_info(call.to_string(), "");
@@ -260,6 +269,10 @@ impl Refusal {
                 )
             },
             Self::MailTooLarge { request_bytes } => mail_too_large(*request_bytes),
+            Self::NotTheJson { of, place } => {
+                let message = format!("the body is not the JSON of a {of}: see {place}");
+                plain(C::InvalidArgument, "UNDECODABLE", message)
+            }
             Self::Undecodable { .. } => plain(C::InvalidArgument, "UNDECODABLE", UNDECODABLE),
             Self::Unimplemented => plain(C::Unimplemented, "UNIMPLEMENTED", UNIMPLEMENTED),
             Self::ShuttingDown => retried(C::Unavailable, "SHUTTING_DOWN", RETRY_SHUTDOWN, SHUTTING_DOWN),
@@ -277,7 +290,7 @@ const MESSAGE_NOT_FOUND: &str = "the reseller has no message of this message_id"
 const REQUEST_ID_REUSED: &str =
     "this request_id was used with other content: repeat that content, or take a new request_id";
 const ETAG_MISMATCH: &str = "the settings have changed since this etag: get them and try again";
-const SOURCE_TAKEN: &str = "this federated source belongs to another reseller with this tenant_id and client_id: name another source";
+const SOURCE_TAKEN: &str = "this federated source is another reseller's with this client_id, and the directory is or may be the same (a domain can be a name of any): give tenant_id as a GUID, or name another source";
 const QUEUE_FULL: &str =
     "the reseller has as many unfinished messages as it may have: try again when some are sent";
 const WHOLE_QUEUE_FULL: &str =
@@ -348,8 +361,9 @@ fn retried(code: Code, reason: &'static str, after: Duration, message: &str) -> 
 
 fn mail_too_large(request_bytes: usize) -> Answer {
     let description = format!(
-        "makes a request of {request_bytes} bytes to Microsoft, which takes {GRAPH_REQUEST_BYTES_MAX}: \
-         leave out or shrink attachments"
+        "makes, even without attachments, a request of {request_bytes} bytes to Microsoft, which takes \
+         {GRAPH_REQUEST_BYTES_MAX}: shorten the text or the HTML (an invitation counts as text); pictures written into the HTML \
+         can be attachments with a content_id"
     );
     invalid(&Violations::one("email", description))
 }
@@ -456,6 +470,7 @@ mod tests {
             Refusal::RequestTooLarge { what: "an email", limit_bytes: 36_700_160 },
             Refusal::MailTooLarge { request_bytes: 5_000_000 },
             Refusal::Undecodable { cause: cause() },
+            Refusal::NotTheJson { of: "SendMailRequest".to_owned(), place: "line 1, column 2".to_owned() },
             Refusal::Unimplemented,
             Refusal::ShuttingDown,
             Refusal::DeadlineExceeded,
@@ -511,7 +526,8 @@ mod tests {
         Unavailable CREDENTIAL_STORE_UNAVAILABLE retry 5s
         ResourceExhausted STORAGE_FULL retry 60s
         InvalidArgument REQUEST_TOO_LARGE limit_bytes=36700160
-        InvalidArgument INVALID_REQUEST [email: makes a request of 5000000 bytes to Microsoft, which takes 4000000: leave out or shrink attachments]
+        InvalidArgument INVALID_REQUEST [email: makes, even without attachments, a request of 5000000 bytes to Microsoft, which takes 4000000: shorten the text or the HTML (an invitation counts as text); pictures written into the HTML can be attachments with a content_id]
+        InvalidArgument UNDECODABLE
         InvalidArgument UNDECODABLE
         Unimplemented UNIMPLEMENTED
         Unavailable SHUTTING_DOWN retry 1s

@@ -5,14 +5,18 @@
 //!   statements, where a secret or a mail would stand.
 //! - A panic is told by its place. Its payload may hold anything and is printed nowhere.
 
-use std::io::IsTerminal;
+use std::convert::Infallible;
+use std::fmt::Display;
+use std::io::{self, IsTerminal};
 use std::panic;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{Layer, fmt, registry};
+use tracing_subscriber::{Layer, Registry, fmt, registry};
 
 use crate::config::{Log, LogFormat, LogLevel};
 
@@ -26,8 +30,40 @@ const SILENT: [&str; 2] = ["vaultrs", "rustify"];
 #[error("logging was set up twice: {0}")]
 pub struct TelemetryError(#[from] TryInitError);
 
+/// Sets the level while the service runs.
+pub struct LogSwitch(Handle<Targets, Registry>);
+
+impl LogSwitch {
+    /// At each SIGHUP: takes over the level that the configuration has then.
+    pub async fn follow<E: Display>(
+        &self,
+        level: impl Fn() -> Result<LogLevel, E>,
+    ) -> io::Result<Infallible> {
+        let mut hang_up = signal(SignalKind::hangup())?;
+        loop {
+            hang_up.recv().await;
+            let changed = level().map_err(|error| error.to_string());
+            let changed = changed.and_then(|level| match self.0.reload(filter(level)) {
+                Ok(()) => Ok(level),
+                Err(error) => Err(error.to_string()),
+            });
+            match changed {
+                Ok(level) => {
+                    let log_level = level.as_str();
+                    tracing::info!(
+                        event = "log_level_changed",
+                        log_level,
+                        "the log level is that of the configuration"
+                    );
+                }
+                Err(error) => tracing::error!(event = "log_level_not_changed", error, "the log level stays"),
+            }
+        }
+    }
+}
+
 /// Once for the process.
-pub fn init(log: Log) -> Result<(), TelemetryError> {
+pub fn init(log: Log) -> Result<LogSwitch, TelemetryError> {
     let events = match log.format {
         LogFormat::Text => {
             let colours = std::io::stderr().is_terminal();
@@ -35,12 +71,13 @@ pub fn init(log: Log) -> Result<(), TelemetryError> {
         }
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
     };
-    registry().with(events.with_filter(filter(log.level))).try_init()?;
+    let (level, switch) = reload::Layer::new(filter(log.level));
+    registry().with(events.with_filter(level)).try_init()?;
     panic::set_hook(Box::new(|panicked| {
         let place = panicked.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(target: OWN, place, "panicked");
+        tracing::error!(target: OWN, event = "panicked", place, "panicked");
     }));
-    Ok(())
+    Ok(LogSwitch(switch))
 }
 
 fn filter(level: LogLevel) -> Targets {

@@ -206,16 +206,27 @@ pub struct ModelTokens {
     store: DynStore,
     refusal: Mutex<Option<FindingCode>>,
     fetched_and_forgotten: Mutex<(usize, usize)>,
+    latency: Mutex<Duration>,
 }
 
 impl ModelTokens {
     fn new(store: DynStore) -> Self {
-        Self { store, refusal: Mutex::default(), fetched_and_forgotten: Mutex::default() }
+        Self {
+            store,
+            refusal: Mutex::default(),
+            fetched_and_forgotten: Mutex::default(),
+            latency: Mutex::default(),
+        }
     }
 
     /// Entra refuses from now on, or does not any more.
     pub fn refuses(&self, code: Option<FindingCode>) {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = code;
+    }
+
+    /// So long passes between what is granted and its use, from now on.
+    pub fn takes(&self, latency: Duration) {
+        *self.latency.lock().unwrap_or_else(PoisonError::into_inner) = latency;
     }
 
     pub fn fetched_and_forgotten(&self) -> (usize, usize) {
@@ -231,6 +242,10 @@ impl Tokens for ModelTokens {
         let refusal = *self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(code) = refusal {
             return Err(refused(code));
+        }
+        let latency = *self.latency.lock().unwrap_or_else(PoisonError::into_inner);
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
         }
         match self.store.get_settings(reseller).await {
             Ok(Some(settings)) => {

@@ -156,6 +156,11 @@ impl World {
         }
     }
 
+    /// On the paused clock: all that is due by then happens, and no real time passes.
+    pub async fn time_passes(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
     pub async fn puts(&self, new: NewSettings) -> Settings {
         match self.store.put_settings(new).await.expect("put") {
             Put::Saved(settings) => *settings,

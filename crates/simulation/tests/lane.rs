@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use postrider_domain::{FindingCode, InDoubtPolicy, Message, MessageState, Outcome, PaceLimits, ResellerId};
+use postrider_domain::{
+    AttemptEnd, AttemptNumber, AttemptStart, FindingCode, InDoubtPolicy, Message, MessageState, Outcome,
+    PaceLimits, ResellerId, Resolution, Verdict,
+};
 use postrider_simulation::microsoft::Answer;
 use postrider_simulation::world::{PACE, World};
-use postrider_store::{NewMessage, Outbox as _};
+use postrider_store::{Accepted, NewMessage, Outbox as _, TestMail};
 
 const UNPACED: PaceLimits = PaceLimits { messages_per_minute: 0, ..PACE };
 const ALONE: PaceLimits = PaceLimits { concurrency: 1, ..UNPACED };
@@ -116,6 +119,50 @@ async fn a_refused_token_is_dropped_and_another_tried_at_once_as_a_second_attemp
 }
 
 #[tokio::test(start_paused = true)]
+async fn mail_that_had_the_refused_token_too_gets_another_as_well() {
+    let (world, acme) = acme(UNPACED).await;
+    let mut refused = Answer::of(Outcome::Deferred, FindingCode::TokenRefused);
+    (refused.verdict.token_refused, refused.latency) = (true, Duration::from_millis(5));
+    world.microsoft.answers(vec![refused; 2]);
+    // The first is refused while the second, with the same token, is not yet on its way.
+    world.replica().tokens.takes(Duration::from_millis(10));
+    let begun = world.now();
+    world.accepts_many(&acme, 2, InDoubtPolicy::AtLeastOnce).await;
+    world.all_are(&acme, MessageState::Sent).await;
+    assert!(since(&world, begun) < 1_000, "no lane is held for a token that was refused before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_that_another_process_sends_takes_one_of_the_mailboxs_places() {
+    let (world, acme) = acme(UNPACED).await;
+    world.microsoft.answers(vec![Answer::sent(Duration::from_secs(30)); 3]);
+    world.accepts_many(&acme, 3, InDoubtPolicy::AtLeastOnce).await;
+    world.time_passes(Duration::from_secs(1)).await;
+    let test = world.mail(&acme, 1_000);
+    let (id, start_time) = (test.id, world.now());
+    let start = AttemptStart {
+        message: id,
+        number: AttemptNumber(1),
+        start_time,
+        call_deadline: start_time + Duration::from_mins(1),
+        settings: None,
+        heard: None,
+    };
+    let mailbox = world.settings(&acme).values.mailbox;
+    let test = TestMail { message: test, mailbox, limits: UNPACED, start };
+    assert!(matches!(world.store.accept_test(test).await, Ok(Accepted::New(_))));
+    world.accepts_many(&acme, 2, InDoubtPolicy::AtLeastOnce).await;
+    world.time_passes(Duration::from_secs(20)).await;
+    assert_eq!(world.microsoft.calls().len(), 3, "the fourth place is the test's");
+    let (verdict, resolution) = (Verdict::sent(None), Resolution::End(MessageState::Sent));
+    let end =
+        AttemptEnd { message: id, number: AttemptNumber(1), end_time: world.now(), verdict, resolution };
+    world.store.end_attempt(&acme, end).await.expect("written");
+    world.time_passes(Duration::from_secs(5)).await;
+    assert_eq!(world.microsoft.calls().len(), 5, "and is free again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_doubt_is_repeated_or_ends_by_the_policy_of_its_message() {
     let (world, acme) = acme(UNPACED).await;
     let doubt = || Answer::of(Outcome::InDoubt, FindingCode::OutcomeUnknown);
@@ -206,7 +253,7 @@ async fn while_paused_it_tries_nothing_and_once_resumed_it_goes_on_at_once() {
     world.store.pause(&acme, "a look at it").await.expect("paused");
     world.replica().hears_of_lane(&acme);
     world.accepts_many(&acme, 3, InDoubtPolicy::AtLeastOnce).await;
-    tokio::time::sleep(Duration::from_hours(1)).await;
+    world.time_passes(Duration::from_hours(1)).await;
     assert!(world.microsoft.calls().is_empty());
     let resumed = world.now();
     world.store.resume(&acme).await.expect("resumed");
@@ -233,11 +280,11 @@ async fn what_a_dead_holder_was_calling_counts_until_its_deadline_and_is_in_doub
     let hangs = Answer::sent(Duration::from_secs(50));
     world.microsoft.answers(std::iter::repeat_n(hangs, 4));
     world.accepts_many(&acme, 8, InDoubtPolicy::AtLeastOnce).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.time_passes(Duration::from_secs(1)).await;
     world.replica().crashes();
     let other = world.adds_replica(std::sync::Arc::new(postrider_store::memory::Kind), SignedDuration::ZERO);
     other.starts();
-    tokio::time::sleep(Duration::from_secs(50)).await;
+    world.time_passes(Duration::from_secs(50)).await;
     assert_eq!(world.microsoft.calls().len(), 4, "the mailbox may still be busy with them");
     world.all_are(&acme, MessageState::Sent).await;
     let messages = world.messages(&acme).await;
@@ -256,7 +303,7 @@ async fn when_graph_is_away_from_all_each_is_tried_little_and_all_come_back() {
         world.accepts_many(&reseller, 2, InDoubtPolicy::AtLeastOnce).await;
         resellers.push(reseller);
     }
-    tokio::time::sleep(Duration::from_mins(30)).await;
+    world.time_passes(Duration::from_mins(30)).await;
     let tries = world.microsoft.calls().len();
     assert!(tries < 50 * 4 + 60, "the service as a whole backs off: {tries} calls");
     let back = world.now();

@@ -9,6 +9,7 @@
 //! | [`AuditStore`] | who changed what |
 //! | [`SealedStore`] | ciphertext of the sealed credential store |
 //! | [`CredentialChanges`] | changes of credentials that began, and what is to be destroyed after them |
+//! | [`Census`] | how much there is of everything |
 //!
 //! | folder | does |
 //! | --- | --- |
@@ -32,6 +33,7 @@ mod access;
 mod audit;
 mod backend;
 mod book;
+mod census;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod content;
@@ -42,6 +44,7 @@ pub mod memory;
 mod outbox;
 mod postgres;
 mod reads;
+mod schema;
 mod sealed;
 mod seen;
 mod settings;
@@ -56,6 +59,7 @@ use std::sync::Arc;
 pub use access::{AccessKey, AccessStore, KeyHash, KeyId, Scope};
 pub use audit::{AuditFilter, AuditPage, AuditPlace, AuditStore};
 pub use book::Retention;
+pub use census::{Backlog, Census, FirstExpiry, LaneState};
 pub use content::{ContentPart, ContentPlace, ContentSealer, Unopened, WrappedKey};
 pub use credential_change::{ChangeId, CredentialChanges};
 pub use error::StoreError;
@@ -75,6 +79,16 @@ pub use watch::{Change, Changed, Event, Events, Position};
 pub enum StoreKind {
     Real,
     Sandbox,
+}
+
+impl StoreKind {
+    /// As it is written in the database.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Sandbox => "sandbox",
+        }
+    }
 }
 
 /// From which schema to which a database was brought. 0: it was empty.
@@ -113,7 +127,7 @@ pub enum StoreHealth {
 /// Every trait at once: what the server is given.
 #[async_trait::async_trait]
 pub trait Store:
-    Outbox + Events + SettingsStore + AccessStore + AuditStore + SealedStore + CredentialChanges
+    Outbox + Events + SettingsStore + AccessStore + AuditStore + SealedStore + CredentialChanges + Census
 {
     /// Turns with the outcome of every write and of every try to reopen.
     fn health(&self) -> tokio::sync::watch::Receiver<StoreHealth>;

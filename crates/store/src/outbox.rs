@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
     AttemptEnd, AttemptStart, Cloud, Content, EmailAddress, InDoubtPolicy, Labels, Lane, LaneSignal, Lease,
-    LeaseToken, Message, MessageId, MessageState, Priority, Queued, RequestId, ResellerId,
+    LeaseToken, Message, MessageId, MessageState, PaceLimits, Priority, Queued, RequestId, ResellerId,
 };
 
 use crate::StoreError;
@@ -74,6 +74,8 @@ pub enum Refused {
     SettingsMissing,
     /// The reseller's part of the queue is taken.
     QueueFull,
+    /// A test mail: its mailbox has as much in flight as it may have, or was asked to wait.
+    MailboxBusy,
 }
 
 /// What became of many that are accepted together, or not at all.
@@ -97,6 +99,8 @@ pub struct Retry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Steered {
     Done,
+    /// Nothing was to be done: it was cancelled before.
+    AlreadySo,
     Missing,
     SettingsMissing,
     QueueFull,
@@ -117,6 +121,8 @@ pub struct TestMail {
     pub message: NewMessage,
     /// Whose pace it counts in: a candidate's need not be the lane's.
     pub mailbox: EmailAddress,
+    /// That hold for the mailbox, over all replicas.
+    pub limits: PaceLimits,
     pub start: AttemptStart,
 }
 

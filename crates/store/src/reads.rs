@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use postrider_domain::{Cloud, Content, Lane, Message, MessageId, Queued, RequestId, ResellerId, Settings};
 
 use crate::book::{AttemptKey, MessageKey, RequestKey};
+use crate::census::{Backlog, FirstExpiry, LaneState};
 use crate::watch::{Event, KeptEvents, Position};
 use crate::{
     AccessKey, AuditFilter, AuditPage, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord,
@@ -78,6 +79,9 @@ pub(crate) trait Reads: Send + Sync {
     ) -> Read<Vec<Message>>;
 
     async fn queued(&self) -> Read<Queue>;
+    async fn backlog(&self, by_reseller: bool, now: Timestamp) -> Read<Vec<Backlog>>;
+    async fn lanes(&self, now: Timestamp) -> Read<Vec<(LaneState, i64)>>;
+    async fn first_expiries(&self, by_reseller: bool) -> Read<Vec<FirstExpiry>>;
     async fn over_contents(&self, now: Timestamp, limit: u32) -> Read<Vec<MessageKey>>;
     async fn over_history(&self, ended_until: Timestamp, limit: u32) -> Read<Vec<MessageKey>>;
     async fn over_request_keys(&self, now: Timestamp, limit: u32) -> Read<Vec<(RequestKey, Timestamp)>>;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    CredentialInfo, Etag, Finding, ResellerId, Settings, SettingsState, SettingsValues, Usage,
+    CredentialInfo, Etag, Finding, Fingerprint, ResellerId, Settings, SettingsState, SettingsValues, Usage,
 };
 
 use crate::{ChangeId, StoreError};
@@ -69,6 +69,14 @@ pub trait SettingsStore: Send + Sync {
     /// source have the same fingerprint.
     async fn put_settings(&self, new: NewSettings) -> Result<Put, StoreError>;
     /// A look-up by key: on the way of every message.
+    /// Whether another reseller has the federated source of this fingerprint, with this client and directory: for whoever is
+    /// to put it, before anything is written. The put looks again.
+    async fn is_source_taken(
+        &self,
+        reseller: &ResellerId,
+        values: &SettingsValues,
+        source: &Fingerprint,
+    ) -> Result<bool, StoreError>;
     async fn get_settings(&self, reseller: &ResellerId) -> Result<Option<Settings>, StoreError>;
     /// Counted when asked for; not for the hot path.
     async fn usage(&self, reseller: &ResellerId, now: Timestamp) -> Result<Usage, StoreError>;

@@ -307,7 +307,12 @@ impl<S: Source> Writer<S> {
             match attempt(db, jobs, self.source.retention()).await {
                 Ended::Failed(StoreError::Conflict { cause }) if conflicts < CONFLICTS_MAX => {
                     conflicts += 1;
-                    tracing::debug!(cause, conflicts, "a transaction is run again");
+                    tracing::debug!(
+                        event = "transaction_repeated",
+                        cause,
+                        conflicts,
+                        "a transaction is run again"
+                    );
                 }
                 Ended::Failed(error) if db.is_broken() => return Ended::Away(error.to_string()),
                 ended => return ended,
@@ -333,7 +338,7 @@ impl<S: Source> Writer<S> {
                     self.set_serving(false);
                 }
                 for job in jobs {
-                    tracing::debug!(verb = job.name(), %error, "a write failed");
+                    tracing::debug!(event = "write_failed", verb = job.name(), %error, "a write failed");
                     job.answer(Err(error.clone()));
                 }
             }
@@ -361,7 +366,11 @@ impl<S: Source> Writer<S> {
     }
 
     async fn reopen(&mut self, cause: &str) {
-        tracing::error!(cause, "the database is away: its connection is given up for another");
+        tracing::error!(
+            event = "store_away",
+            cause,
+            "the database is away: its connection is given up for another"
+        );
         let mut gap = REOPEN_FIRST;
         loop {
             if let Some(db) = self.db.take() {
@@ -371,10 +380,12 @@ impl<S: Source> Writer<S> {
                 Ok(db) => {
                     self.db = Some(db);
                     self.set_serving(true);
-                    tracing::info!("the database is back");
+                    tracing::info!(event = "store_back", "the database is back");
                     return;
                 }
-                Err(error) => tracing::error!(%error, "the database cannot be opened again yet"),
+                Err(error) => {
+                    tracing::error!(event = "store_not_reopened", %error, "the database cannot be opened again yet");
+                }
             }
             if !self.refuse_for(gap).await {
                 return;

@@ -93,7 +93,17 @@ async fn sqlite_finds_rows_by_their_indexes() {
         plans.insert(path.clone(), sqlite_plan(&mut db, &path, &text).await);
     }
     insta::assert_snapshot!("sqlite", shown(&plans));
-    assert_no_scans(&plans, &["open/recover", "read/oldest_events", "read/queued"]);
+    assert_no_scans(
+        &plans,
+        &[
+            "open/recover",
+            "read/backlog",
+            "read/first_expiries",
+            "read/lanes",
+            "read/oldest_events",
+            "read/queued",
+        ],
+    );
 }
 
 async fn sqlite_plan(db: &mut SqliteConnection, path: &str, text: &str) -> Vec<String> {
@@ -140,7 +150,7 @@ async fn postgres_finds_rows_by_their_indexes() {
         plans.insert(path.clone(), postgres_plan(&database, &path, &text));
     }
     insta::assert_snapshot!("postgres", shown(&plans));
-    assert_no_scans(&plans, &["read/queued"]);
+    assert_no_scans(&plans, &["read/backlog", "read/first_expiries", "read/lanes", "read/queued"]);
 }
 
 /// As it is planned for whatever values come, on tables too large to be read whole.

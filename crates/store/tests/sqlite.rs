@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use postrider_domain::{FindingCode, MessageState, Resolution, SettingsState, TestClock};
+use postrider_domain::{FindingCode, MessageState, PaceLimits, Resolution, SettingsState, TestClock};
 use postrider_store::conformance::{UNBOUNDED, World, at, doubt, held_by, hold, sent, token};
 use postrider_store::{
     Accepted, MessageFilter, NewMessage, Options, Outbox, SettingsStore, SqliteStore, StoreError, StoreKind,
@@ -161,7 +161,8 @@ async fn a_test_mail_that_nobody_will_resolve_is_in_doubt_after_its_deadline() {
     let message = world.mail(&nobody);
     let (id, start) = (message.id, world.attempt(message.id, 1));
     let mailbox = World::mailbox("sales");
-    world.store.accept_test(TestMail { message, mailbox, start }).await.expect("accepted");
+    let limits = PaceLimits { concurrency: 4, messages_per_minute: 30, recipients_per_day: 0 };
+    world.store.accept_test(TestMail { message, mailbox, limits, start }).await.expect("accepted");
     drop(world);
     let world = home.world().await;
     assert!(!world.store.purge().await.expect("an answer"));

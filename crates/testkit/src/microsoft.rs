@@ -68,7 +68,8 @@ struct Breaches {
 }
 
 impl Microsoft {
-    pub(crate) fn at(address: &str) -> Self {
+    /// Whatever serves pages at an address, `host:port`.
+    pub fn at(address: &str) -> Self {
         Self { origin: format!("http://{address}"), ca_file: None, client: client(None), _process: None }
     }
 

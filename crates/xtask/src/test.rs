@@ -68,10 +68,10 @@ pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode
     });
     steps.run("planted bugs", "the simulation finds each of them", || planted(&mut counts));
     steps.run("deploy", "manifests, scripts, and every key that they name", || {
-        deploy::run(&workspace::program()?)
+        deploy::run(&workspace::built_program()?)
     });
     steps.run("clients", "their tests, and their examples against the built binary", || {
-        clients::run(selection, None, toolbox)
+        clients::run(selection, Some(workspace::built_program()?), toolbox)
     });
     print!("{}", steps.summary());
     println!("{counts}");

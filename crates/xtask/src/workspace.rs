@@ -37,6 +37,11 @@ pub(crate) fn files() -> anyhow::Result<Vec<String>> {
 /// The program as users have it, built where it is stale.
 pub(crate) fn program() -> anyhow::Result<PathBuf> {
     process::run(&mut process::cargo(&["build", "--locked", "--quiet", "--bin", "postrider"]))?;
+    built_program()
+}
+
+/// The same as the tests have just built it.
+pub(crate) fn built_program() -> anyhow::Result<PathBuf> {
     let name = format!("postrider{}", std::env::consts::EXE_SUFFIX);
     Ok(PathBuf::from(metadata()?.target_directory).join("debug").join(name))
 }

@@ -70,9 +70,14 @@ fn test_settings(data_dir: &Path, program: &Path) -> String {
     call
 }
 
-/// `listening grpc=HOST:PORT http=HOST:PORT sandbox=HOST:PORT`, without what is not served.
+/// `listening grpc=HOST:PORT http=HOST:PORT sandbox=HOST:PORT metrics=HOST:PORT`, without what is not served.
 pub(in crate::cli) fn listening(endpoints: &Endpoints) -> String {
-    let named = [("grpc", endpoints.grpc), ("http", endpoints.http), ("sandbox", endpoints.sandbox)];
+    let named = [
+        ("grpc", endpoints.grpc),
+        ("http", endpoints.http),
+        ("sandbox", endpoints.sandbox),
+        ("metrics", endpoints.metrics),
+    ];
     let served = named.into_iter().filter_map(|(name, address)| Some(format!(" {name}={}", address?)));
     format!("listening{}", served.collect::<String>())
 }
@@ -102,7 +107,7 @@ mod tests {
     fn started() -> Started {
         let at = |port| Some(([127, 0, 0, 1], port).into());
         Started {
-            endpoints: Endpoints { grpc: at(50051), http: at(9464), sandbox: at(8025) },
+            endpoints: Endpoints { grpc: at(50051), http: at(9464), sandbox: at(8025), metrics: None },
             admin_key_file: PathBuf::from("/srv/a b/admin.key"),
             admin_key_made: true,
         }

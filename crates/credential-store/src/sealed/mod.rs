@@ -19,7 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postrider_domain::{Credential, CredentialInfo, CredentialVersion, ResellerId};
+use postrider_domain::{Credential, CredentialInfo, CredentialVersion, Fingerprint, ResellerId};
 
 use crate::parts::Parts;
 use crate::{
@@ -94,6 +94,10 @@ impl SealedCredentialStore {
 
 #[async_trait]
 impl CredentialStore for SealedCredentialStore {
+    fn fingerprint(&self, credential: &Credential) -> Fingerprint {
+        Parts::of(credential).fingerprint(&self.fingerprints)
+    }
+
     async fn put(
         &self,
         reseller: &ResellerId,

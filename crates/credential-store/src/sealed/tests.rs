@@ -187,7 +187,7 @@ fn store_with(shelf: &Arc<Shelf>, drawer: &Arc<Drawer>) -> SealedCredentialStore
 }
 
 fn change() -> Change {
-    Change { id: uuid::Uuid::new_v4(), by: "a test".to_owned(), time: NOW }
+    Change { id: uuid::Uuid::new_v4(), by: "a test".to_owned(), time: NOW, in_use: None }
 }
 
 fn secret() -> Credential {

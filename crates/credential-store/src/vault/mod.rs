@@ -31,6 +31,7 @@ use tokio::sync::watch;
 pub use error::{VaultError, VaultFault};
 pub use http::VaultSetupError;
 pub use login::VaultAuth;
+pub use session::VaultProbe;
 pub use store::VaultCredentialStore;
 pub use transit::VaultTransit;
 
@@ -70,11 +71,12 @@ impl Vault {
     }
 
     /// Keeps the token alive. Never returns; without it a token that ended is replaced by the request that finds it so.
-    pub async fn keep(self) {
-        self.session.keep().await;
+    /// And tells whether Vault serves, by looking at this.
+    pub async fn keep(self, probe: VaultProbe) {
+        self.session.keep(probe).await;
     }
 
-    /// Whether Vault serves, as far as the last request told.
+    /// Whether Vault serves, as the last look told.
     pub fn is_there(&self) -> watch::Receiver<bool> {
         self.session.is_there()
     }

@@ -110,7 +110,8 @@ mod tests {
             expire_time: Some(Timestamp::constant(1_800_000_000, 0)),
         };
         let parts = Parts::of(&credential);
-        let change = Change { id: uuid::Uuid::nil(), by: "ops".to_owned(), time: Timestamp::UNIX_EPOCH };
+        let change =
+            Change { id: uuid::Uuid::nil(), by: "ops".to_owned(), time: Timestamp::UNIX_EPOCH, in_use: None };
         write(&parts, &parts.fingerprint(&hash()), &change).unwrap()
     }
 

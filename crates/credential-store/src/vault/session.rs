@@ -6,13 +6,15 @@
 //! - A 403 is the token's or the policy's: Vault is asked which. For a token that is gone there is one login, whoever asks,
 //!   and the request is made again; so no caller sees a token end.
 //! - After a login that was refused the next one waits, so that many callers do not storm Vault.
+//! - Whether Vault serves is told by one look, which reads as a token request does; a request that met a fault only has
+//!   it made at once. So what fails for one and works for another does not make it come and go.
 //!
 //! Read first: `tests/it/vault.rs`, against Vault itself.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use vaultrs::client::VaultClient;
 use vaultrs::error::ClientError;
@@ -22,8 +24,12 @@ use super::error::{Met, VaultError, VaultFault};
 use super::http::{Endpoint, VaultSetupError};
 use super::login::{Granted, Lease, Unwrapped, VaultAuth};
 
-/// How often Vault is asked whether it is there, and the token with it.
+/// How often Vault is asked whether it serves.
 const LOOK: Duration = Duration::from_secs(5);
+/// The least between two looks, however many requests meet a fault.
+const LOOK_MIN: Duration = Duration::from_secs(1);
+/// Under the folder of credentials, the name of none: no reseller's begins so.
+const NOBODY: &str = "-";
 /// After a login that failed.
 const LOGIN_AGAIN: Duration = Duration::from_secs(1);
 /// The least between two renewals, however short the token lives.
@@ -38,6 +44,17 @@ pub(super) struct Session {
     held: Mutex<Option<Held>>,
     login: tokio::sync::Mutex<LoginState>,
     is_there: watch::Sender<bool>,
+    /// A request met a fault.
+    doubted: Notify,
+}
+
+/// What is looked at to tell whether Vault serves.
+#[derive(Debug, Clone)]
+pub enum VaultProbe {
+    /// Where credentials lie elsewhere.
+    Token,
+    /// The folder of credentials.
+    Credentials { mount: String, prefix: String },
 }
 
 #[derive(Clone)]
@@ -61,10 +78,11 @@ impl Session {
     pub(super) fn new(endpoint: Endpoint, auth: VaultAuth) -> Result<Self, VaultSetupError> {
         let http = endpoint.connect(None)?;
         let (held, login) = (Mutex::default(), tokio::sync::Mutex::default());
-        Ok(Self { endpoint, auth, http, held, login, is_there: watch::Sender::new(true) })
+        let (is_there, doubted) = (watch::Sender::new(true), Notify::new());
+        Ok(Self { endpoint, auth, http, held, login, is_there, doubted })
     }
 
-    /// Whether Vault served the last request that was no fault of the request's.
+    /// Whether Vault served the last look.
     pub(super) fn is_there(&self) -> watch::Receiver<bool> {
         self.is_there.subscribe()
     }
@@ -76,9 +94,8 @@ impl Session {
         Fut: Future<Output = Result<T, ClientError>> + Send,
     {
         let called = self.called(doing, request).await;
-        match &called {
-            Ok(_) | Err(Ok(_)) => self.tell(true, None),
-            Err(Err(error)) => self.tell(error.fault == VaultFault::Denied, Some(error)),
+        if let Err(Err(_)) = &called {
+            self.doubted.notify_one();
         }
         called
     }
@@ -157,13 +174,15 @@ impl Session {
     /// The first login.
     pub(super) async fn log_in(&self) -> Result<(), VaultError> {
         let logged_in = self.log_in_after(0).await.map(|_| ());
-        self.tell(logged_in.is_ok(), logged_in.as_ref().err());
+        if let Err(error) = &logged_in {
+            self.tell(Some(error));
+        }
         logged_in
     }
 
     /// Keeps the token alive, and looks whether Vault is there. Never returns.
-    pub(super) async fn keep(&self) {
-        tokio::join!(self.keep_token(), self.keep_looking());
+    pub(super) async fn keep(&self, probe: VaultProbe) {
+        tokio::join!(self.keep_token(), self.keep_looking(probe));
     }
 
     async fn keep_token(&self) {
@@ -171,7 +190,7 @@ impl Session {
             let held = self.state().clone();
             let Some(held) = held else {
                 tokio::time::sleep(LOGIN_AGAIN).await;
-                drop(self.log_in().await);
+                drop(self.log_in_after(0).await);
                 continue;
             };
             if held.life.is_zero() {
@@ -222,24 +241,46 @@ impl Session {
         }
     }
 
-    async fn keep_looking(&self) {
+    async fn keep_looking(&self, probe: VaultProbe) {
         loop {
-            tokio::time::sleep(LOOK.mul_f64(chance())).await;
-            let looked = self
-                .call("look up the token", async |client| vaultrs::token::lookup_self(client.as_ref()).await);
-            if let Ok(mut found) = looked.await {
-                found.id.zeroize();
+            self.tell(self.look(&probe).await.err().as_ref());
+            tokio::time::sleep(LOOK_MIN).await;
+            tokio::select! {
+                () = tokio::time::sleep(LOOK.saturating_sub(LOOK_MIN).mul_f64(chance())) => {}
+                () = self.doubted.notified() => {}
             }
         }
     }
 
-    fn tell(&self, is_there: bool, error: Option<&VaultError>) {
+    async fn look(&self, probe: &VaultProbe) -> Result<(), VaultError> {
+        let VaultProbe::Credentials { mount, prefix } = probe else {
+            let doing = "look up the token";
+            let looked =
+                self.called(doing, async |client| vaultrs::token::lookup_self(client.as_ref()).await);
+            let mut found = looked.await.map_err(|met| error(met, doing))?;
+            found.id.zeroize();
+            return Ok(());
+        };
+        let doing = format!("read {mount}/data/{prefix}/{NOBODY}");
+        let looked = self.called(&doing, |client| {
+            let (mount, path) = (mount.clone(), format!("{prefix}/{NOBODY}"));
+            async move { vaultrs::kv2::read::<serde::de::IgnoredAny>(client.as_ref(), &mount, &path).await }
+        });
+        match looked.await {
+            Ok(_) | Err(Ok(Met::NotFound(_))) => Ok(()),
+            Err(met) => Err(error(met, &doing)),
+        }
+    }
+
+    /// What a look met.
+    fn tell(&self, met: Option<&VaultError>) {
+        let is_there = met.is_none();
         let changed = self.is_there.send_if_modified(|now| std::mem::replace(now, is_there) != is_there);
-        match error {
-            Some(error) if changed && !is_there => {
+        match met {
+            Some(error) if changed => {
                 tracing::error!(event = "vault_away", error = %Chain(error), "Vault does not serve");
             }
-            _ if changed => tracing::info!(event = "vault_back", "Vault serves again"),
+            None if changed => tracing::info!(event = "vault_back", "Vault serves again"),
             _ => {}
         }
     }
@@ -255,6 +296,11 @@ fn judged(met: Met, doing: &str) -> Result<Met, VaultError> {
         Met::Forbidden(said) => Err(VaultError::new(VaultFault::Denied, doing, said)),
         met @ (Met::NotFound(_) | Met::Bad(_)) => Ok(met),
     }
+}
+
+/// Where whatever was met is a fault.
+fn error(met: Result<Met, VaultError>, doing: &str) -> VaultError {
+    met.map_or_else(|error| error, |met| met.into_error(doing))
 }
 
 fn until_renewal(life: Duration) -> Duration {

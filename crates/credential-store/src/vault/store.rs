@@ -4,15 +4,26 @@ use std::fmt;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postrider_domain::{Credential, CredentialInfo, CredentialVersion, ResellerId};
+use postrider_domain::{
+    Credential, CredentialInfo, CredentialKind, CredentialVersion, Fingerprint, ResellerId,
+};
 use serde::Deserialize;
-use vaultrs::api::kv2::requests::{ReadSecretRequest, SetSecretRequestOptions};
+use vaultrs::api::kv2::requests::{ReadSecretRequest, SetSecretMetadataRequest, SetSecretRequestOptions};
 use vaultrs::api::kv2::responses::{ReadSecretMetadataResponse, ReadSecretResponse, SecretVersionMetadata};
 
 use super::error::{Met, VaultError, VaultFault};
 use super::{Vault, secret};
 use crate::parts::Parts;
-use crate::{Change, CredentialStore, CredentialStoreError, KeyPurpose, KeyedHash, LocalKey};
+use crate::{
+    ByAnotherHand, Change, CredentialStore, CredentialStoreError, KeyPurpose, KeyedHash, LocalKey, Unusable,
+};
+
+/// Versions of a secret that Vault is told to keep: past them every write costs the oldest.
+const KEPT: u64 = 100;
+/// What it keeps untold.
+const KEPT_BY_DEFAULT: u64 = 10;
+/// Room made at once, where that is not enough.
+const ROOM: u64 = 20;
 
 pub struct VaultCredentialStore {
     vault: Vault,
@@ -38,6 +49,12 @@ impl Named {
         Self { number: metadata.version, created: metadata.created_time.clone() }
     }
 
+    /// The secret as it was when this version was made: deleted and made anew, its numbers have begun anew too.
+    fn is_of(&self, metadata: &ReadSecretMetadataResponse) -> bool {
+        let known = metadata.versions.get(&self.number.to_string());
+        known.is_none_or(|known| known.created_time == self.created)
+    }
+
     fn version(&self) -> CredentialVersion {
         CredentialVersion::of_store(format!("{}-{}", self.number, self.created))
     }
@@ -47,6 +64,12 @@ impl Named {
         let time: Timestamp = self.created.parse().ok()?;
         Timestamp::from_microsecond(time.as_microsecond()).ok()
     }
+}
+
+/// What another hand wrote.
+enum Foreign {
+    Credential(CredentialInfo),
+    Unusable(CredentialVersion, Unusable),
 }
 
 /// What there is under a number.
@@ -118,25 +141,99 @@ impl VaultCredentialStore {
         }
     }
 
-    /// A version that another hand wrote, after ours.
+    /// What lies under a number, if another hand wrote it.
     async fn foreign(
         &self,
         reseller: &ResellerId,
         number: u64,
-    ) -> Result<Option<CredentialInfo>, CredentialStoreError> {
+    ) -> Result<Option<Foreign>, CredentialStoreError> {
         let Found::Secret(found) = self.read(reseller, number).await? else { return Ok(None) };
         let named = Named::of(&found.metadata);
-        let damaged =
-            || CredentialStoreError::Damaged { reseller: reseller.clone(), version: named.version() };
-        let secret = secret::read(found.data, &self.fingerprints).ok_or_else(damaged)?;
+        let unusable = |why| Ok(Some(Foreign::Unusable(named.version(), why)));
+        let Some(secret) = secret::read(found.data, &self.fingerprints) else {
+            return unusable(Unusable::Malformed);
+        };
         if secret.is_ours {
             return Ok(None);
         }
         let (kind, expire_time, fingerprint) =
             (secret.parts.kind, secret.parts.expire_time, secret.fingerprint);
-        secret.parts.into_credential().ok_or_else(damaged)?;
-        let (version, create_time) = (named.version(), named.time().ok_or_else(damaged)?);
-        Ok(Some(CredentialInfo { kind, fingerprint, version, create_time, expire_time }))
+        match (kind, secret.parts.into_credential(), named.time()) {
+            (CredentialKind::Federated, ..) => unusable(Unusable::Federated),
+            (_, Some(_), Some(create_time)) => {
+                let version = named.version();
+                Ok(Some(Foreign::Credential(CredentialInfo {
+                    kind,
+                    fingerprint,
+                    version,
+                    create_time,
+                    expire_time,
+                })))
+            }
+            _ => unusable(Unusable::Malformed),
+        }
+    }
+
+    /// So that the next write does not cost the version in use.
+    async fn make_room(
+        &self,
+        reseller: &ResellerId,
+        metadata: Option<&ReadSecretMetadataResponse>,
+        in_use: Option<&CredentialVersion>,
+    ) -> Result<(), CredentialStoreError> {
+        let (last, kept) = metadata.map_or((0, 0), |secret| (secret.current_version, secret.max_versions));
+        let is_there = |named: &Named| {
+            metadata.is_some_and(|secret| {
+                secret.versions.contains_key(&named.number.to_string()) && named.is_of(secret)
+            })
+        };
+        let in_use = in_use.and_then(Named::parse).filter(is_there);
+        // From the one in use to the one to come.
+        let needed = in_use.map_or(1, |named| (last + 2).saturating_sub(named.number));
+        if kept >= needed.max(KEPT) {
+            return Ok(());
+        }
+        let doing = format!("raise max_versions of {}/metadata/{}", self.mount, self.path(reseller));
+        let raised = self.vault.session.call(&doing, |client| {
+            let (mount, path) = (self.mount.clone(), self.path(reseller));
+            let mut request = SetSecretMetadataRequest::builder();
+            request.max_versions(KEPT.max(needed + ROOM));
+            async move { vaultrs::kv2::set_metadata(client.as_ref(), &mount, &path, Some(&mut request)).await }
+        });
+        match raised.await {
+            Ok(()) => Ok(()),
+            // A policy of before: it serves while what Vault keeps by itself is enough.
+            Err(Err(error)) if error.fault == VaultFault::Denied && needed <= kept.max(KEPT_BY_DEFAULT) => {
+                tracing::warn!(
+                    event = "vault_policy_outdated", %reseller, %error,
+                    "Vault may forget the credential in use: its max_versions cannot be raised"
+                );
+                Ok(())
+            }
+            Err(met) => Err(fault(met, &doing)),
+        }
+    }
+
+    /// What reading the version in use says, as far as it is gone.
+    async fn lost(
+        &self,
+        reseller: &ResellerId,
+        in_use: &CredentialVersion,
+        metadata: Option<&ReadSecretMetadataResponse>,
+    ) -> Result<Option<CredentialStoreError>, CredentialStoreError> {
+        let known = Named::parse(in_use).zip(metadata).and_then(|(named, secret)| {
+            let known = secret.versions.get(&named.number.to_string())?;
+            (known.created_time == named.created).then_some(known)
+        });
+        // A time of deletion may be one to come.
+        if known.is_some_and(|known| !known.destroyed && known.deletion_time.is_empty()) {
+            return Ok(None);
+        }
+        match self.get(reseller, in_use).await {
+            Ok(_) => Ok(None),
+            Err(error) if error.is_outage() => Err(error),
+            Err(error) => Ok(Some(error)),
+        }
     }
 
     async fn destroy(&self, reseller: &ResellerId, versions: Vec<u64>) -> Result<(), CredentialStoreError> {
@@ -150,22 +247,14 @@ impl VaultCredentialStore {
             Err(met) => Err(fault(met, &doing)),
         }
     }
-
-    async fn delete_all(&self, reseller: &ResellerId) -> Result<(), CredentialStoreError> {
-        let doing = format!("delete {}/metadata/{}", self.mount, self.path(reseller));
-        let deleted = self.vault.session.call(&doing, |client| {
-            let (mount, path) = (self.mount.clone(), self.path(reseller));
-            async move { vaultrs::kv2::delete_metadata(client.as_ref(), &mount, &path).await }
-        });
-        match deleted.await {
-            Ok(()) | Err(Ok(Met::NotFound(_))) => Ok(()),
-            Err(met) => Err(fault(met, &doing)),
-        }
-    }
 }
 
 #[async_trait]
 impl CredentialStore for VaultCredentialStore {
+    fn fingerprint(&self, credential: &Credential) -> Fingerprint {
+        Parts::of(credential).fingerprint(&self.fingerprints)
+    }
+
     async fn put(
         &self,
         reseller: &ResellerId,
@@ -173,7 +262,9 @@ impl CredentialStore for VaultCredentialStore {
         change: &Change,
     ) -> Result<CredentialInfo, CredentialStoreError> {
         let doing = format!("write {}/data/{}", self.mount, self.path(reseller));
-        let last = self.metadata(reseller).await?.map_or(0, |metadata| metadata.current_version);
+        let metadata = self.metadata(reseller).await?;
+        self.make_room(reseller, metadata.as_ref(), change.in_use.as_ref()).await?;
+        let last = metadata.map_or(0, |metadata| metadata.current_version);
         let cas = u32::try_from(last).map_err(|_| {
             CredentialStoreError::Vault(VaultError::new(
                 VaultFault::Unintelligible,
@@ -245,42 +336,54 @@ impl CredentialStore for VaultCredentialStore {
     ) -> Result<(), CredentialStoreError> {
         let Some(metadata) = self.metadata(reseller).await? else { return Ok(()) };
         let keep = keep.and_then(Named::parse);
-        let (mut old, mut others) = (Vec::new(), 0);
-        for (number, of) in &metadata.versions {
+        // Past it lies what is not taken yet, besides orphans.
+        let taken = keep.as_ref().map(|keep| if keep.is_of(&metadata) { keep.number } else { 0 });
+        let mut old = Vec::new();
+        for (number, of) in metadata.versions.iter().filter(|(_, of)| !of.destroyed) {
             let Ok(number) = number.parse() else { continue };
             let named = Named { number, created: of.created_time.clone() };
-            let is_old = named.time().is_some_and(|time| time < put_before) && keep.as_ref() != Some(&named);
-            match (is_old, of.destroyed) {
-                (true, false) => old.push(number),
-                (true, true) => {}
-                (false, _) => others += 1,
+            if keep.as_ref() == Some(&named) || named.time().is_none_or(|time| time >= put_before) {
+                continue;
+            }
+            let is_past = taken.is_some_and(|taken| number > taken);
+            // Whose a deleted one is cannot be read.
+            let stays =
+                is_past && (!of.deletion_time.is_empty() || self.foreign(reseller, number).await?.is_some());
+            if !stays {
+                old.push(number);
             }
         }
-        if others == 0 {
-            return self.delete_all(reseller).await;
-        }
+        // Never the secret as a whole: another put may have come since it was looked at.
         if old.is_empty() { Ok(()) } else { self.destroy(reseller, old).await }
     }
 
-    async fn put_by_another_hand(
+    async fn by_another_hand(
         &self,
         reseller: &ResellerId,
         in_use: &CredentialInfo,
-    ) -> Result<Option<CredentialInfo>, CredentialStoreError> {
-        let Some(named) = Named::parse(&in_use.version) else { return Ok(None) };
-        let Some(metadata) = self.metadata(reseller).await? else { return Ok(None) };
-        let known = metadata.versions.get(&named.number.to_string());
-        // Deleted and made anew, its numbers have begun anew too.
-        let after =
-            if known.is_none_or(|known| known.created_time == named.created) { named.number } else { 0 };
+    ) -> Result<ByAnotherHand, CredentialStoreError> {
+        let mut found = ByAnotherHand::default();
+        let Some(named) = Named::parse(&in_use.version) else { return Ok(found) };
+        let metadata = self.metadata(reseller).await?;
+        found.lost = self.lost(reseller, &in_use.version, metadata.as_ref()).await?;
+        let Some(metadata) = metadata else { return Ok(found) };
+        let after = if named.is_of(&metadata) { named.number } else { 0 };
         for number in (after + 1..=metadata.current_version).rev() {
-            if metadata.versions.contains_key(&number.to_string())
-                && let Some(foreign) = self.foreign(reseller, number).await?
-            {
-                return Ok(Some(foreign));
+            if metadata.versions.get(&number.to_string()).is_none_or(|of| of.destroyed) {
+                continue;
+            }
+            match self.foreign(reseller, number).await? {
+                Some(Foreign::Credential(info)) => {
+                    found.put = Some(info);
+                    break;
+                }
+                Some(Foreign::Unusable(version, why)) => {
+                    found.unusable.get_or_insert((version, why));
+                }
+                None => {}
             }
         }
-        Ok(None)
+        Ok(found)
     }
 }
 

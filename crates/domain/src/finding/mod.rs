@@ -110,7 +110,8 @@ catalogue! {
         ClockSkewed = "CLOCK_SKEWED",
         MicrosoftUnavailable = "MICROSOFT_UNAVAILABLE",
         MicrosoftRefused = "MICROSOFT_REFUSED",
-        NetworkUnreachable = "NETWORK_UNREACHABLE";
+        NetworkUnreachable = "NETWORK_UNREACHABLE",
+        NotStarted = "NOT_STARTED";
     InDoubt:
         OutcomeUnknown = "OUTCOME_UNKNOWN",
         AcceptedNot202 = "ACCEPTED_NOT_202";

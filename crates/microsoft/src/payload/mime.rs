@@ -39,12 +39,17 @@ pub(super) fn build(
     extent: Extent,
 ) -> Vec<u8> {
     let own = Address { address: settings.mailbox.clone(), display_name: email.from_name.clone() };
-    let mut builder = MessageBuilder::new().from(address(email.from.as_ref().unwrap_or(&own)));
-    for (name, addresses) in
-        [("To", &email.to), ("Cc", &email.cc), ("Bcc", &email.bcc), ("Reply-To", &email.reply_to)]
-    {
+    let from = std::slice::from_ref(email.from.as_ref().unwrap_or(&own));
+    let mut builder = MessageBuilder::new();
+    for (name, addresses) in [
+        ("From", from),
+        ("To", &email.to),
+        ("Cc", &email.cc),
+        ("Bcc", &email.bcc),
+        ("Reply-To", &email.reply_to),
+    ] {
         if !addresses.is_empty() {
-            builder = builder.header(name, AddressHeader::new_list(addresses.iter().map(address).collect()));
+            builder = builder.header(name, list(addresses));
         }
     }
     let id = message_id.trim_start_matches('<').trim_end_matches('>');
@@ -63,17 +68,32 @@ pub(super) fn build(
     message
 }
 
-fn address(address: &Address) -> AddressHeader<'_> {
-    AddressHeader::new_address(
-        address.display_name.as_ref().map(HeaderText::as_str),
-        address.address.as_str(),
-    )
+fn name(address: &Address) -> Option<&str> {
+    address.display_name.as_ref().map(HeaderText::as_str)
+}
+
+/// A name that looks encoded is encoded, with those beside it: many readers decode it within quotes too.
+fn list(addresses: &[Address]) -> HeaderType<'_> {
+    if addresses.iter().filter_map(name).any(looks_encoded) {
+        let one = |address: &Address| match name(address) {
+            Some(name) => format!("{} <{}>", encoded_words(name), address.address),
+            None => format!("<{}>", address.address),
+        };
+        return Raw::new(addresses.iter().map(one).collect::<Vec<_>>().join(", ")).into();
+    }
+    let one = |address| AddressHeader::new_address(name(address), address.address.as_str());
+    AddressHeader::new_list(addresses.iter().map(one).collect()).into()
+}
+
+/// Whether a reader might decode it.
+pub(super) fn looks_encoded(text: &str) -> bool {
+    text.contains("=?")
 }
 
 /// Encoded also where it looks encoded or begins with a blank: what is read is what was written.
 fn subject(subject: &HeaderText) -> HeaderType<'_> {
     let subject = subject.as_str();
-    if subject.contains("=?") || subject.starts_with(' ') {
+    if looks_encoded(subject) || subject.starts_with(' ') {
         Raw::new(encoded_words(subject)).into()
     } else {
         Text::new(subject).into()

@@ -5,10 +5,14 @@
 //! RFC 2046 §5.2.1 forbids base64 for it, so that it goes as it is, where it can.
 
 use data_encoding::BASE64_MIME;
+use mail_builder::headers::HeaderType;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::raw::Raw;
 use mail_builder::mime::{BodyPart, MimePart};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postrider_domain::{Attachment, Email};
+
+use super::mime::looks_encoded;
 
 /// Characters of a line (RFC 5322 §2.1.1).
 const LINE_CHARS_MAX: usize = 998;
@@ -73,8 +77,14 @@ pub(super) fn encoded_len(file: &Attachment, boundaries: &Boundaries) -> usize {
     }
 }
 
-fn disposition<'a>(shown: &'a str, file: &'a Attachment) -> ContentType<'a> {
-    ContentType::new(shown).attribute("filename", file.file_name.as_str())
+/// A name that looks encoded goes by RFC 2231, as those do that are not ASCII.
+fn disposition<'a>(shown: &'a str, file: &'a Attachment) -> HeaderType<'a> {
+    let name = file.file_name.as_str();
+    if name.is_ascii() && looks_encoded(name) {
+        let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
+        return Raw::new(format!("{shown}; filename*=utf-8''{name}")).into();
+    }
+    ContentType::new(shown).attribute("filename", name).into()
 }
 
 enum Form<'a> {

@@ -128,6 +128,21 @@ fn what_looks_encoded_reads_back_as_it_was_written() {
 }
 
 #[test]
+fn a_name_that_looks_encoded_is_not_read_as_what_it_would_say() {
+    let name = "=?utf-8?B?aGk=?=";
+    let (email, message) = mime(EmailDraft {
+        from: Some(named(name, "sales@acme.example")),
+        to: vec![named("Ada", "ada@example.net"), named(name, "bob@example.net"), named("", "c@example.net")],
+        attachments: vec![file(&format!("{name}.pdf"), "application/pdf", "")],
+        ..plain()
+    });
+    assert_well_formed(&message);
+    let text = String::from_utf8(message.clone()).expect("ASCII");
+    assert!(!text.contains("aGk="), "{text}");
+    assert_reads_back(&email, &MessageParser::new().parse(&message).expect("a message"));
+}
+
+#[test]
 fn a_header_without_a_blank_to_fold_at_still_fits_its_line() {
     let value = format!("<https://list.example/{}>", "u".repeat(3_900));
     let headers = BTreeMap::from([("List-Unsubscribe".to_owned(), value)]);

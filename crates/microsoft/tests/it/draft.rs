@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postrider_domain::{FindingCode, Outcome, Verdict};
-use postrider_microsoft::SendMail;
+use postrider_microsoft::{Deletion, Handed, SendMail};
 
 use crate::support::{Server, Then, call, large_email, mailbox, payload, token};
 
@@ -31,12 +31,17 @@ fn next(at: usize) -> String {
 }
 
 async fn sends(answers: &[&str]) -> (Verdict, Vec<String>) {
+    let (Handed { verdict, .. }, server) = hands(answers).await;
+    (verdict, server.asked())
+}
+
+async fn hands(answers: &[&str]) -> (Handed, Server) {
     let server = Server::that(Then::in_turn(answers)).await;
     let (mailbox, token) = (mailbox(), token("Mail.Send"));
     let timeout = Duration::from_secs(20);
     let call = SendMail { payload: payload(&large_email()), timeout, ..call(&mailbox, &token) };
-    let verdict = server.microsoft().send_mail(call).await;
-    (verdict, server.asked())
+    let handed = server.microsoft().send_mail(call).await;
+    (handed, server)
 }
 
 fn lines(asked: &[String]) -> Vec<&str> {
@@ -154,6 +159,40 @@ async fn drafts_that_earlier_tries_left_are_deleted_first() {
     assert!(
         lines(&asked)[1].ends_with("/messages/old%2D1") && lines(&asked)[2].ends_with("/messages/old%2D2")
     );
+}
+
+/// By whoever is given it, because there may be no next try.
+#[tokio::test]
+async fn a_draft_that_cannot_be_deleted_now_is_handed_back_to_be_deleted_later() {
+    let throttled = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 120\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let rejected = json("400 Bad Request", r#"{"error":{"code":"ErrorInvalidRecipients"}}"#);
+    let whole = [NONE_LEFT, MADE, &session(), &next(FIRST_END), TAKEN];
+    for (end, wait) in [
+        (vec![throttled], Duration::from_mins(2)),
+        (vec![&rejected, throttled], Duration::from_mins(2)),
+        (vec![&rejected, LOST], Duration::from_secs(5)),
+    ] {
+        let later = [LOST, throttled, DELETED];
+        let (handed, server) = hands(&[&whole[..], &end, &later].concat()).await;
+        let before = server.asked().len();
+        assert_eq!(before, whole.len() + end.len(), "Retry-After is kept");
+        let evidence = &handed.verdict.finding.as_ref().expect("a finding").evidence;
+        assert!(evidence["draft"].contains("if it ends before"), "{evidence:?}");
+        assert_eq!(handed.verdict.retry_after.unwrap_or(wait), wait);
+        let left = handed.left.expect("a draft");
+        assert_eq!(left.wait, wait);
+        let microsoft = server.microsoft();
+        assert_eq!(microsoft.delete_draft(&left).await, Deletion::Again(None));
+        assert_eq!(microsoft.delete_draft(&left).await, Deletion::Again(Some(Duration::from_mins(2))));
+        assert_eq!(microsoft.delete_draft(&left).await, Deletion::Done);
+        let asked = server.asked();
+        assert!(
+            asked[before].starts_with("DELETE /v1.0/users/sales@acme.example/messages/A%2F%2B "),
+            "{asked:?}"
+        );
+        assert!(asked[before].contains("authorization: Bearer "));
+        assert!(!format!("{left:?}").contains("sales@"));
+    }
 }
 
 #[tokio::test]

@@ -56,6 +56,14 @@ async fn an_identity_that_is_not_there_is_the_settings_and_one_that_does_not_ans
             assert_eq!(asked.expect_err("no assertion").finding.code, code);
         }
     }
+    let echo = r#"{"error":"bad header header-of-this-machine"}"#;
+    let server = Server::that(answer("400 Bad Request", echo)).await;
+    for endpoint in endpoints(&server.origin) {
+        let asked = server.microsoft().identity_assertion(&endpoint, &client(), Cloud::Global).await;
+        let is_secret = matches!(endpoint, IdentityEndpoint::AppService { .. });
+        let shown = format!("{:?}", asked.expect_err("no assertion").finding.evidence);
+        assert_eq!(shown.contains("header-of-this-machine"), !is_secret, "{shown}");
+    }
     let nobody = microsoft_at("http://127.0.0.1:1");
     let endpoint = IdentityEndpoint::Metadata { origin: "http://127.0.0.1:1".to_owned() };
     let asked = nobody.identity_assertion(&endpoint, &client(), Cloud::Global).await;

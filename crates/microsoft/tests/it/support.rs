@@ -226,5 +226,5 @@ pub(crate) fn call<'a>(mailbox: &'a EmailAddress, token: &'a AccessToken) -> Sen
 
 /// Sends one plain mail.
 pub(crate) async fn send(microsoft: &Microsoft) -> Verdict {
-    microsoft.send_mail(call(&mailbox(), &token("Mail.Send"))).await
+    microsoft.send_mail(call(&mailbox(), &token("Mail.Send"))).await.verdict
 }

@@ -116,7 +116,7 @@ async fn deliver(script: &Script<'_>, mail: Mail, draft: Option<&str>) -> Answer
     }
     match outcome {
         None => Ok(answer::accepted()),
-        Some(outcome) => script.play(outcome.kind).await.map_err(Stop::from),
+        Some(outcome) => script.play(&outcome).await.map_err(Stop::from),
     }
 }
 

@@ -124,7 +124,7 @@ async fn put(script: &Script<'_>, upload: &Upload, headers: &HeaderMap, body: Bo
         if lost.delivered {
             script.shared.drafts.add_piece(&upload.token, &Piece { range, bytes })?;
         }
-        return script.play(lost.kind).await.map_err(Stop::from);
+        return script.play(&lost).await.map_err(Stop::from);
     }
     match script.shared.drafts.add_piece(&upload.token, &Piece { range, bytes })? {
         Grown::More(upload) => Ok(Json(stands(&upload)).into_response()),

@@ -65,6 +65,42 @@ async fn a_draft_made_of_mime_keeps_what_the_mime_said() {
     assert_eq!((parsed.attachment_count(), parsed.bcc().unwrap().iter().count()), (1, 1));
 }
 
+/// RFC 2046 §5.2.1: no reader undoes base64 there.
+#[tokio::test]
+async fn a_mail_that_is_added_as_a_file_is_kept_as_it_is() {
+    let (sandbox, token) = able().await;
+    let mail = "Subject: within\r\nMIME-Version: 1.0\r\n\r\nHello\r\n";
+    let of = |name: &str, content: &str| {
+        let mut file = file(name, content.as_bytes());
+        file["contentType"] = "message/rfc822".into();
+        file
+    };
+    let eight_bits = "Subject: ä\r\n\r\nHello\r\n";
+    let id = sandbox.draft(&token).await;
+    for file in [of("a.eml", mail), of("b.eml", eight_bits)] {
+        sandbox.graph("POST", &token, &format!("/messages/{id}/attachments"), Some(file)).await;
+    }
+    assert_eq!(sandbox.graph("POST", &token, &format!("/messages/{id}/send"), None).await.status, 202);
+    let whole = json!({
+        "subject": "one request",
+        "toRecipients": [{"emailAddress": {"address": "a@b.example"}}],
+        "attachments": [of("a.eml", mail), of("b.eml", eight_bits)],
+    });
+    sandbox.send_json(&token, whole).await;
+    let kept = sandbox.messages().await;
+    assert_eq!(kept.len(), 2);
+    for kept in kept {
+        let raw = BASE64.decode(kept["raw"].as_str().unwrap().as_bytes()).unwrap();
+        let text = String::from_utf8_lossy(&raw);
+        assert!(text.contains(mail), "{text}");
+        let parsed = MessageParser::default().parse(&raw).unwrap();
+        let files: Vec<_> = parsed.attachments().collect();
+        assert_eq!(files[0].contents(), mail.as_bytes());
+        assert_eq!(files[0].message().unwrap().subject(), Some("within"));
+        assert_eq!((files[1].attachment_name(), files[1].contents()), (Some("b.eml"), eight_bits.as_bytes()));
+    }
+}
+
 #[tokio::test]
 async fn a_draft_is_found_by_its_message_id_and_deleted_once() {
     let (sandbox, token) = able().await;

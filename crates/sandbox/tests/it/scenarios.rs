@@ -55,6 +55,32 @@ async fn a_throttled_call_is_429_with_the_retry_after_that_was_asked_for() {
 }
 
 #[tokio::test]
+async fn a_202_takes_the_mail_and_a_retry_after_beside_it_is_given_and_counted() {
+    let accepted =
+        json!({"mailbox": MAILBOX, "scenario": "answer", "status": 202, "retry_after": 30, "times": 1});
+    let (sandbox, token) = given(accepted).await;
+    let answer = sandbox.send(MAILBOX, &token).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (202, Some("30")));
+    assert_eq!(sandbox.messages().await.len(), 1);
+    sandbox.send(MAILBOX, &token).await;
+    assert_eq!(sandbox.breaches("retry_after").await, 1);
+}
+
+#[tokio::test]
+async fn an_answer_without_a_code_has_its_retry_after_too() {
+    let (sandbox, token) = given(json!({"mailbox": "other@acme.example", "scenario": "hang"})).await;
+    for scenario in [
+        json!({"mailbox": MAILBOX, "scenario": "answer", "status": 503, "retry_after": 30, "times": 1}),
+        json!({"mailbox": MAILBOX, "scenario": "503-html", "retry_after": 30, "times": 1}),
+    ] {
+        sandbox.scenario(scenario).await;
+        let answer = sandbox.send(MAILBOX, &token).await;
+        assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, Some("30")));
+    }
+    assert!(sandbox.messages().await.is_empty());
+}
+
+#[tokio::test]
 async fn gateways_answer_in_html_and_plain_text() {
     let (sandbox, token) = given(json!({"mailbox": MAILBOX, "scenario": "503-html", "times": 1})).await;
     let answer = sandbox.send(MAILBOX, &token).await;
@@ -186,6 +212,14 @@ async fn any_answer_can_be_asked_for_of_graph_and_of_entra() {
     sandbox.scenario(entra).await;
     let answer = sandbox.ask_token(TENANT_ID, CLIENT_ID, SECRET).await;
     assert_eq!(answer.aadsts(), (400, "temporarily_unavailable".to_owned(), 90_033));
+    let no_number = json!({
+        "tenant": TENANT_ID, "scenario": "answer", "call": "token", "status": 400, "error": "invalid_client",
+        "message": "No number at all.", "times": 1,
+    });
+    sandbox.scenario(no_number).await;
+    let answer = sandbox.ask_token(TENANT_ID, CLIENT_ID, SECRET).await;
+    let body: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!(body, json!({"error": "invalid_client", "error_description": "No number at all."}));
 }
 
 #[tokio::test]

@@ -6,12 +6,15 @@
 //! - Telling is never in the way of the answer. What cannot be written goes to the log.
 //! - Nothing that an unknown caller chose is told: not the key it showed, and of the path only what is an RPC of ours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use postrider_domain::{Act, Clock};
 use postrider_store::AuditStore;
+
+use super::scopes::rule;
 
 /// Some 5 MB a day at the very most.
 pub(crate) const TOLD_A_MINUTE: usize = 10;
@@ -37,8 +40,9 @@ impl Refusals {
         Self { store, clock, told: Mutex::default() }
     }
 
-    /// `act` was refused for this reason.
-    pub(crate) fn note(&self, mut act: Act, reason: &'static str) {
+    /// A call was refused for this reason. Whoever is unknown is "".
+    pub(crate) fn note(&self, rpc: &str, actor: &str, source: Option<IpAddr>, reason: &'static str) {
+        let mut act = act(rpc, actor, source);
         let Some(untold) = self.admit(&act) else { return };
         act.details.insert("refused".to_owned(), reason.to_owned());
         if untold > 0 {
@@ -47,7 +51,7 @@ impl Refusals {
         let store = Arc::clone(&self.store);
         tokio::spawn(async move {
             if let Err(error) = store.note(act).await {
-                tracing::warn!(%error, reason, "a refusal of access is not in the audit");
+                tracing::warn!(event = "refusal_not_in_audit", %error, reason, "a refusal of access is not in the audit");
             }
         });
     }
@@ -66,6 +70,18 @@ impl Refusals {
             return None;
         }
         Some(std::mem::take(&mut told.untold))
+    }
+}
+
+/// What was tried, and by whom, as far as it is known.
+fn act(rpc: &str, actor: &str, source: Option<IpAddr>) -> Act {
+    let rpc = rule(rpc).and_then(|rule| rule.rpc.rsplit('/').next()).unwrap_or("unknown");
+    Act {
+        actor: actor.to_owned(),
+        action: rpc.to_owned(),
+        resellers: Vec::new(),
+        source_address: source.map(|address| address.to_string()).unwrap_or_default(),
+        details: BTreeMap::new(),
     }
 }
 
@@ -91,18 +107,12 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn untold() -> Arc<Refusals> {
-        Arc::new(Refusals::new(Arc::new(Nowhere), Arc::new(TestClock::at(Timestamp::UNIX_EPOCH))))
+    pub(crate) fn untold() -> Refusals {
+        Refusals::new(Arc::new(Nowhere), Arc::new(TestClock::at(Timestamp::UNIX_EPOCH)))
     }
 
     fn act(actor: &str) -> Act {
-        Act {
-            actor: actor.to_owned(),
-            action: "SendMail".to_owned(),
-            resellers: Vec::new(),
-            source_address: "192.0.2.1".to_owned(),
-            details: std::collections::BTreeMap::new(),
-        }
+        super::act("/postrider.v1.MailService/SendMail", actor, Some(IpAddr::from([192, 0, 2, 1])))
     }
 
     #[test]

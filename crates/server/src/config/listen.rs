@@ -15,6 +15,9 @@ pub struct Listen {
     pub http: SocketAddr,
     #[serde(deserialize_with = "address")]
     pub sandbox: SocketAddr,
+    /// A listener of their own for metrics and probes. Neither keys nor mail cross it.
+    #[serde(deserialize_with = "optional_address")]
+    pub metrics: Option<SocketAddr>,
     /// Whether plaintext may leave the machine.
     pub allow_plaintext: bool,
 }
@@ -33,7 +36,16 @@ impl Listen {
 const PUBLIC: &str = "is no loopback address, and this version has no TLS: use 127.0.0.1 or [::1], \
                       or set listen.allow_plaintext = true behind a proxy that has";
 
-fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+/// Empty: none.
+fn optional_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = String::deserialize(from)?;
-    text.parse().map_err(|_| de::Error::custom("must be an IP address and a port, such as 127.0.0.1:50051"))
+    if text.is_empty() { Ok(None) } else { parse(&text).map(Some) }
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    parse(&String::deserialize(from)?)
+}
+
+fn parse<E: de::Error>(text: &str) -> Result<SocketAddr, E> {
+    text.parse().map_err(|_| E::custom("must be an IP address and a port, such as 127.0.0.1:50051"))
 }

@@ -24,6 +24,7 @@ mod pace;
 mod retention;
 mod span;
 mod storage;
+mod telemetry;
 mod value;
 mod vault;
 
@@ -44,6 +45,7 @@ pub use microsoft::Microsoft;
 pub use pace::Pace;
 pub use retention::Retention;
 pub use storage::{Database, Storage};
+pub use telemetry::Telemetry;
 pub use vault::{AuthMethod, Vault};
 
 /// The commented defaults, for whoever wants to print them.
@@ -59,7 +61,7 @@ const DATA_DIR: &str = "./postrider-data";
 const DATA_DIR_SANDBOX: &str = "./postrider-sandbox";
 
 /// Where configuration comes from, as the binary found it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// `--config`.
     pub file: Option<PathBuf>,
@@ -91,6 +93,7 @@ pub struct Config {
     pub limits: Limits,
     pub retention: Retention,
     pub log: Log,
+    pub telemetry: Telemetry,
 }
 
 /// The sections as they stand in a file.
@@ -109,6 +112,7 @@ struct Sections {
     limits: Limits,
     retention: Retention,
     log: Log,
+    telemetry: Telemetry,
 }
 
 /// A value that can be read but does not hold, with its key.
@@ -135,6 +139,7 @@ impl Config {
             limits,
             retention,
             log,
+            telemetry,
         } = sections;
         let data_dir = data_dir.unwrap_or_else(|| default_data_dir(&environment, sandbox));
         let identity = identity_endpoint(&environment);
@@ -155,6 +160,7 @@ impl Config {
             limits,
             retention,
             log,
+            telemetry,
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Settings as they come in, without their credential.
 
-use postrider_domain::{Cloud, PaceLimits, PaceOverride, SettingsDraft, SettingsValues, Violations};
+use postrider_domain::{
+    Cloud, DirectoryId, PaceLimits, PaceOverride, SettingsDraft, SettingsValues, Violations,
+};
 use postrider_proto::v1;
 
 use super::credential::{CredentialInput, credential};
@@ -11,6 +13,8 @@ use super::from_proto::enumeration;
 pub(crate) struct Candidate {
     /// As it was given.
     pub sender_mailbox: String,
+    /// Where its directory is, if that much can be read of it.
+    pub place: Option<(Cloud, DirectoryId)>,
     /// `None`, as for the credential: `wrong` says why.
     pub values: Option<SettingsValues>,
     pub credential: Option<CredentialInput>,
@@ -26,9 +30,12 @@ pub(crate) async fn candidate(mut settings: v1::Settings, operator: PaceLimits) 
     let sender_mailbox = settings.sender_mailbox.clone();
     let mut wrong = Violations::default();
     let draft = settings_draft(settings, CANDIDATE, &mut wrong);
+    // As yet the cloud alone can be wrong.
+    let directory = DirectoryId::parse(&draft.tenant_id).ok().filter(|_| wrong.is_empty());
+    let place = directory.map(|directory| (draft.cloud, directory));
     let values = wrong.take(SettingsValues::parse(draft, CANDIDATE, operator));
     let credential = credential(given, CANDIDATE, &mut wrong).await;
-    Candidate { sender_mailbox, values, credential, wrong }
+    Candidate { sender_mailbox, place, values, credential, wrong }
 }
 
 const CANDIDATE: &str = "candidate";

@@ -35,7 +35,7 @@ impl Janitor {
             tokio::time::sleep(pause).await;
             let before = self.clock.now().saturating_sub(self.keep).unwrap_or(Timestamp::MIN);
             if let Err(error) = self.look(before).await {
-                tracing::warn!(%error, "replaced credentials could not be looked for");
+                tracing::warn!(event = "pruning_failed", %error, "replaced credentials could not be looked for");
             }
         }
     }
@@ -56,7 +56,7 @@ impl Janitor {
         let keep = settings.as_ref().map(|settings| &settings.credential.version);
         if let Err(error) = self.credentials.prune(reseller, keep, before).await {
             let (serves, error) = (!error.is_outage(), with_sources(&error));
-            tracing::warn!(%reseller, error, "replaced credentials are left for the next look");
+            tracing::warn!(event = "pruning_failed", %reseller, error, "replaced credentials are left for the next look");
             return Ok(serves);
         }
         tracing::debug!(event = "credentials_pruned", %reseller);

@@ -119,8 +119,12 @@ impl Run<'_> {
             return Ok(());
         }
         let now = self.key.clock.now();
-        let change =
-            Change { id: uuid::Uuid::new_v4(), by: "postrider credentials migrate".to_owned(), time: now };
+        let change = Change {
+            id: uuid::Uuid::new_v4(),
+            by: "postrider credentials migrate".to_owned(),
+            time: now,
+            in_use: Some(until_now.version.clone()),
+        };
         self.store.begin_change(reseller, ChangeId(change.id), now).await?;
         let put = to.put(reseller, &credential, &change).await?;
         let read_back = to.get(reseller, &put.version).await?;

@@ -10,9 +10,8 @@
 //! | `janitor` | destroys what the settings do not name: what was replaced, and orphans of puts that died |
 //! | `watch`, `notices` | looks at each secret in Vault from time to time; tells of credentials that end |
 //! | `rekey`, `migrate` | the commands |
-//! | `facts` | what came of it, in numbers |
+//! | `token_fetch` | what came of asking for a token |
 
-mod facts;
 mod janitor;
 mod migrate;
 mod notices;
@@ -21,10 +20,10 @@ mod ports;
 mod rekey;
 mod rotation;
 mod stores;
+mod token_fetch;
 mod tokens;
 mod watch;
 
-pub(crate) use facts::Facts;
 pub(crate) use janitor::Janitor;
 pub use migrate::{MigrateError, Migrated, Migration, migrate};
 pub(crate) use notices::Notices;
@@ -33,5 +32,6 @@ pub(crate) use open::{FoundKey, Keys, open_vault};
 pub use rekey::{RekeyFailed, rekey};
 pub(crate) use rotation::{Refused, Rotation};
 pub(crate) use stores::CredentialStores;
+pub(crate) use token_fetch::TokenFetch;
 pub(crate) use tokens::TokensPort;
 pub(crate) use watch::Watch;

@@ -11,15 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use postrider_domain::{Clock, CredentialVersion, ResellerId, limits};
 use postrider_store::{DynStore, SettingsFilter, StoreError};
 
-use super::facts::Facts;
-
 const LOOK: Duration = Duration::from_hours(1);
 const PAGE: u32 = 200;
 
 pub(crate) struct Notices {
     pub store: DynStore,
     pub clock: Arc<dyn Clock>,
-    pub facts: Arc<Facts>,
 }
 
 /// What was told last of each reseller: the version, and how many days were left; 0: it had ended.
@@ -31,7 +28,7 @@ impl Notices {
         let mut told = Told::new();
         loop {
             if let Err(error) = self.look(&mut told).await {
-                tracing::warn!(%error, "credentials that end could not be looked for");
+                tracing::warn!(event = "credentials_not_looked_at", %error, "credentials that end could not be looked for");
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -39,7 +36,7 @@ impl Notices {
 
     async fn look(&self, told: &mut Told) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let (mut after, mut first_end, mut holds): (_, Option<Timestamp>, _) = (None, None, Told::new());
+        let (mut after, mut holds) = (None, Told::new());
         loop {
             let filter = SettingsFilter {
                 expiring_before: Some(Timestamp::MAX),
@@ -51,7 +48,6 @@ impl Notices {
             for settings in &page.settings {
                 let (reseller, credential) = (&settings.reseller, &settings.credential);
                 let Some(end) = credential.expire_time else { continue };
-                first_end = Some(first_end.map_or(end, |first| first.min(end)));
                 let Some(stage) = stage(end, now) else { continue };
                 let stage = (credential.version.clone(), stage);
                 if told.get(reseller) != Some(&stage) {
@@ -68,7 +64,6 @@ impl Notices {
             }
         }
         *told = holds;
-        self.facts.first_end_is(first_end);
         Ok(())
     }
 }

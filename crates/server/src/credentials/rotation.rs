@@ -1,16 +1,18 @@
 //! What another hand put into Vault: a new secret stands beside the one in use, is tried, and only then taken.
 //!
-//! One that Entra refuses leaves the old one in use; why is logged, and told with the settings. The orphan of a put of ours
-//! that died is never looked at: the store tells it by its mark.
+//! One that Entra refuses, or that is no credential, leaves the old one in use; why is logged, and told with the settings,
+//! as is that the one in use is gone. The orphan of a put of ours that died is never looked at: the store tells it by its
+//! mark.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use postrider_credential_store::CredentialStore;
+use postrider_credential_store::{ByAnotherHand, CredentialStore};
 use postrider_dispatch::Wakeup;
 use postrider_domain::{
-    AccessToken, Clock, CredentialInfo, CredentialVersion, Finding, FindingClass, ResellerId, Settings,
+    AccessToken, Clock, CredentialInfo, CredentialVersion, Finding, FindingClass, FindingCode, ResellerId,
+    Settings,
 };
 use postrider_store::{ChangeId, DynStore};
 use postrider_token_cache::TokenCache;
@@ -23,6 +25,8 @@ const REFUSED_MAX: usize = 10_000;
 const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 const STAYS: &str = "a newer secret in Vault does not work; the old one stays in use";
+const STAYS_UNTRIED: &str = "a newer secret in Vault is not taken; the old one stays in use";
+const GONE: &str = "the credential in use is gone from Vault: nothing can be sent when its token ends";
 
 #[derive(Clone)]
 pub(crate) struct Rotation {
@@ -35,7 +39,7 @@ pub(crate) struct Rotation {
     pub refused: Refused,
 }
 
-/// Secrets of another hand that Entra does not take, by reseller.
+/// Secrets of another hand that are not taken, and those in use that are gone, by reseller.
 #[derive(Clone, Default)]
 pub(crate) struct Refused(Arc<Mutex<HashMap<ResellerId, RefusedSecret>>>);
 
@@ -58,12 +62,15 @@ impl Refused {
         })
     }
 
-    fn note(&self, reseller: &ResellerId, refused: RefusedSecret) {
+    /// Whether it is new.
+    fn note(&self, reseller: &ResellerId, refused: RefusedSecret) -> bool {
         let mut all = self.lock();
         if all.len() >= REFUSED_MAX {
             all.clear();
         }
-        all.insert(reseller.clone(), refused);
+        let (version, code) = (refused.version.clone(), refused.finding.code);
+        let before = all.insert(reseller.clone(), refused);
+        before.is_none_or(|before| (before.version, before.finding.code) != (version, code))
     }
 
     /// The settings were put or deleted.
@@ -81,21 +88,21 @@ impl Rotation {
     /// with the token that showed it. Troubles of ours are logged, and leave all as it is.
     pub(crate) async fn catch_up(&self, settings: &Settings) -> Option<AccessToken> {
         let reseller = &settings.reseller;
-        let found = match self.credentials.put_by_another_hand(reseller, &settings.credential).await {
-            Ok(Some(found)) => found,
-            Ok(None) => {
-                self.refused.forget(reseller);
-                return None;
-            }
+        let looked = match self.credentials.by_another_hand(reseller, &settings.credential).await {
+            Ok(looked) => looked,
             // Of an outage it is told elsewhere, once.
             Err(error) if error.is_outage() => return None,
             Err(error) => {
                 let error = crate::status::with_sources(&error);
-                tracing::warn!(%reseller, error, "it cannot be told whether another hand changed the credential");
+                tracing::warn!(event = "credential_change_unreadable", %reseller, error, "it cannot be told whether another hand changed the credential");
                 return None;
             }
         };
         let now = self.clock.now();
+        let Some(found) = &looked.put else {
+            self.tell(settings, &looked, now);
+            return None;
+        };
         if self.refused.was_just_tried(reseller, &found.version, now) {
             return None;
         }
@@ -103,7 +110,7 @@ impl Rotation {
             Ok(credential) => credential,
             Err(error) => {
                 let error = crate::status::with_sources(&error);
-                tracing::warn!(%reseller, error, "what another hand put cannot be read");
+                tracing::warn!(event = "credential_change_unreadable", %reseller, error, "what another hand put cannot be read");
                 return None;
             }
         };
@@ -112,13 +119,15 @@ impl Rotation {
         match tried {
             Ok(token) => {
                 // It works for these settings, also where somebody was faster to take it.
-                self.adopt(settings, &found).await;
+                self.adopt(settings, found).await;
                 Some(token)
             }
             // An outage says nothing of the secret.
             Err(refusal) if refusal.finding.class != FindingClass::Settings => None,
             Err(refusal) => {
-                let (version, tried, finding) = (found.version, now, refusal.finding.with("reason", STAYS));
+                let reason = looked.lost.as_ref().map_or(STAYS.to_owned(), ToString::to_string);
+                let finding = refusal.finding.with("reason", reason);
+                let (version, tried) = (found.version.clone(), now);
                 tracing::warn!(
                     event = "credential_refused", %reseller, version = version.as_str(),
                     finding = %finding.code, "{STAYS}"
@@ -126,6 +135,30 @@ impl Rotation {
                 self.refused.note(reseller, RefusedSecret { version, finding, tried });
                 None
             }
+        }
+    }
+
+    /// Where nothing can be tried: that the credential in use is gone, or what was put in its place is none.
+    fn tell(&self, settings: &Settings, looked: &ByAnotherHand, now: Timestamp) {
+        let (reseller, in_use) = (&settings.reseller, &settings.credential.version);
+        let (version, finding, told) = match (&looked.lost, &looked.unusable) {
+            (Some(lost), _) => {
+                let finding = Finding::new(FindingCode::CredentialStoreUnavailable);
+                (in_use, finding.with("reason", lost.to_string()), GONE)
+            }
+            (None, Some((version, why))) => {
+                let reason = format!("{STAYS_UNTRIED}: {why}");
+                (version, Finding::new(FindingCode::SecretWrong).with("reason", reason), STAYS_UNTRIED)
+            }
+            (None, None) => return self.refused.forget(reseller),
+        };
+        let noted = RefusedSecret { version: version.clone(), finding: finding.clone(), tried: now };
+        if self.refused.note(reseller, noted) {
+            let reason = finding.evidence.get("reason").map(String::as_str).unwrap_or_default();
+            tracing::warn!(
+                event = "credential_refused", %reseller, version = version.as_str(),
+                finding = %finding.code, reason, "{told}"
+            );
         }
     }
 
@@ -143,7 +176,7 @@ impl Rotation {
             ),
             Ok(false) => return,
             Err(error) => {
-                return tracing::error!(%reseller, %error, "a newer secret works, and could not be taken");
+                return tracing::error!(event = "credential_not_adopted", %reseller, %error, "a newer secret works, and could not be taken");
             }
         }
         self.refused.forget(reseller);

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_credential_store::{
-    Change, CredentialStore, CredentialStoreError, SealedCredentialStore, VaultCredentialStore,
+    ByAnotherHand, Change, CredentialStore, CredentialStoreError, SealedCredentialStore, VaultCredentialStore,
 };
-use postrider_domain::{Credential, CredentialInfo, CredentialVersion, ResellerId};
+use postrider_domain::{Credential, CredentialInfo, CredentialVersion, Fingerprint, ResellerId};
 
 use crate::config::CredentialStoreKind;
 
@@ -51,6 +51,10 @@ impl CredentialStoreKind {
 
 #[async_trait]
 impl CredentialStore for CredentialStores {
+    fn fingerprint(&self, credential: &Credential) -> Fingerprint {
+        self.sealed.fingerprint(credential)
+    }
+
     async fn put(
         &self,
         reseller: &ResellerId,
@@ -82,12 +86,12 @@ impl CredentialStore for CredentialStores {
         }
     }
 
-    async fn put_by_another_hand(
+    async fn by_another_hand(
         &self,
         reseller: &ResellerId,
         in_use: &CredentialInfo,
-    ) -> Result<Option<CredentialInfo>, CredentialStoreError> {
-        self.of(&in_use.version).ok_or_else(no_vault)?.put_by_another_hand(reseller, in_use).await
+    ) -> Result<ByAnotherHand, CredentialStoreError> {
+        self.of(&in_use.version).ok_or_else(no_vault)?.by_another_hand(reseller, in_use).await
     }
 }
 

@@ -17,8 +17,9 @@ use postrider_domain::{AccessToken, Clock, Finding, FindingCode, ResellerId, Set
 use postrider_store::DynStore;
 use postrider_token_cache::TokenCache;
 
-use super::facts::{Facts, TokenFetch};
 use super::rotation::Rotation;
+use super::token_fetch::TokenFetch;
+use crate::metrics::Metrics;
 use crate::proofs::Proofs;
 use crate::status::with_sources;
 
@@ -29,7 +30,7 @@ pub(crate) struct TokensPort {
     pub cache: TokenCache,
     pub proofs: Proofs,
     pub rotation: Rotation,
-    pub facts: Arc<Facts>,
+    pub metrics: Arc<Metrics>,
     pub entra: Breakers,
     pub clock: Arc<dyn Clock>,
 }
@@ -41,7 +42,7 @@ impl ports::Tokens for TokensPort {
             Ok(Some(settings)) => settings,
             Ok(None) => return Err(unavailable("the settings were deleted")),
             Err(error) => {
-                tracing::error!(%reseller, %error, "the settings could not be read");
+                tracing::error!(event = "settings_unreadable", %reseller, %error, "the settings could not be read");
                 return Err(unavailable("the settings could not be read"));
             }
         };
@@ -65,7 +66,7 @@ impl TokensPort {
             fetched => fetched,
         };
         let result = TokenFetch::of(&fetched);
-        self.facts.fetched(result);
+        self.metrics.token_fetched(result);
         tracing::debug!(event = "token_fetched", reseller = %settings.reseller, result = result.as_str());
         fetched
     }
@@ -84,7 +85,7 @@ impl TokensPort {
             refusal.finding.evidence.insert(GONE.to_owned(), is_gone(&error).to_owned());
             refusal
         })?;
-        let pass = self.entra.of(settings.values.cloud).pass(self.clock.now());
+        let pass = self.entra.of(settings.values.cloud).pass(&settings.reseller, self.clock.now());
         let pass = pass.map_err(|until| not_asked(until, self.clock.now()))?;
         let asked = self.proofs.token(&settings.reseller, &settings.values, &credential).await;
         pass.ended(told_by(&asked), &settings.reseller, self.clock.now());

@@ -27,7 +27,7 @@ impl Watch {
         loop {
             let round = tokio::time::Instant::now();
             if let Err(error) = self.look_at_all().await {
-                tracing::warn!(%error, "the secrets in Vault could not be looked at");
+                tracing::warn!(event = "credentials_not_looked_at", %error, "the secrets in Vault could not be looked at");
             }
             tokio::time::sleep_until(round + self.interval).await;
         }

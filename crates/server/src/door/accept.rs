@@ -1,12 +1,14 @@
 //! Accepting connections, each with a deadline for its first bytes and an end that can be forced.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::extract::connect_info;
+use axum::serve::IncomingStream;
 use postrider_domain::limits::CONNECTIONS_MAX;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -50,7 +52,7 @@ impl Acceptor {
             match self.listener.accept().await {
                 Ok((stream, peer)) => return (self.connection(stream, place), peer),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    tracing::warn!(event = "connection_not_accepted", %error, "a connection was not accepted");
                     tokio::time::sleep(ERROR_PAUSE).await;
                 }
             }
@@ -59,7 +61,7 @@ impl Acceptor {
 
     fn connection(&self, stream: TcpStream, place: OwnedSemaphorePermit) -> Connection {
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
+            tracing::debug!(event = "connection_keeps_delay", %error, "a connection keeps its delay");
         }
         let greeting = Greeting {
             bytes_left: self.greeting_bytes,
@@ -81,6 +83,16 @@ impl axum::serve::Listener for Acceptor {
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
         self.listener.local_addr()
+    }
+}
+
+/// From where an HTTP connection comes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub IpAddr);
+
+impl connect_info::Connected<IncomingStream<'_, Acceptor>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Acceptor>) -> Self {
+        Self(stream.remote_addr().ip())
     }
 }
 

@@ -37,7 +37,7 @@ impl DoorLayer {
             headers.remove(name);
         }
         if let Err(unfit) = refusal.into_status(call).add_header(headers) {
-            tracing::error!(error = %unfit, "a status does not fit into headers");
+            tracing::error!(event = "status_too_large", error = %unfit, "a status does not fit into headers");
         }
     }
 

@@ -1,36 +1,44 @@
 //! DIRECTORY, CREDENTIAL, PERMISSION: what Entra says of the settings before a mail is sent.
 
 use postrider_domain::{
-    AccessToken, Cloud, Credential, CredentialKind, Finding, FindingCode, ResellerId, SettingsValues,
-    expiry_finding,
+    AccessToken, Cloud, Credential, CredentialKind, DirectoryId, Finding, FindingClass, FindingCode,
+    ResellerId, SettingsValues, expiry_finding,
 };
 use postrider_microsoft::{Discovered, roles};
 
 use super::report::{Noted, Wrong};
 use crate::app::App;
 
-/// Whether there is such a directory, in the cloud that the settings say. Needs no credential.
-pub(super) async fn directory(app: &App, values: &SettingsValues) -> Noted<()> {
-    let asked = format!("asked Microsoft for the directory {}", values.directory);
-    let found = match app.microsoft.discover(values.cloud, &values.directory).await {
+/// Whether there is such a directory, and whether it says to be in the cloud that is given. Needs no credential.
+pub(super) async fn directory(app: &App, cloud: Cloud, directory: &DirectoryId) -> Noted<()> {
+    let asked = format!("asked Microsoft for the directory {directory}");
+    let found = match app.microsoft.discover(cloud, directory).await {
         Ok(found) => found,
         Err(finding) => return Err(Wrong { detail: asked, findings: vec![finding] }),
     };
-    let Discovered { directory, region, cloud } = found;
+    let Discovered { directory, region, cloud: told } = found;
     let id = directory.map(|id| format!(": it is {id}")).unwrap_or_default();
     let region = region.map(|region| format!(", region {region}")).unwrap_or_default();
     let detail = format!("{asked}{id}{region}");
-    match cloud.filter(|cloud| *cloud != values.cloud) {
-        None => Ok(((), detail, Vec::new())),
-        Some(other) => Err(Wrong { detail, findings: vec![in_another_cloud(other, values.cloud)] }),
-    }
+    let other = told.filter(|told| *told != cloud).map(|other| perhaps_in_another_cloud(other, cloud));
+    Ok(((), detail, other.into_iter().collect()))
 }
 
-fn in_another_cloud(other: Cloud, given: Cloud) -> Finding {
+/// Advice: what a directory's metadata name as its Graph (`msgraph_host`) is not documented to tell the two clouds of the
+/// US Government apart. The next steps tell.
+fn perhaps_in_another_cloud(other: Cloud, given: Cloud) -> Finding {
     let (other, given) = (other.as_str(), given.as_str());
     Finding::new(FindingCode::TenantNotFound)
+        .classed(FindingClass::Advice)
         .with("field", "cloud")
-        .with("reason", format!("the directory is in the cloud {other}, the settings say {given}"))
+        .with(
+            "reason",
+            format!(
+                "the directory was found, but its metadata name the cloud {other}, and the settings say {given}. \
+                 Microsoft does not document that they are always right, so that the test goes on: if a step after \
+                 this one fails, correct the cloud first"
+            ),
+        )
 }
 
 pub(super) async fn token(

@@ -1,6 +1,7 @@
 //! The ladder of a settings test: SHAPE → DIRECTORY → CREDENTIAL → PERMISSION → SEND.
 //!
-//! Each step needs the one before; after a failed one the rest are skipped. The candidate and the saved settings go the
+//! Each step needs the ones before; after a failed one the rest are skipped. DIRECTORY alone needs no more than a directory
+//! and its cloud, so that a wrong value elsewhere and an unknown directory are told together. The candidate and the saved settings go the
 //! same way, and a test neither reads nor writes the token cache: it shows what is true now. No step needs a permission
 //! that sending does not need.
 //!
@@ -14,7 +15,9 @@ mod shape;
 
 use std::sync::Arc;
 
-use postrider_domain::{Credential, EmailAddress, RequestId, ResellerId, SettingsValues, Violations};
+use postrider_domain::{
+    Cloud, Credential, DirectoryId, EmailAddress, RequestId, ResellerId, SettingsValues, Violations,
+};
 use postrider_store::ContentHash;
 use tokio::time::Instant;
 
@@ -26,9 +29,13 @@ use crate::status::Refusal;
 /// What is tested.
 pub(crate) struct Trial {
     pub reseller: ResellerId,
+    /// Where the directory is to be; `None` where that is malformed itself.
+    pub place: Option<(Cloud, DirectoryId)>,
     /// `None`, as for the credential: `wrong` says why.
     pub values: Option<SettingsValues>,
     pub credential: Option<Credential>,
+    /// Of a federated one: it is not lent, to a test no more than to mail.
+    pub source_is_anothers: bool,
     /// What of a candidate is malformed.
     pub wrong: Violations,
     /// Where the test mail goes; `None`: the sender mailbox itself.
@@ -44,14 +51,25 @@ pub(crate) struct Trial {
 pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusal> {
     let mut report = Report::default();
     let looked = shape::look(&trial, &app.proofs, app.clock.now());
-    let Some((values, credential)) = report.step(Step::Shape, Instant::now(), looked) else {
+    let looked = report.step(Step::Shape, Instant::now(), looked);
+    let Some((cloud, directory)) = &trial.place else {
         return Ok(report.rest_skipped());
     };
     let started = Instant::now();
-    let directory = ask::directory(app, values).await;
-    if report.step(Step::Directory, started, directory).is_none() {
+    let found = ask::directory(app, *cloud, directory).await;
+    // With a value that cannot be right the ladder ends; only what else is wrong is still of use.
+    if looked.is_none() && found.as_ref().is_ok_and(|(.., advice)| advice.is_empty()) {
+        report.told_nothing(
+            Step::Directory,
+            started,
+            "SHAPE failed; looked up all the same, and it is there",
+        );
         return Ok(report.rest_skipped());
     }
+    let found = report.step(Step::Directory, started, found);
+    let Some(((values, credential), ())) = looked.zip(found) else {
+        return Ok(report.rest_skipped());
+    };
     let started = Instant::now();
     let token = ask::token(app, &trial.reseller, values, credential).await;
     let Some(token) = report.step(Step::Credential, started, token) else {

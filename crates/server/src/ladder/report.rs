@@ -80,12 +80,20 @@ impl Report {
         value
     }
 
-    /// The steps that were not reached, with the reason: one failed, or the test was to go no further.
+    /// A step after a failed one, tried for what more it could tell, which was nothing: the ladder ended before it.
+    pub(super) fn told_nothing(&mut self, step: Step, started: Instant, detail: &str) {
+        let (status, detail, findings) = (StepStatus::Skipped, detail.to_owned(), Vec::new());
+        self.steps.push(StepResult { step, status, detail, findings, duration: Some(started.elapsed()) });
+    }
+
+    /// The steps that were not reached, with the reason: others failed, or the test was to go no further.
     pub(super) fn rest_skipped(mut self) -> Self {
-        let failed = self.steps.iter().find(|step| step.status == StepStatus::Failed);
-        let detail = match failed {
-            Some(failed) => format!("not tried: {} failed", failed.step.name()),
-            None => "not tried: the test's level ends before it".to_owned(),
+        let failed = self.steps.iter().filter(|step| step.status == StepStatus::Failed);
+        let failed: Vec<_> = failed.map(|failed| failed.step.name()).collect();
+        let detail = if failed.is_empty() {
+            "not tried: the test's level ends before it".to_owned()
+        } else {
+            format!("not tried: {} failed", failed.join(" and "))
         };
         for step in Step::ALL.into_iter().skip(self.steps.len()) {
             let (status, duration) = (StepStatus::Skipped, None);

@@ -52,34 +52,35 @@ pub(super) async fn send(
     }
     let (email, content) = letter(values, recipient).ok_or_else(|| Refusal::internal(NO_LETTER))?;
     let id = message_id(app.clock.now());
-    let lane = Lane { reseller: reseller.clone(), mailbox: values.mailbox.clone() };
+    let lane = Lane { reseller: reseller.clone(), mailbox: values.mailbox.folded() };
     let pace = app.wakeup.paces().of(&lane, app.clock.now());
-    let Some((mut turn, start_time)) = turn(app, &pace, values, id).await else {
-        let finding = Finding::new(FindingCode::Throttled).with(
-            "reason",
-            "the mailbox is busy sending its queue, or Microsoft asked to wait; test again in a minute",
-        );
-        return Ok(Sent {
-            message: None,
-            status: StepStatus::Failed,
-            detail: format!("waited {} s for the mailbox's turn", TURN_WAIT.as_secs()),
-            findings: vec![finding],
-            is_repeat: false,
-        });
-    };
-    let test = test_mail(app, trial, id, (&email, content), values, start_time);
-    let start = test.start.clone();
-    let internet_message_id = test.message.internet_message_id.clone().unwrap_or_default();
-    let payload = Payload::build(&email, values, &internet_message_id, test.message.create_time);
-    match app.store.accept_test(test).await {
-        Ok(Accepted::New(_)) => {}
-        Ok(before) => return repeated(before, values, recipient),
-        Err(error) => {
-            // It may be there all the same: its lane then ends it after its deadline.
-            app.wakeup.wake(reseller);
-            return Err(Refusal::of_accept(error, id));
+    let give_up = Instant::now() + TURN_WAIT;
+    let (mut turn, test) = loop {
+        let Some((mut turn, start_time)) = turn(app, &pace, values, id, give_up).await else {
+            return Ok(busy());
+        };
+        let test = test_mail(app, trial, id, (&email, content.clone()), values, start_time);
+        match app.store.accept_test(test.clone()).await {
+            Ok(Accepted::New(_)) => {
+                app.metrics.accepted(reseller, 1);
+                tracing::debug!(event = "message_accepted", %reseller, message_id = %id);
+                break (turn, test);
+            }
+            // Another replica sends the mailbox's queue.
+            Ok(Accepted::Refused(Refused::MailboxBusy)) => turn.was_not_used(),
+            Ok(before) => return repeated(before, values, recipient),
+            Err(error) => {
+                // It may be there all the same: its lane then ends it after its deadline.
+                app.wakeup.wake(reseller);
+                return Err(Refusal::of_accept(error, id));
+            }
         }
-    }
+        drop(turn);
+        tokio::time::sleep(TURN_LOOK_AGAIN).await;
+    };
+    let start = test.start;
+    let internet_message_id = test.message.internet_message_id.unwrap_or_default();
+    let payload = Payload::build(&email, values, &internet_message_id, test.message.create_time);
     let call = SendMail {
         cloud: values.cloud,
         mailbox: &values.mailbox,
@@ -88,7 +89,7 @@ pub(super) async fn send(
         client_request_id: uuid::Uuid::new_v4(),
         timeout: Duration::try_from(start.call_deadline.duration_since(app.clock.now())).unwrap_or_default(),
     };
-    let verdict = app.microsoft.send_mail(call).await;
+    let verdict = app.microsoft.send_mail(call).await.verdict;
     if matches!(verdict.outcome, Outcome::Deferred | Outcome::Rejected) {
         turn.was_not_taken();
     }
@@ -104,6 +105,20 @@ pub(super) async fn send(
     app.wakeup.wake(reseller);
     let detail = did(values, recipient);
     Ok(Sent { message: Some(id), status, detail, findings, is_repeat: false })
+}
+
+fn busy() -> Sent {
+    let finding = Finding::new(FindingCode::Throttled).with(
+        "reason",
+        "the mailbox is busy sending its queue, or Microsoft asked to wait; test again in a minute",
+    );
+    Sent {
+        message: None,
+        status: StepStatus::Failed,
+        detail: format!("waited {} s for the mailbox's turn", TURN_WAIT.as_secs()),
+        findings: vec![finding],
+        is_repeat: false,
+    }
 }
 
 fn did(values: &SettingsValues, recipient: &EmailAddress) -> String {
@@ -150,9 +165,10 @@ fn told(
 
 async fn record(app: &App, reseller: &ResellerId, end: AttemptEnd) {
     while let Err(error) = app.store.end_attempt(reseller, end.clone()).await {
-        tracing::error!(%reseller, %error, "the outcome of a test mail is not written yet");
+        tracing::error!(event = "outcome_not_written", %reseller, %error, "the outcome of a test mail is not written yet");
         tokio::time::sleep(RECORD_AGAIN).await;
     }
+    app.metrics.attempted(reseller, &end);
 }
 
 /// A test is never tried again: whatever was not sent has ended.
@@ -170,18 +186,18 @@ async fn turn(
     pace: &Arc<Pace>,
     values: &SettingsValues,
     id: MessageId,
+    give_up: Instant,
 ) -> Option<(Turn, Timestamp)> {
     let limits: PaceLimits = values.pace.applied_to(app.pace);
-    let give_up = Instant::now() + TURN_WAIT;
     loop {
+        if Instant::now() >= give_up {
+            return None;
+        }
         let now = app.clock.now();
         let not_yet = match pace.turn(now, limits, (id, AttemptNumber(1)), 1) {
             Ok(turn) => return Some((turn, now)),
             Err(not_yet) => not_yet,
         };
-        if Instant::now() >= give_up {
-            return None;
-        }
         match not_yet {
             // The lane waits for the same call to end, and may be told first.
             NotYet::Busy => drop(tokio::time::timeout(TURN_LOOK_AGAIN, pace.freed()).await),

@@ -5,7 +5,7 @@ use postrider_domain::{Credential, Finding, FindingCode, SettingsValues, Violati
 
 use super::Trial;
 use super::report::{Noted, Wrong};
-use crate::proofs::Proofs;
+use crate::proofs::{NotBound, Proofs};
 
 /// All that is wrong at once, each as the finding of its value.
 pub(super) fn look<'a>(
@@ -24,8 +24,7 @@ pub(super) fn look<'a>(
         _ => {
             let count = findings.len();
             let noun = if count == 1 { "value" } else { "values" };
-            let detail =
-                format!("looked at each value: {count} {noun} cannot be right; Microsoft was not asked");
+            let detail = format!("looked at each value: {count} {noun} cannot be right");
             Err(Wrong { detail, findings })
         }
     }
@@ -34,7 +33,8 @@ pub(super) fn look<'a>(
 /// A federated source that may not be used with these settings.
 fn unbound(trial: &Trial, proofs: &Proofs) -> Option<Finding> {
     let Some(Credential::Federated { source }) = &trial.credential else { return None };
-    let not_bound = proofs.bound(source, &trial.reseller, trial.values.as_ref()?).err()?;
+    let bound = proofs.bound(source, &trial.reseller, trial.values.as_ref()?).err();
+    let not_bound = bound.or(trial.source_is_anothers.then_some(NotBound::Reseller))?;
     let finding = Finding::new(FindingCode::FederationWrong).with("field", "federated.source");
     Some(finding.with("reason", not_bound))
 }
@@ -90,8 +90,10 @@ mod tests {
         };
         let trial = Trial {
             reseller: ResellerId::parse("acme").unwrap(),
+            place: candidate.place,
             values: candidate.values,
             credential,
+            source_is_anothers: false,
             wrong: candidate.wrong,
             recipient: None,
             request_id: None,

@@ -112,6 +112,12 @@ async fn accept_all(app: &App, new: Vec<NewMessage>) -> Result<Vec<Accepted>, Re
     }
     match accepted? {
         AllAccepted::All(accepted) => {
+            for one in &accepted {
+                if let Accepted::New(message) = one {
+                    app.metrics.accepted(&reseller, 1);
+                    tracing::debug!(event = "message_accepted", %reseller, message_id = %message.id);
+                }
+            }
             app.wakeup.wake(&reseller);
             Ok(accepted)
         }

@@ -3,7 +3,7 @@
 use std::slice;
 use std::sync::Arc;
 
-use postrider_domain::{Etag, Violations};
+use postrider_domain::{Etag, MessageState, Violations};
 use postrider_proto::v1;
 use postrider_store::Deleted;
 
@@ -25,8 +25,9 @@ pub(super) async fn delete_settings(
     let cancels = if request.cancel_unfinished { "true" } else { "false" };
     let act = call.origin.act(slice::from_ref(&reseller), &[("cancel_unfinished", cancels)]);
     let store = app.store.clone().by(act);
+    let unfinished = store.usage(&reseller, now).await?.queued_messages;
     match store.delete_settings(&reseller, etag.as_ref(), request.cancel_unfinished, now).await? {
-        Deleted::Done => {}
+        Deleted::Done => app.metrics.finished(&reseller, MessageState::Cancelled, unfinished.into()),
         Deleted::Missing => return Err(Refusal::SettingsMissing(reseller)),
         Deleted::EtagMismatch => return Err(Refusal::EtagMismatch),
         Deleted::Unfinished(_) => return Err(Refusal::MessagesUnfinished),
@@ -38,7 +39,7 @@ pub(super) async fn delete_settings(
     // The settings are gone, whatever becomes of this: a repeat would find nothing to delete. The janitor comes again.
     if let Err(error) = app.credentials.prune(&reseller, None, now).await {
         let error = with_sources(&error);
-        tracing::warn!(%reseller, error, "the deleted settings' credential is left for the janitor");
+        tracing::warn!(event = "pruning_failed", %reseller, error, "the deleted settings' credential is left for the janitor");
     }
     Ok(v1::DeleteSettingsResponse {})
 }

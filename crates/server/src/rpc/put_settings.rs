@@ -103,7 +103,8 @@ pub(super) fn check_kept(
     if is_turned && !caller.has(Scope::Admin) { Err(Refusal::AccessDenied) } else { Ok(()) }
 }
 
-fn check_source(
+/// Before the credential is put, as far as it can be known: a refused put leaves nothing behind.
+async fn check_source(
     app: &App,
     given: &Credential,
     reseller: &ResellerId,
@@ -111,10 +112,23 @@ fn check_source(
 ) -> Result<(), Refusal> {
     let Credential::Federated { source } = given else { return Ok(()) };
     match app.proofs.bound(source, reseller, values) {
+        Ok(_) if is_taken(app, given, reseller, values).await? => Err(Refusal::SourceTaken),
         Ok(_) => Ok(()),
         Err(NotBound::Reseller) => Err(Refusal::SourceTaken),
         Err(problem) => Err(Violations::one("settings.federated.source", problem).into()),
     }
+}
+
+/// Whether another reseller has what is a federated source.
+pub(super) async fn is_taken(
+    app: &App,
+    credential: &Credential,
+    reseller: &ResellerId,
+    values: &SettingsValues,
+) -> Result<bool, Refusal> {
+    let fingerprint = app.credentials.fingerprint(credential);
+    let is_federated = credential.kind() == CredentialKind::Federated;
+    Ok(is_federated && app.store.is_source_taken(reseller, values, &fingerprint).await?)
 }
 
 /// Settings that were found to be well formed.
@@ -142,9 +156,10 @@ impl Wanted {
         };
         match (&self.credential, saved) {
             (CredentialInput::Given(given), saved) => {
-                check_source(app, given, reseller, values)?;
-                let change =
-                    Change { id: uuid::Uuid::new_v4(), by: self.origin.actor().to_owned(), time: now };
+                check_source(app, given, reseller, values).await?;
+                let in_use = saved.as_ref().map(|saved| saved.credential.version.clone());
+                let by = self.origin.actor().to_owned();
+                let change = Change { id: uuid::Uuid::new_v4(), by, time: now, in_use };
                 app.store.begin_change(reseller, ChangeId(change.id), now).await?;
                 let credential = app.credentials.put(reseller, given, &change).await?;
                 let act = self.act(saved.as_ref(), &credential);

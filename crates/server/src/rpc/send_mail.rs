@@ -18,6 +18,7 @@ pub(super) async fn send_mail(
     call: Authorised<v1::SendMailRequest>,
 ) -> Result<v1::SendMailResponse, Refusal> {
     let Authorised { request, deadline, .. } = call;
+    let began = Instant::now();
     let validate_only = request.validate_only;
     let waits = request.wait_for == i32::from(v1::WaitFor::Sent) && !validate_only;
     let (message, replayed) = match prepare(&app, request).await? {
@@ -25,7 +26,13 @@ pub(super) async fn send_mail(
         Prepared::New(new, settings) if validate_only => {
             return validated(&app, *new, &settings).await;
         }
-        Prepared::New(new, _) => accept(&app, *new).await?,
+        Prepared::New(new, _) => {
+            let (message, replayed) = accept(&app, *new).await?;
+            if !replayed {
+                app.metrics.accepted_after(began.elapsed());
+            }
+            (message, replayed)
+        }
     };
     let message = if waits { wait_for_sent(&app, message, deadline).await? } else { message };
     Ok(v1::SendMailResponse { message: Some(to_proto::message(message)), replayed })

@@ -22,6 +22,9 @@ pub(super) async fn cancel_message(
 ) -> Result<v1::CancelMessageResponse, Refusal> {
     let (reseller, id) = named(&call.request.reseller, &call.request.message_id)?;
     let steered = app.store.cancel(&reseller, &id).await?;
+    if steered == Steered::Done {
+        app.metrics.finished(&reseller, MessageState::Cancelled, 1);
+    }
     let message = steered_message(&app, steered, &reseller, id, "cancelled").await?;
     Ok(v1::CancelMessageResponse { message: Some(message) })
 }
@@ -79,7 +82,10 @@ async fn retry_all(app: &App, reseller: &ResellerId, ids: &[MessageId], how: Ret
             Steered::Done => retried += 1,
             Steered::QueueFull => return Err(Refusal::QueueFull(reseller.clone())),
             Steered::SettingsMissing => return Err(Refusal::SettingsMissing(reseller.clone())),
-            Steered::Missing | Steered::Forbidden { .. } | Steered::ContentGone { .. } => {}
+            Steered::AlreadySo
+            | Steered::Missing
+            | Steered::Forbidden { .. }
+            | Steered::ContentGone { .. } => {}
         }
     }
     Ok(retried)
@@ -110,7 +116,7 @@ async fn steered_message(
     what: &'static str,
 ) -> Result<v1::Message, Refusal> {
     match steered {
-        Steered::Done => {
+        Steered::Done | Steered::AlreadySo => {
             let message = app.store.get_message(reseller, &id).await?;
             message.map(to_proto::message).ok_or(Refusal::MessageNotFound)
         }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{Credential, EmailAddress, Etag, ResellerId, Settings, SettingsValues, Violations};
+use postrider_domain::{
+    Cloud, Credential, DirectoryId, EmailAddress, Etag, ResellerId, Settings, SettingsValues, Violations,
+};
 use postrider_proto::v1;
 use postrider_store::Scope;
 
-use super::put_settings::{check_federated, check_kept};
+use super::put_settings::{check_federated, check_kept, is_taken};
 use crate::access::Caller;
 use crate::app::App;
 use crate::call::Authorised;
@@ -39,17 +41,23 @@ pub(super) async fn test_settings(
         None => None,
     };
     let reseller = violations.into_result(reseller)?;
-    let Tested { sender_mailbox, values, credential, wrong, etag } =
+    let Tested { sender_mailbox, place, values, credential, wrong, etag } =
         tested(&app, &caller, &reseller, candidate).await?;
     let elsewhere = recipient.as_ref().is_some_and(|to| !sender_mailbox.eq_ignore_ascii_case(to.as_str()));
     if elsewhere && !caller.has(Scope::Send) {
         return Err(Refusal::AccessDenied);
     }
+    let source_is_anothers = match (&credential, &values) {
+        (Some(credential), Some(values)) => is_taken(&app, credential, &reseller, values).await?,
+        _ => false,
+    };
     let token_only = level == Some(v1::TestLevel::Token);
     let trial = Trial {
         reseller: reseller.clone(),
+        place,
         values,
         credential,
+        source_is_anothers,
         wrong,
         recipient,
         request_id,
@@ -68,6 +76,7 @@ pub(super) async fn test_settings(
 /// What to test, and the etag where it is what is saved.
 struct Tested {
     sender_mailbox: String,
+    place: Option<(Cloud, DirectoryId)>,
     values: Option<SettingsValues>,
     credential: Option<Credential>,
     wrong: Violations,
@@ -81,7 +90,7 @@ async fn tested(
     candidate: Option<Candidate>,
 ) -> Result<Tested, Refusal> {
     let saved = app.store.get_settings(reseller).await?;
-    let Some(Candidate { sender_mailbox, values, credential, wrong }) = candidate else {
+    let Some(Candidate { sender_mailbox, place, values, credential, wrong }) = candidate else {
         let saved = saved.ok_or_else(|| Refusal::SettingsMissing(reseller.clone()))?;
         // What is tested is what the next mail would be sent with.
         let saved = match app.rotation.catch_up(&saved).await {
@@ -90,8 +99,9 @@ async fn tested(
         };
         let credential = Some(saved_credential(app, &saved).await?);
         let sender_mailbox = saved.values.mailbox.to_string();
+        let place = Some((saved.values.cloud, saved.values.directory.clone()));
         let (values, etag) = (Some(saved.values), Some(saved.etag));
-        return Ok(Tested { sender_mailbox, values, credential, wrong: Violations::default(), etag });
+        return Ok(Tested { sender_mailbox, place, values, credential, wrong: Violations::default(), etag });
     };
     if let (Some(CredentialInput::Saved), Some(values)) = (&credential, &values) {
         check_kept(caller, saved.as_ref(), values)?;
@@ -104,7 +114,7 @@ async fn tested(
             return Err(Violations::one("candidate.credential", "is required: none is saved").into());
         }
     };
-    Ok(Tested { sender_mailbox, values, credential, wrong, etag: None })
+    Ok(Tested { sender_mailbox, place, values, credential, wrong, etag: None })
 }
 
 async fn saved_credential(app: &App, saved: &Settings) -> Result<Credential, Refusal> {

@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod census;
 mod events;
 mod outbox;
 mod passed_over;

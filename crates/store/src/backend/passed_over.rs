@@ -15,7 +15,7 @@ pub(crate) struct PassedOver(Mutex<BTreeSet<String>>);
 impl PassedOver {
     pub(crate) fn add(&self, reseller: &str, error: &StoreError) {
         if self.resellers().insert(reseller.to_owned()) {
-            tracing::error!(reseller, %error, "a lane is passed over: put its settings anew");
+            tracing::error!(event = "lane_passed_over", reseller, %error, "a lane is passed over: put its settings anew");
         }
     }
 

@@ -126,7 +126,7 @@ pub(super) async fn opened_content(
     let Some(key) = backend.reads().data_key(reseller).await? else { return Ok(content) };
     let at = ContentPlace { reseller, message, part: ContentPart::Body };
     let Some(body) = open(seals, &key, at, sealed).await? else {
-        tracing::error!(%reseller, message_id = %message, "the content of a message does not open: it was changed");
+        tracing::error!(event = "content_does_not_open", %reseller, message_id = %message, "the content of a message does not open: it was changed");
         return Ok(content);
     };
     Ok(Content { body: body.into(), ..content })

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postrider_domain::{Etag, ResellerId, Settings, Usage};
+use postrider_domain::{Etag, Fingerprint, ResellerId, Settings, SettingsValues, Usage};
 
 use super::Backend;
+use crate::book::source_of;
 use crate::reads::Reads;
-use crate::verbs::{CancelWaiting, DeleteSettings, PutSettings, SettingsWork};
+use crate::verbs::{CancelWaiting, DeleteSettings, IsSourceTaken, PutSettings, SettingsWork};
 use crate::{Deleted, NewSettings, Put, SettingsFilter, SettingsPage, SettingsStore, StoreError};
 
 /// Hours of which the first reaches a day back.
@@ -28,6 +29,16 @@ impl<B: Backend> SettingsStore for B {
             column: "reseller",
             row: reseller.to_string(),
         })
+    }
+
+    async fn is_source_taken(
+        &self,
+        reseller: &ResellerId,
+        values: &SettingsValues,
+        source: &Fingerprint,
+    ) -> Result<bool, StoreError> {
+        let (source, directory) = (source_of(values, source), values.directory.to_string());
+        self.write(IsSourceTaken { reseller: reseller.clone(), source, directory }).await
     }
 
     async fn get_settings(&self, reseller: &ResellerId) -> Result<Option<Settings>, StoreError> {

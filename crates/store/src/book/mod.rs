@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AuditEvent, Bug, CredentialInfo, CredentialKind, CredentialVersion, EmailAddress, LeaseToken, MessageId,
-    RequestId, ResellerId, planted,
+    AuditEvent, Bug, CredentialInfo, CredentialKind, CredentialVersion, EmailAddress, Fingerprint,
+    LeaseToken, MessageId, RequestId, ResellerId, SettingsValues, planted,
 };
 
 pub(crate) use self::chain::{ChainRow, chains};
@@ -38,8 +38,8 @@ pub(crate) type AttemptKey = (ResellerId, MessageId, u32);
 pub(crate) type RequestKey = (ResellerId, RequestId);
 /// Reseller and version.
 pub(crate) type SealedKey = (ResellerId, String);
-/// A federated source: directory, client, and its credential's fingerprint.
-pub(crate) type SourceKey = (String, String, String);
+/// A federated source, with a client: the client, and the credential's fingerprint.
+pub(crate) type SourceKey = (String, String);
 /// Reseller, mailbox, and hours since 1970.
 pub(crate) type HourKey = (ResellerId, EmailAddress, i64);
 
@@ -47,9 +47,11 @@ pub(crate) type HourKey = (ResellerId, EmailAddress, i64);
 pub(crate) fn source_key(new: &NewSettings) -> Option<SourceKey> {
     let NewSettings { values, credential, .. } = new;
     let is_federated = credential.kind == CredentialKind::Federated;
-    is_federated.then(|| {
-        (values.directory.to_string(), values.client.to_string(), credential.fingerprint.to_string())
-    })
+    is_federated.then(|| source_of(values, &credential.fingerprint))
+}
+
+pub(crate) fn source_of(values: &SettingsValues, fingerprint: &Fingerprint) -> SourceKey {
+    (values.client.to_string(), fingerprint.to_string())
 }
 
 /// Rows of a table by key, and which of them are to be written.
@@ -130,8 +132,8 @@ pub(crate) struct Book {
     pub(crate) changes: BTreeMap<ResellerId, BTreeMap<String, Timestamp>>,
     /// Versions that settings name.
     pub(crate) credentials: BTreeMap<ResellerId, CredentialVersion>,
-    /// Who has the federated sources that are looked at.
-    pub(crate) sources: BTreeSet<(SourceKey, ResellerId)>,
+    /// Who has the federated sources that are looked at, and with which directory.
+    pub(crate) sources: BTreeSet<(SourceKey, ResellerId, String)>,
     pub(crate) sealed: BTreeMap<SealedKey, SealedRecord>,
     pub(crate) access_keys: Rows<KeyId, AccessKey>,
     /// Where audit chains end; that of nobody's too.

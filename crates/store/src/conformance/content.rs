@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use postrider_domain::{Message, MessageId, ResellerId};
+use postrider_domain::{Message, MessageId, PaceLimits, ResellerId};
 
 use super::{UNBOUNDED, World, at};
 use crate::{
     Accepted, AllAccepted, Change, ContentPlace, ContentSealer, Deleted, DynStore, MessageFilter, NewMessage,
     TestMail, Unopened, WrappedKey,
 };
+
+const NO_LIMITS: PaceLimits = PaceLimits { concurrency: 0, messages_per_minute: 0, recipients_per_day: 0 };
 
 /// Hides nothing from anybody but these promises: what it seals is turned around, and names its key and place.
 #[derive(Default)]
@@ -114,7 +116,7 @@ pub async fn many_together_and_a_test_are_sealed_too(world: &World) {
     assert_eq!(answered.len(), 2);
     let message = world.mail(&acme);
     let (start, mailbox) = (world.attempt(message.id, 1), World::mailbox("sales"));
-    let test = TestMail { message, mailbox, start };
+    let test = TestMail { message, mailbox, limits: NO_LIMITS, start };
     let (id, plain) = (test.message.id, test.message.content.clone());
     store.accept_test(test).await.expect("an answer");
     assert_eq!(body(&store, &acme, id).await, plain);

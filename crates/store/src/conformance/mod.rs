@@ -12,6 +12,7 @@
 pub mod accept;
 pub mod access;
 pub mod audit;
+pub mod census;
 pub mod content;
 pub mod credential_change;
 pub mod events;
@@ -152,6 +153,7 @@ macro_rules! conformance {
                 concurrent_twins_of_a_test_are_one_mail
                 a_test_mail_needs_no_settings
                 a_test_mail_counts_in_the_pace_of_its_mailbox
+                a_test_mail_waits_for_what_binds_its_mailbox_on_any_replica
                 an_abandoned_test_mail_is_left_to_the_lane_after_its_deadline
                 a_failed_test_mail_is_not_tried_again_and_holds_nothing
             }
@@ -163,6 +165,7 @@ macro_rules! conformance {
                 a_put_frees_a_lane_that_broken_settings_held
                 a_put_does_not_end_an_operators_pause
                 a_put_gives_the_lane_its_new_mailbox
+                a_mailbox_is_one_however_it_is_spelled
                 a_passed_test_makes_settings_ready_unless_they_changed
                 usage_counts_what_waits_and_what_was_sent_within_a_day
                 lists_go_by_slug_and_filter
@@ -209,6 +212,11 @@ macro_rules! conformance {
                 settings_are_put_only_while_their_change_is_there
                 a_deletion_ends_changes_and_leaves_one_of_its_own
                 another_version_is_adopted_unless_the_settings_changed
+            }
+            census {
+                the_backlog_counts_what_has_not_ended_by_the_state_that_is_seen
+                a_lane_is_counted_in_the_state_that_stops_it_longest
+                the_first_credential_to_end_is_told
             }
         }
     };

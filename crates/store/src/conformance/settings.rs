@@ -40,6 +40,8 @@ pub async fn a_federated_source_belongs_to_one_reseller(world: &World) {
         let mut new = world.new_settings(&World::slug(slug));
         new.credential.kind = kind;
         new.credential.fingerprint = Fingerprint::of_store(fingerprint);
+        new.values.directory =
+            DirectoryId::parse("11111111-2222-4333-8444-555555555555").expect("a directory");
         new
     };
     let ours = federated("acme", "k8s", CredentialKind::Federated);
@@ -47,10 +49,21 @@ pub async fn a_federated_source_belongs_to_one_reseller(world: &World) {
     world.put(ours).await;
     let put = async |new| world.store.put_settings(new).await.expect("an answer");
     let theirs = federated("beta", "k8s", CredentialKind::Federated);
+    let is_taken = async |by: &str| {
+        let (values, source) = (&theirs.values, &theirs.credential.fingerprint);
+        world.store.is_source_taken(&World::slug(by), values, source).await.expect("an answer")
+    };
+    assert!(is_taken("beta").await && !is_taken("acme").await);
     assert_eq!(put(theirs.clone()).await, Put::SourceTaken);
     assert_eq!(world.store.get_settings(&World::slug("beta")).await.expect("an answer"), None);
-    let mut elsewhere = theirs.clone();
-    elsewhere.values.directory = DirectoryId::parse("beta.example").expect("a domain");
+    let in_directory = |name: &str| {
+        let mut new = theirs.clone();
+        new.values.directory = DirectoryId::parse(name).expect("a directory");
+        new
+    };
+    // It may be another name of the same directory.
+    assert_eq!(put(in_directory("beta.example")).await, Put::SourceTaken);
+    let elsewhere = in_directory("99999999-8888-4777-8666-555555555555");
     let others = [
         elsewhere,
         federated("beta", "other", CredentialKind::Federated),
@@ -107,6 +120,20 @@ pub async fn a_put_gives_the_lane_its_new_mailbox(world: &World) {
     world.put(new).await;
     let lease = world.leased(&acme, token(2)).await;
     assert_eq!(lease.lane.mailbox, World::mailbox("office"));
+}
+
+pub async fn a_mailbox_is_one_however_it_is_spelled(world: &World) {
+    let acme = world.reseller("acme").await;
+    world.accepted(&acme).await;
+    world.leased(&acme, token(1)).await;
+    world.store.release(&acme, token(1), Some(at(50))).await.expect("released");
+    let mut new = world.new_settings(&acme);
+    new.values.mailbox = World::mailbox("SALES");
+    let saved = world.put(new).await;
+    assert_eq!(saved.values.mailbox, World::mailbox("SALES"), "told as it was given");
+    assert!(!world.is_due(&acme).await, "what it was asked to wait for still binds it");
+    world.advance(50);
+    assert_eq!(world.leased(&acme, token(2)).await.lane.mailbox, World::mailbox("sales"));
 }
 
 pub async fn a_passed_test_makes_settings_ready_unless_they_changed(world: &World) {

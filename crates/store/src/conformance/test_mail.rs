@@ -1,18 +1,26 @@
 //! Mails of `TestSettings`: a history and a share of the pace like any other, and no lane.
 
+use std::time::Duration;
+
 use postrider_domain::{
-    EmailAddress, Finding, FindingCode, InDoubtPolicy, Message, MessageId, MessageState, Outcome, ResellerId,
-    Resolution, SettingsState, Verdict,
+    AttemptStart, EmailAddress, Finding, FindingCode, InDoubtPolicy, Message, MessageId, MessageState,
+    Outcome, PaceLimits, ResellerId, Resolution, SettingsState, Verdict,
 };
 
 use super::{World, at, doubt, held_by, hold, sent, token};
 use crate::{Accepted, ContentHash, Refused, TestMail};
 
+const LIMITS: PaceLimits = PaceLimits { concurrency: 4, messages_per_minute: 30, recipients_per_day: 0 };
+
 /// A test mail that is being sent.
 async fn tested(world: &World, reseller: &ResellerId, mailbox: EmailAddress) -> MessageId {
     let message = world.mail(reseller);
     let (id, start) = (message.id, world.attempt(message.id, 1));
-    let answer = world.store.accept_test(TestMail { message, mailbox, start }).await.expect("accepted");
+    let answer = world
+        .store
+        .accept_test(TestMail { message, mailbox, limits: LIMITS, start })
+        .await
+        .expect("accepted");
     assert!(matches!(answer, Accepted::New(_)), "{answer:?}");
     id
 }
@@ -20,7 +28,12 @@ async fn tested(world: &World, reseller: &ResellerId, mailbox: EmailAddress) -> 
 /// A test mail of a request, ready to be accepted now.
 fn of_request(world: &World, reseller: &ResellerId, request_id: &str) -> TestMail {
     let message = world.mail_of_request(reseller, request_id);
-    TestMail { start: world.attempt(message.id, 1), mailbox: World::mailbox("sales"), message }
+    TestMail {
+        start: world.attempt(message.id, 1),
+        mailbox: World::mailbox("sales"),
+        limits: LIMITS,
+        message,
+    }
 }
 
 async fn replayed(world: &World, test: TestMail) -> Message {
@@ -142,4 +155,42 @@ pub async fn a_failed_test_mail_is_not_tried_again_and_holds_nothing(world: &Wor
     assert_eq!(world.settings(&acme).await.status.state, SettingsState::Untested);
     let message = world.accepts(world.mail(&acme)).await;
     assert_eq!((message.state, message.next_attempt_time), (MessageState::Accepted, Some(at(0))));
+}
+
+pub async fn a_test_mail_waits_for_what_binds_its_mailbox_on_any_replica(world: &World) {
+    let acme = world.reseller("acme").await;
+    let is_busy = async |mailbox: &str| {
+        let message = world.mail(&acme);
+        let (start, mailbox) = (world.attempt(message.id, 1), World::mailbox(mailbox));
+        let test = TestMail { message, mailbox, limits: LIMITS, start };
+        let answer = world.store.accept_test(test).await.expect("an answer");
+        matches!(answer, Accepted::Refused(Refused::MailboxBusy))
+    };
+    let mut tests = Vec::new();
+    for _ in 0..4 {
+        tests.push(tested(world, &acme, World::mailbox("sales")).await);
+    }
+    assert!(is_busy("sales").await, "four are in flight");
+    let id = world.accepted(&acme).await;
+    let lease = world.leased(&acme, token(1)).await;
+    assert_eq!(lease.open_attempts.len(), 4, "the lane's holder counts them");
+    let begins = async |heard| {
+        let start = AttemptStart { heard: Some(heard), ..world.attempt(id, 1) };
+        world.store.start_attempt(&acme, token(1), start).await.expect("an answer")
+    };
+    for test in &tests[..3] {
+        world.ends(&acme, *test, 1, sent()).await;
+    }
+    assert!(!begins(lease.signal).await, "it has not heard of their end");
+    let reread = world.store.reread(&acme, token(1)).await.expect("an answer").expect("a lease");
+    assert_eq!(reread.open_attempts.len(), 1);
+    let throttled = Verdict::of(Outcome::Deferred, Finding::new(FindingCode::Throttled));
+    let asked = Verdict { retry_after: Some(Duration::from_mins(1)), ..throttled };
+    world.ends(&acme, tests[3], 1, (asked, Resolution::End(MessageState::Failed))).await;
+    assert!(is_busy("sales").await, "Microsoft asked one of them to wait");
+    let reread = world.store.reread(&acme, token(1)).await.expect("an answer").expect("a lease");
+    assert!(begins(reread.signal).await, "whoever has read it all may begin");
+    world.store.release(&acme, token(1), None).await.expect("released");
+    assert!(!world.is_due(&acme).await, "and so does the lane");
+    assert!(!is_busy("other").await, "another mailbox has a pace of its own");
 }

@@ -234,6 +234,7 @@ impl World {
             start_time: self.now(),
             call_deadline,
             settings: None,
+            heard: None,
         }
     }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    AuditEvent, Content, Lane, Message, MessageId, Queued, RequestId, ResellerId, Settings, SettingsState,
-    SettingsStatus,
+    AuditEvent, Content, Lane, Message, MessageId, MessageState, Queued, RequestId, ResellerId, Settings,
+    SettingsState, SettingsStatus,
 };
 
 use super::tables::Tables;
 use super::{Fate, Shared};
 use crate::book::{AttemptKey, LaneRow, MessageKey, RequestKey};
+use crate::census::{Backlog, FirstExpiry, LaneState};
 use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
 use crate::watch::{Change, Event, KeptEvents, Position};
 use crate::{
@@ -34,6 +35,20 @@ impl MemoryReads {
 
 fn first<T>(limit: u32, all: impl Iterator<Item = T>) -> Vec<T> {
     all.take(limit as usize).collect()
+}
+
+fn lane_state(lane: &LaneRow, now: Timestamp) -> LaneState {
+    if lane.pause.is_some() {
+        LaneState::Paused
+    } else if lane.hold.is_some() {
+        LaneState::Held
+    } else if lane.wait_until.is_some_and(|until| until > now) {
+        LaneState::Throttled
+    } else if lane.lease.is_some_and(|lease| lease.until > now) {
+        LaneState::Busy
+    } else {
+        LaneState::Ready
+    }
 }
 
 impl Tables {
@@ -392,6 +407,47 @@ impl Reads for MemoryReads {
         self.read(|tables| Queue {
             messages: tables.resellers.values().map(|row| row.queued_messages).sum(),
             bytes: tables.resellers.values().map(|row| row.queued_bytes).sum(),
+        })
+        .await
+    }
+
+    async fn backlog(&self, by_reseller: bool, now: Timestamp) -> Read<Vec<Backlog>> {
+        self.read(|tables| {
+            let mut backlog: BTreeMap<(Option<ResellerId>, MessageState), (i64, Timestamp)> = BTreeMap::new();
+            for (key, row) in tables.messages.iter().filter(|(_, row)| !row.state.is_end()) {
+                let seen = tables.message(key, now).map_or(row.state, |message| message.state);
+                let entry = backlog.entry((by_reseller.then(|| key.0.clone()), seen));
+                let (count, first_due) = entry.or_insert((0, Timestamp::MAX));
+                (*count, *first_due) = (*count + 1, row.due_time.min(*first_due));
+            }
+            let one =
+                |((reseller, state), (messages, first_due))| Backlog { reseller, state, messages, first_due };
+            backlog.into_iter().map(one).collect()
+        })
+        .await
+    }
+
+    async fn lanes(&self, now: Timestamp) -> Read<Vec<(LaneState, i64)>> {
+        self.read(|tables| {
+            let mut lanes = BTreeMap::new();
+            for lane in tables.resellers.values().filter_map(|row| row.lane.as_ref()) {
+                *lanes.entry(lane_state(lane, now)).or_default() += 1;
+            }
+            lanes.into_iter().collect()
+        })
+        .await
+    }
+
+    async fn first_expiries(&self, by_reseller: bool) -> Read<Vec<FirstExpiry>> {
+        self.read(|tables| {
+            let mut first: BTreeMap<Option<ResellerId>, Timestamp> = BTreeMap::new();
+            for (reseller, (new, _)) in &tables.settings {
+                if let Some(end) = new.credential.expire_time {
+                    let time = first.entry(by_reseller.then(|| reseller.clone())).or_insert(end);
+                    *time = end.min(*time);
+                }
+            }
+            first.into_iter().map(|(reseller, time)| FirstExpiry { reseller, time }).collect()
         })
         .await
     }

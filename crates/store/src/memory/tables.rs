@@ -82,7 +82,7 @@ impl Tables {
         }
         for (reseller, (new, _)) in &self.settings {
             if let Some(key) = source_key(new).filter(|key| needs.sources.contains(key)) {
-                book.sources.insert((key, reseller.clone()));
+                book.sources.insert((key, reseller.clone(), new.values.directory.to_string()));
             }
         }
         for key in &needs.sealed {

@@ -32,6 +32,7 @@ impl DatabaseClock {
         let ahead = clock.ahead.load(Ordering::Relaxed);
         if ahead.abs() > SignedDuration::from_secs(1).as_micros().try_into().unwrap_or(i64::MAX) {
             tracing::warn!(
+                event = "clock_differs",
                 ahead_microseconds = ahead,
                 "the database's clock is another than this machine's: its time is taken"
             );
@@ -44,7 +45,7 @@ impl DatabaseClock {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if let Err(error) = self.look(&reader).await {
-                tracing::debug!(%error, "the database's clock was not read");
+                tracing::debug!(event = "clock_not_read", %error, "the database's clock was not read");
             }
         }
     }

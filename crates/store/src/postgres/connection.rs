@@ -1,10 +1,14 @@
 //! A connection that writes, and its transactions.
+//!
+//! One that turns out to be dead as a transaction begins is replaced, once: a server that was restarted leaves dead ones behind,
+//! and nothing was asked of it yet.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::Clock;
+use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, Row as _};
 
 use super::open::Server;
@@ -15,6 +19,7 @@ use crate::{Changed, StoreError};
 
 pub(crate) struct PgWriter {
     db: PgConnection,
+    options: PgConnectOptions,
     /// Statements are prepared once and kept; not where a pooler changes connections.
     keeps_statements: bool,
     begin: Arc<str>,
@@ -29,11 +34,7 @@ impl PgWriter {
         given_time: Option<Arc<dyn Clock>>,
         origin: String,
     ) -> Result<Self, StoreError> {
-        let connecting = tokio::time::timeout(SILENCE_MAX, server.options.connect());
-        let db = match connecting.await {
-            Ok(connected) => connected.map_err(|error| failed(&error))?,
-            Err(_) => return Err(silent("the connection")),
-        };
+        let db = connected(&server.options).await?;
         let milliseconds = |limit: Duration| limit.as_millis();
         let begin = format!(
             "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; \
@@ -45,12 +46,18 @@ impl PgWriter {
         );
         Ok(Self {
             db,
+            options: server.options.clone(),
             keeps_statements: !server.is_pooled,
             begin: begin.into(),
             given_time,
             origin,
             broken: false,
         })
+    }
+
+    async fn asks_to_begin(&mut self) -> Result<PgRow, StoreError> {
+        let begin = Arc::clone(&self.begin);
+        self.answer("BEGIN", async move |db| sqlx::raw_sql(AssertSqlSafe(begin)).fetch_one(db).await).await
     }
 
     /// What the server answers, unless it is silent for too long or the connection fails.
@@ -70,6 +77,13 @@ impl PgWriter {
                 Err(silent(what))
             }
         }
+    }
+}
+
+async fn connected(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+    match tokio::time::timeout(SILENCE_MAX, options.connect()).await {
+        Ok(connected) => connected.map_err(|error| failed(&error)),
+        Err(_) => Err(silent("the connection")),
     }
 }
 
@@ -119,10 +133,15 @@ impl Db for PgWriter {
 
 impl Connection for PgWriter {
     async fn begin(&mut self) -> Result<Timestamp, StoreError> {
-        let begin = Arc::clone(&self.begin);
-        let row = self
-            .answer("BEGIN", async move |db| sqlx::raw_sql(AssertSqlSafe(begin)).fetch_one(db).await)
-            .await?;
+        let row = match self.asks_to_begin().await {
+            Err(error) if self.broken => {
+                tracing::debug!(event = "connection_replaced", %error, "a connection was found dead and is replaced");
+                self.db = connected(&self.options).await?;
+                self.broken = false;
+                self.asks_to_begin().await?
+            }
+            begun => begun?,
+        };
         if let Some(given) = &self.given_time {
             return Ok(given.now());
         }

@@ -43,7 +43,7 @@ pub(super) fn written(origin: &str, changed: &[Changed]) -> String {
 pub(super) async fn follow(shared: Arc<Shared>) {
     loop {
         if let Err(error) = listen(&shared).await {
-            tracing::debug!(%error, "changes of the other replicas are not heard for a while");
+            tracing::debug!(event = "hints_not_heard", %error, "changes of the other replicas are not heard for a while");
         }
         tokio::time::sleep(RECONNECT_AFTER).await;
     }

@@ -6,6 +6,7 @@
 //! | `offline` | without serving it: looks whether it is sound, brings its schema up to date |
 //! | `connection` | a connection that writes, and its transactions |
 //! | `reader` | reads, each with a time limit |
+//! | `presence` | whether it is there, told at once to all who would wait for it |
 //! | `clock` | the database's clock, which all replicas share |
 //! | `hints` | what the other replicas say they changed |
 //!
@@ -22,10 +23,10 @@ mod connection;
 mod hints;
 mod offline;
 mod open;
+mod presence;
 mod reader;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -36,7 +37,10 @@ use tokio::task::AbortHandle;
 
 use self::clock::DatabaseClock;
 use self::connection::PgWriter;
+#[cfg(test)]
+pub(crate) use self::open::SCHEMA;
 use self::open::{Opened, Server};
+use self::presence::Presence;
 use self::reader::PgReader;
 use crate::backend::{Acting, Backend, PassedOver, Sealing};
 use crate::book::Retention;
@@ -89,9 +93,7 @@ impl PostgresStore {
             clock,
             retention: options.retention,
             apart,
-            away: AtomicU64::new(0),
-            writers,
-            health: watch::Sender::new(StoreHealth::Serving),
+            presence: Arc::new(Presence::new(writers)),
             changed: broadcast::Sender::new(CHANGES_KEPT),
             passed_over: PassedOver::default(),
             origin: uuid::Uuid::new_v4().simple().to_string(),
@@ -103,7 +105,8 @@ impl PostgresStore {
             connections.push(shared.connect().await?);
         }
         let writes = Writes::start(connections, &shared, ());
-        let mut background = Vec::new();
+        let presence = Arc::clone(&shared.presence).follow(shared.options().clone());
+        let mut background = vec![tokio::spawn(presence).abort_handle()];
         if let Some(clock) = synced {
             let reader = shared.reader.clone();
             background.push(tokio::spawn(clock.follow(reader)).abort_handle());
@@ -131,7 +134,11 @@ impl Backend for PostgresStore {
     type Reads = PgReader;
 
     fn reads(&self) -> PgReader {
-        PgReader::new(self.shared.reader.clone(), self.shared.server.is_pooled)
+        PgReader::new(
+            self.shared.reader.clone(),
+            Arc::clone(&self.shared.presence),
+            self.shared.server.is_pooled,
+        )
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
@@ -158,7 +165,7 @@ impl Backend for PostgresStore {
 #[async_trait::async_trait]
 impl Store for PostgresStore {
     fn health(&self) -> watch::Receiver<StoreHealth> {
-        self.shared.health.subscribe()
+        self.shared.presence.health()
     }
 
     async fn close(&self) {
@@ -185,10 +192,7 @@ struct Shared {
     retention: Retention,
     /// Transactions hold the rows of one reseller.
     apart: bool,
-    /// A bit for each writer that is away.
-    away: AtomicU64,
-    writers: usize,
-    health: watch::Sender<StoreHealth>,
+    presence: Arc<Presence>,
     changed: broadcast::Sender<Changed>,
     passed_over: PassedOver,
     /// Names this process in its hints, so that it does not take its own for news.
@@ -226,17 +230,8 @@ impl Source for Shared {
         self.retention
     }
 
-    /// The database is away when no writer has it.
     fn set_serving(&self, writer: usize, serving: bool) {
-        let bit = 1_u64 << writer;
-        let before = if serving {
-            self.away.fetch_and(!bit, Ordering::AcqRel) & !bit
-        } else {
-            self.away.fetch_or(bit, Ordering::AcqRel) | bit
-        };
-        let all_away = before.count_ones() as usize >= self.writers;
-        let health = if all_away { StoreHealth::Away } else { StoreHealth::Serving };
-        self.health.send_if_modified(|now| std::mem::replace(now, health) != health);
+        self.presence.of_writer(writer, serving);
     }
 
     fn changed(&self) -> &broadcast::Sender<Changed> {

@@ -18,10 +18,10 @@ impl PostgresStore {
             return Err(open::refused("the database is empty: run `postrider migrate` first"));
         }
         let version = open::check_schema(&mut db, None).await?;
-        if version < open::newest() {
+        if version < open::SCHEMA.newest() {
             return Err(open::refused(&format!(
                 "the database has schema {version} in place of {}: run `postrider migrate` first",
-                open::newest()
+                open::SCHEMA.newest()
             )));
         }
         let now = now(&mut db).await?;

@@ -9,11 +9,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, Row, SqlSafeStr};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 
 use super::{LOCK_TIMEOUT, STATEMENT_TIMEOUT};
+use crate::schema::Schema;
 use crate::{Migrated, StoreError, StoreKind};
 
 /// PostgreSQL 14.
@@ -25,12 +25,12 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const MIGRATION_LOCK: i64 = 0x0070_6f73_7472_6964;
 
 const FOREIGN_POSITIONS: &str = include_str!("../../sql/postgres/open/foreign_positions.sql");
-const MIGRATIONS: &[(i64, &str, &str)] = &[
+pub(crate) const SCHEMA: Schema = Schema(&[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     (2, "federated", include_str!("../../migrations/postgres/0002_federated.sql")),
     (3, "audit", include_str!("../../migrations/postgres/0003_audit.sql")),
     (4, "data keys", include_str!("../../migrations/postgres/0004_data_keys.sql")),
-];
+]);
 
 /// Where the database is, and what it is.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ pub(super) async fn migrate(db: &mut PgConnection, kind: Option<StoreKind>) -> R
     forget_statements(&mut transaction).await?;
     let is_new = is_new(&mut transaction).await?;
     let from = if is_new { 0 } else { check_schema(&mut transaction, kind).await? };
-    let mut migrator = migrator();
+    let mut migrator = SCHEMA.migrator();
     migrator.set_locking(false);
     migrator.run_direct(None, &mut *transaction, false).await.map_err(|error| {
         refused(&format!(
@@ -155,7 +155,7 @@ pub(super) async fn migrate(db: &mut PgConnection, kind: Option<StoreKind>) -> R
     sqlx::raw_sql(FOREIGN_POSITIONS).execute(&mut *transaction).await.map_err(|error| unexpected(&error))?;
     if is_new {
         sqlx::query("INSERT INTO meta (name, value) VALUES ('kind', $1)")
-            .bind(name(kind.unwrap_or(StoreKind::Real)))
+            .bind(kind.unwrap_or(StoreKind::Real).as_str())
             .persistent(false)
             .execute(&mut *transaction)
             .await
@@ -163,7 +163,7 @@ pub(super) async fn migrate(db: &mut PgConnection, kind: Option<StoreKind>) -> R
     }
     forget_statements(&mut transaction).await?;
     transaction.commit().await.map_err(|error| unexpected(&error))?;
-    Ok(Migrated { from, to: newest() })
+    Ok(Migrated { from, to: SCHEMA.newest() })
 }
 
 /// The migrator prepares statements under names. Behind a pooler they stay on a connection that others get, and whose names
@@ -197,7 +197,7 @@ pub(super) async fn check_schema(db: &mut PgConnection, kind: Option<StoreKind>)
         .fetch_one(&mut *db)
         .await
         .map_err(|error| unexpected(&error))?;
-    if MIGRATIONS.iter().all(|(known, ..)| *known < newest) {
+    if SCHEMA.newest() < newest {
         return Err(refused(
             "the database was made by a newer Postrider: upgrade this program, or restore the backup made before that upgrade",
         ));
@@ -208,7 +208,7 @@ pub(super) async fn check_schema(db: &mut PgConnection, kind: Option<StoreKind>)
         .await
         .map_err(|error| unexpected(&error))?;
     match found.as_deref() {
-        Some(found) if kind.is_none_or(|kind| found == name(kind)) => Ok(newest),
+        Some(found) if kind.is_none_or(|kind| found == kind.as_str()) => Ok(newest),
         Some("sandbox") => Err(refused(
             "the database holds the sandbox's mail, which must never be sent: start with --sandbox, or name another database",
         )),
@@ -218,25 +218,6 @@ pub(super) async fn check_schema(db: &mut PgConnection, kind: Option<StoreKind>)
         _ => {
             Err(refused("the database is damaged (its kind is not written in it): restore it from a backup"))
         }
-    }
-}
-
-/// The number of this program's schema.
-pub(super) fn newest() -> i64 {
-    MIGRATIONS.iter().map(|(number, ..)| *number).max().unwrap_or(0)
-}
-
-fn migrator() -> Migrator {
-    let migration = |&(version, description, sql): &(i64, &'static str, &'static str)| {
-        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
-}
-
-fn name(kind: StoreKind) -> &'static str {
-    match kind {
-        StoreKind::Real => "real",
-        StoreKind::Sandbox => "sandbox",
     }
 }
 

@@ -1,10 +1,13 @@
 //! Reads, each with a time limit. One whose connection turns out to be dead is made on another: a server that was restarted
-//! leaves dead ones behind, and a read changes nothing.
+//! leaves dead ones behind, and a read changes nothing. None waits for a server that is known to be away.
+
+use std::sync::Arc;
 
 use sqlx::postgres::{PgArguments, PgPool, PgRow};
 use sqlx::{AssertSqlSafe, SqlStr};
 
 use super::open::READERS;
+use super::presence::Presence;
 use super::{SILENCE_MAX, STATEMENT_TIMEOUT, failed};
 use crate::StoreError;
 use crate::sql::{Dialect, Reader, Row, Statement, Value};
@@ -12,12 +15,13 @@ use crate::sql::{Dialect, Reader, Row, Statement, Value};
 /// Each read sees what is committed.
 pub(crate) struct PgReader {
     pool: PgPool,
+    presence: Arc<Presence>,
     is_pooled: bool,
 }
 
 impl PgReader {
-    pub(super) fn new(pool: PgPool, is_pooled: bool) -> Self {
-        Self { pool, is_pooled }
+    pub(super) fn new(pool: PgPool, presence: Arc<Presence>, is_pooled: bool) -> Self {
+        Self { pool, presence, is_pooled }
     }
 
     async fn on_a_living_connection(
@@ -35,7 +39,10 @@ impl PgReader {
                 sqlx::query_with(text, arguments).fetch_all(&self.pool).await
             };
             match rows {
-                Err(error) if dead < READERS && is_dead(&error) => dead += 1,
+                Err(error) if dead < READERS && is_dead(&error) => {
+                    self.presence.doubt();
+                    dead += 1;
+                }
                 rows => return rows,
             }
         }
@@ -55,11 +62,14 @@ impl PgReader {
 
 impl Reader for PgReader {
     async fn read(&self, statement: &'static Statement, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        match tokio::time::timeout(SILENCE_MAX, self.on_a_living_connection(statement, values)).await {
-            Ok(rows) => Ok(rows.map_err(|error| failed(&error))?.into_iter().map(Row::Postgres).collect()),
-            Err(_) => Err(StoreError::Unavailable {
-                cause: format!("PostgreSQL was silent for too long ({})", statement.path),
-            }),
+        let unavailable = |cause: String| StoreError::Unavailable { cause };
+        tokio::select! {
+            biased;
+            rows = tokio::time::timeout(SILENCE_MAX, self.on_a_living_connection(statement, values)) => match rows {
+                Ok(rows) => Ok(rows.map_err(|error| failed(&error))?.into_iter().map(Row::Postgres).collect()),
+                Err(_) => Err(unavailable(format!("PostgreSQL was silent for too long ({})", statement.path))),
+            },
+            () = self.presence.is_away() => Err(unavailable(format!("PostgreSQL cannot be asked ({})", statement.path))),
         }
     }
 }

@@ -94,12 +94,10 @@ async fn load_credentials(db: &mut impl Db, needs: &Needs, book: &mut Book) -> R
     if !needs.sources.is_empty() {
         db.fetch(&LOCK_SOURCES, 1, values![]).await?;
     }
-    let sources = each(&needs.sources, |(directory, client, fingerprint)| {
-        values![directory.as_str(), client.as_str(), fingerprint.as_str()]
-    });
+    let sources =
+        each(&needs.sources, |(client, fingerprint)| values![client.as_str(), fingerprint.as_str()]);
     for row in fetch_each(db, &SOURCES, sources).await? {
-        let (key, reseller) = rows::source(&row)?;
-        book.sources.insert((key, reseller));
+        book.sources.insert(rows::source(&row)?);
     }
     let sealed = each(&needs.sealed, |(reseller, version)| values![reseller, version.as_str()]);
     for row in fetch_each(db, &SEALED, sealed).await? {

@@ -7,7 +7,7 @@
 //! | `cells` | columns to domain values |
 //! | `rows` | columns to rows of a book |
 //! | `load`, `save` | a book from the database, and back |
-//! | `read`, `read_settings`, `watch` | what is read without a book |
+//! | `read`, `read_settings`, `watch`, `census` | what is read without a book |
 //! | `check` | what is read to see whether all of it is sound |
 //!
 //! Both databases hold the same: times as microseconds since 1970, ids as bytes, maps and lists as JSON text. Where their
@@ -32,6 +32,7 @@ macro_rules! statement {
 }
 
 mod cells;
+mod census;
 mod check;
 mod load;
 mod read;

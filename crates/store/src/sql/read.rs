@@ -8,8 +8,9 @@ use postrider_domain::{
 };
 use serde::Deserialize;
 
-use super::{Cells, Reader, Row, Statement, Value, json, rows, values, watch};
+use super::{Cells, Reader, Row, Statement, Value, census, json, rows, values, watch};
 use crate::book::{AttemptKey, AttemptRow, EndRow, LateRow, MessageKey, RequestKey};
+use crate::census::{Backlog, FirstExpiry, LaneState};
 use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
 use crate::seen::LaneSeen;
 use crate::watch::{Event, KeptEvents, Position};
@@ -223,6 +224,18 @@ impl<R: Reader> Reads for R {
         let Some(row) = found.first() else { return Ok(Queue::default()) };
         let cells = Cells::new(row, "resellers", "all");
         Ok(Queue { messages: cells.get("messages")?, bytes: cells.get("bytes")? })
+    }
+
+    async fn backlog(&self, by_reseller: bool, now: Timestamp) -> Read<Vec<Backlog>> {
+        census::backlog(self, by_reseller, now).await
+    }
+
+    async fn lanes(&self, now: Timestamp) -> Read<Vec<(LaneState, i64)>> {
+        census::lanes(self, now).await
+    }
+
+    async fn first_expiries(&self, by_reseller: bool) -> Read<Vec<FirstExpiry>> {
+        census::first_expiries(self, by_reseller).await
     }
 
     async fn over_contents(&self, now: Timestamp, limit: u32) -> Read<Vec<MessageKey>> {

@@ -144,11 +144,12 @@ pub(super) fn sealed(row: &Row) -> Result<(ResellerId, SealedRecord), StoreError
     Ok((reseller, record))
 }
 
-pub(super) fn source(row: &Row) -> Result<(SourceKey, ResellerId), StoreError> {
+pub(super) fn source(row: &Row) -> Result<(SourceKey, ResellerId, String), StoreError> {
     let reseller = owner(row, "settings")?;
     let cells = Cells::new(row, "settings", reseller.as_str());
-    let key = (cells.get("directory")?, cells.get("client")?, cells.get("credential_fingerprint")?);
-    Ok((key, reseller))
+    let key = (cells.get("client")?, cells.get("credential_fingerprint")?);
+    let directory = cells.get("directory")?;
+    Ok((key, reseller, directory))
 }
 
 pub(super) fn request_key(row: &Row) -> Result<((ResellerId, RequestId), RequestKeyRow), StoreError> {

@@ -25,6 +25,8 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::{broadcast, watch};
 
 use self::connection::SqliteWriter;
+#[cfg(test)]
+pub(crate) use self::open::SCHEMA;
 use self::open::{Opened, Place};
 use self::room::Room;
 use crate::backend::{Acting, Backend, PassedOver, Sealing};

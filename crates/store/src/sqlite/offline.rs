@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 
-use super::open::{Place, migrator, newest};
+use super::open::{Place, SCHEMA};
 use super::{SqliteReader, SqliteStore};
 use crate::sql::{self, Checked};
 use crate::{Migrated, StoreError};
@@ -31,9 +31,9 @@ impl SqliteStore {
         must_be_there(&place)?;
         let mut db = place.connect_writer().await?;
         let from = place.check(&mut db).await?;
-        migrator().run(&mut db).await.map_err(|error| place.refused(&error))?;
+        SCHEMA.migrator().run(&mut db).await.map_err(|error| place.refused(&error))?;
         db.close().await.map_err(|error| place.unreadable(&error))?;
-        Ok(Migrated { from, to: newest() })
+        Ok(Migrated { from, to: SCHEMA.newest() })
     }
 }
 
@@ -45,8 +45,9 @@ async fn look(place: &Place, reader: &SqlitePool, now: Timestamp) -> Result<Vec<
     let unreadable = |error| place.unreadable(&error);
     let mut db = reader.acquire().await.map_err(unreadable)?;
     let version = place.check(&mut db).await?;
-    if version < newest() {
-        let what = format!("has schema {version} in place of {}: run `postrider migrate` first", newest());
+    if version < SCHEMA.newest() {
+        let what =
+            format!("has schema {version} in place of {}: run `postrider migrate` first", SCHEMA.newest());
         return Err(place.error(&what));
     }
     let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(20)")

@@ -16,13 +16,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{Finding, FindingCode};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::{SQLITE_FULL, result_code};
+use crate::schema::Schema;
 use crate::sql::FindingCells;
 use crate::{StoreError, StoreKind};
 
@@ -37,14 +37,14 @@ const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 const RECOVER: &str = include_str!("../../sql/sqlite/open/recover.sql");
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[
+pub(crate) const SCHEMA: Schema = Schema(&[
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "one row a reseller", include_str!("../../migrations/sqlite/0002_one_row_a_reseller.sql")),
     (3, "credential changes", include_str!("../../migrations/sqlite/0003_credential_changes.sql")),
     (4, "federated", include_str!("../../migrations/sqlite/0004_federated.sql")),
     (5, "audit", include_str!("../../migrations/sqlite/0005_audit.sql")),
     (6, "data keys", include_str!("../../migrations/sqlite/0006_data_keys.sql")),
-];
+]);
 
 /// The connections of an open file.
 pub(super) struct Opened {
@@ -105,7 +105,7 @@ impl Place {
         let mut writer = self.connect_writer().await?;
         self.check(&mut writer).await?;
         self.check_pages(&mut writer).await?;
-        migrator().run(&mut writer).await.map_err(|error| self.refused(&error))?;
+        SCHEMA.migrator().run(&mut writer).await.map_err(|error| self.refused(&error))?;
         recover(&mut writer, now).await.map_err(|error| self.unreadable(&error))?;
         self.with_reader(writer).await
     }
@@ -185,9 +185,9 @@ impl Place {
         private().create_new(true).open(&draft.path).map_err(|error| unmade(&error))?;
         let options = draft.options().synchronous(SqliteSynchronous::Full);
         let mut db = options.connect().await.map_err(|error| unmade(&error))?;
-        migrator().run(&mut db).await.map_err(|error| unmade(&error))?;
+        SCHEMA.migrator().run(&mut db).await.map_err(|error| unmade(&error))?;
         sqlx::query("INSERT INTO meta (name, value) VALUES ('kind', $1)")
-            .bind(name(self.kind.unwrap_or(StoreKind::Real)))
+            .bind(self.kind.unwrap_or(StoreKind::Real).as_str())
             .execute(&mut db)
             .await
             .map_err(|error| unmade(&error))?;
@@ -219,7 +219,7 @@ impl Place {
             .fetch_one(&mut *db)
             .await
             .map_err(unreadable)?;
-        if MIGRATIONS.iter().all(|(known, ..)| *known < newest) {
+        if SCHEMA.newest() < newest {
             return Err(self.error(
                 "was made by a newer Postrider: upgrade this program, or restore the backup made before that upgrade",
             ));
@@ -229,7 +229,7 @@ impl Place {
             .await
             .map_err(unreadable)?;
         match kind.as_deref() {
-            Some(kind) if self.kind.is_none_or(|own| kind == name(own)) => Ok(newest),
+            Some(kind) if self.kind.is_none_or(|own| kind == own.as_str()) => Ok(newest),
             Some("sandbox") => Err(self.error(
                 "holds the sandbox's mail, which must never be sent: start with --sandbox, or name another data directory",
             )),
@@ -295,25 +295,6 @@ async fn recover(db: &mut SqliteConnection, now: Timestamp) -> Result<(), sqlx::
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await
-}
-
-/// The number of this program's schema.
-pub(super) fn newest() -> i64 {
-    MIGRATIONS.iter().map(|(number, ..)| *number).max().unwrap_or(0)
-}
-
-pub(super) fn migrator() -> Migrator {
-    let migration = |&(version, description, sql): &(i64, &'static str, &'static str)| {
-        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
-}
-
-fn name(kind: StoreKind) -> &'static str {
-    match kind {
-        StoreKind::Real => "real",
-        StoreKind::Sandbox => "sandbox",
-    }
 }
 
 fn is_sqlite_sound(version: &str) -> bool {

@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use postrider_domain::{
-    Bug, EmailAddress, InDoubtPolicy, Message, MessageId, MessageState, RequestId, ResellerId, planted,
+    Bug, EmailAddress, InDoubtPolicy, Message, MessageId, MessageState, RequestId, ResellerId, limits,
+    planted,
 };
 
 use super::Write;
@@ -122,16 +124,21 @@ impl Write for AcceptTest {
     fn needs(&self, needs: &mut Needs) {
         let new = &self.test.message;
         needs.reseller_made(&new.reseller).request_key(&new.reseller, new.request_id.as_ref());
+        needs.open.insert(new.reseller.clone());
+        needs.recent.insert(new.reseller.clone());
     }
 
     /// As any other, but for the settings and the queue, which it does not ask for; and its attempt begins at once.
     fn run(&self, book: &mut Book) -> Result<Admitted, StoreError> {
-        let TestMail { message: new, mailbox, start } = &*self.test;
+        let TestMail { message: new, mailbox, start, .. } = &*self.test;
         if let Some(known) = known(book, new) {
             return Ok(known.into());
         }
         if is_key_gone(book, new, self.sealed_by.as_ref()) {
             return Ok(Admitted::KeyGone);
+        }
+        if is_busy(book, &self.test) {
+            return Ok(Admitted::Refused(Refused::MailboxBusy));
         }
         let row = MessageRow { is_test: true, attempts: start.number.0, ..row(new, MessageState::Sending) };
         // Nobody tries it again.
@@ -145,6 +152,8 @@ impl Write for AcceptTest {
         if let Some(lane) = book.change_lane(&new.reseller) {
             lane.is_due_at(start.call_deadline);
         }
+        // The lane's holder, perhaps another replica, is to count it.
+        book.signal(&new.reseller);
         let mut message = message(book, new);
         message.state = MessageState::Sending;
         message.next_attempt_time = None;
@@ -152,6 +161,25 @@ impl Write for AcceptTest {
         message.attempts = vec![shown];
         Ok(Admitted::New(Box::new(message)))
     }
+}
+
+/// Whoever sends the mailbox's queue may be another process: what binds both is what is written down.
+fn is_busy(book: &Book, test: &TestMail) -> bool {
+    let (reseller, now) = (&test.message.reseller, book.now());
+    let lane = book.lane(reseller).filter(|lane| lane.mailbox == test.mailbox);
+    let must_wait = lane.and_then(|lane| lane.wait_until).is_some_and(|until| until > now);
+    let calls = || {
+        let all = book.attempts_of(reseller).map(|(_, attempt)| attempt);
+        all.filter(|attempt| attempt.mailbox == test.mailbox && attempt.call_deadline.is_some())
+    };
+    let in_flight = calls().filter(|call| call.end.is_none() && call.call_deadline > Some(now)).count();
+    let minute_ago = now.saturating_sub(limits::PACE_MINUTE).unwrap_or(Timestamp::MIN);
+    let in_a_minute = calls().filter(|call| call.start_time > minute_ago).count();
+    let reaches =
+        |count: usize, limit: u32| limit > 0 && u32::try_from(count).is_ok_and(|count| count >= limit);
+    must_wait
+        || reaches(in_flight, test.limits.concurrency)
+        || reaches(in_a_minute, test.limits.messages_per_minute)
 }
 
 fn admit(

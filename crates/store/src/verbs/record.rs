@@ -1,6 +1,7 @@
 //! Record: the attempt before its call, its outcome after it.
 //!
-//! Starting needs the live token, and the settings that are saved now. An outcome is written once, by whoever comes first;
+//! Starting needs the live token, the settings that are saved now, and that the holder has read what others did to the lane
+//! meanwhile, such as a test that takes one of the mailbox's places. An outcome is written once, by whoever comes first;
 //! what comes later is appended. What an attempt may still change of its lane is decided by how the lane is *now*:
 //! nothing under an old token, no hold and no READY from settings that were replaced since it began.
 //!
@@ -53,9 +54,11 @@ impl Start {
     fn admitted(&self, book: &Book) -> Option<AttemptRow> {
         let lane = book.lane(&self.reseller)?;
         let settings = etag(lane.revision);
+        let heard = book.resellers.get(&self.reseller).map(|row| row.signal);
         let admits = (lane.is_leased_by(self.token) || planted(Bug::TwoHolders))
             && lane.pause.is_none()
-            && self.attempt.settings.as_ref().is_none_or(|own| *own == settings);
+            && self.attempt.settings.as_ref().is_none_or(|own| *own == settings)
+            && (self.attempt.heard.is_none() || self.attempt.heard == heard);
         let row = book.messages.get(&(self.reseller.clone(), self.attempt.message)).filter(|_| admits)?;
         let waits = row.state.waits() && row.attempts + 1 == self.attempt.number.0;
         let (mailbox, revision) = (lane.mailbox.clone(), Some(lane.revision));
@@ -135,14 +138,19 @@ struct Reach {
     settings: bool,
     /// It is the mailbox it was made for.
     wait: bool,
+    /// What Microsoft asked of it holds for the lane: of a test's too, if it is that mailbox.
+    asked: bool,
 }
 
 fn reach(book: &Book, reseller: &ResellerId, attempt: &AttemptRow, is_test: bool) -> Reach {
     let own = book.lane(reseller).filter(|lane| attempt.token.is_some_and(|token| lane.is_leased_by(token)));
     let own = own.filter(|_| !is_test);
+    let wait = own.is_some_and(|lane| lane.mailbox == attempt.mailbox);
+    let is_same = || book.lane(reseller).is_some_and(|lane| lane.mailbox == attempt.mailbox);
     Reach {
         settings: own.is_some_and(|lane| attempt.revision == Some(lane.revision)),
-        wait: own.is_some_and(|lane| lane.mailbox == attempt.mailbox),
+        wait,
+        asked: wait || (is_test && is_same()),
     }
 }
 
@@ -151,10 +159,15 @@ fn end(book: &mut Book, reseller: &ResellerId, end: &AttemptEnd) -> Result<(), S
     let (Some(attempt), Ok(message)) = (book.attempts.get(&key), book.message(reseller, end.message)) else {
         return Ok(());
     };
-    let reach = reach(book, reseller, attempt, message.is_test);
+    let is_test = message.is_test;
+    let reach = reach(book, reseller, attempt, is_test);
     let resolved = attempt.end.as_ref().map(|end| (end.time, end.outcome));
-    if let Some(until) = asked_to_wait(end).filter(|_| reach.wait) {
+    if let Some(until) = asked_to_wait(end).filter(|_| reach.asked) {
         lane_waits(book, reseller, until);
+    }
+    // The lane's holder counts it no more, and waits where it was asked to.
+    if is_test {
+        book.signal(reseller);
     }
     match resolved {
         None => resolve(book, &key, end, &reach),

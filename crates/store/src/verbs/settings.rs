@@ -42,9 +42,8 @@ impl Write for PutSettings {
             return Ok(Some(Put::EtagMismatch));
         }
         let source = source_key(new);
-        let has_it =
-            |(held, by): &(SourceKey, ResellerId)| Some(held) == source.as_ref() && *by != new.reseller;
-        if book.sources.iter().any(has_it) {
+        let directory = new.values.directory.to_string();
+        if source.as_ref().is_some_and(|source| is_taken(book, source, &new.reseller, &directory)) {
             return Ok(Some(Put::SourceTaken));
         }
         if new.change.is_some_and(|change| !credential_change::commit(book, &new.reseller, change, new.now)) {
@@ -59,8 +58,8 @@ impl Write for PutSettings {
         let is_held = row.lane.as_ref().is_some_and(|lane| lane.stop().is_some());
         book.written.settings.insert(new.reseller.clone(), (Arc::clone(new), revision));
         book.written.adopted.remove(&new.reseller);
-        book.sources.retain(|(_, by)| *by != new.reseller);
-        book.sources.extend(source.map(|key| (key, new.reseller.clone())));
+        book.sources.retain(|(_, by, _)| *by != new.reseller);
+        book.sources.extend(source.map(|key| (key, new.reseller.clone(), directory)));
         book.credentials.insert(new.reseller.clone(), new.credential.version.clone());
         book.signal(&new.reseller);
         book.due_anew(&new.reseller, None);
@@ -75,20 +74,58 @@ impl Write for PutSettings {
     }
 }
 
+/// Whether another reseller has a federated source. It changes nothing.
+pub(crate) struct IsSourceTaken {
+    pub reseller: ResellerId,
+    pub source: SourceKey,
+    pub directory: String,
+}
+
+impl Write for IsSourceTaken {
+    type Answer = bool;
+
+    const NAME: &'static str = "is_source_taken";
+
+    fn reseller(&self) -> Option<&ResellerId> {
+        Some(&self.reseller)
+    }
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.sources.insert(self.source.clone());
+    }
+
+    fn run(&self, book: &mut Book) -> Result<bool, StoreError> {
+        Ok(is_taken(book, &self.source, &self.reseller, &self.directory))
+    }
+}
+
+fn is_taken(book: &Book, source: &SourceKey, reseller: &ResellerId, directory: &str) -> bool {
+    book.sources
+        .iter()
+        .any(|(held, by, other)| held == source && by != reseller && may_be_one(other, directory))
+}
+
+/// Whether two names may be of one directory: it has one ID, and any number of domains.
+fn may_be_one(one: &str, other: &str) -> bool {
+    let is_id = |name| uuid::Uuid::try_parse(name).is_ok();
+    one == other || !is_id(one) || !is_id(other)
+}
+
 /// The lane takes the mailbox, and a hold that the old settings caused is lifted; an operator's pause stays.
 fn lane(new: &NewSettings, revision: i64, before: Option<&LaneRow>) -> LaneRow {
     let values = &new.values;
+    let mailbox = values.mailbox.folded();
     LaneRow {
         revision,
-        mailbox: values.mailbox.clone(),
+        // What Microsoft asked of this mailbox still holds.
+        wait_until: before.filter(|lane| lane.mailbox == mailbox).and_then(|lane| lane.wait_until),
+        mailbox,
         cloud: values.cloud,
         pace: values.pace,
         works: false,
         finding: new.finding.clone(),
         pause: before.filter(|_| !planted(Bug::PauseEndedBySettings)).and_then(|lane| lane.pause.clone()),
         hold: None,
-        // What Microsoft asked of this mailbox still holds.
-        wait_until: before.filter(|lane| lane.mailbox == values.mailbox).and_then(|lane| lane.wait_until),
         due_time: before.and_then(|lane| lane.due_time),
         lease: before.and_then(|lane| lane.lease),
     }
@@ -193,7 +230,7 @@ impl Write for DeleteSettings {
         book.written.settings.remove(&self.reseller);
         book.written.adopted.remove(&self.reseller);
         book.credentials.remove(&self.reseller);
-        book.sources.retain(|(_, by)| *by != self.reseller);
+        book.sources.retain(|(_, by, _)| *by != self.reseller);
         credential_change::delete(book, &self.reseller, self.now);
         book.written.deleted.insert(self.reseller.clone());
         let ids: Vec<_> = book.messages_of(&self.reseller).map(|(id, _)| id).collect();

@@ -32,7 +32,7 @@ impl Write for Cancel {
             return Ok(Steered::Missing);
         };
         if row.state == MessageState::Cancelled {
-            return Ok(Steered::Done);
+            return Ok(Steered::AlreadySo);
         }
         if !row.state.waits() || (row.in_doubt && !planted(Bug::DoubtCancelled)) {
             return Ok(Steered::Forbidden { state: row.state, in_doubt: row.in_doubt });

@@ -36,12 +36,12 @@ fn holds(promise: impl Fn(EmailDraft)) {
     }
 }
 
-/// Words of a header, such as a name or a subject, with all that needs quoting or encoding.
+/// Words of a header, such as a name or a subject, with all that needs quoting or encoding, and what looks encoded.
 fn words(max: usize) -> impl Strategy<Value = String> {
-    let char = prop_oneof![6 => "[a-zA-Z0-9]", 2 => "[ -~]", 2 => "[äßñ№中文🎉й]", 1 => any::<char>().prop_map(String::from)];
+    let char = prop_oneof![6 => "[a-zA-Z0-9]", 2 => "[ -~]", 2 => "[äßñ№中文🎉й]", 1 => any::<char>().prop_map(String::from), 1 => " =\\?utf-8\\?[BQ]\\?aGk=\\?= "];
     let text = proptest::collection::vec(char, 0..max).prop_map(|chars| chars.concat());
     text.prop_map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
-        .prop_filter("header text", |text| HeaderText::parse(text, 255).is_ok() && !text.contains("=?"))
+        .prop_filter("header text", |text| HeaderText::parse(text, 255).is_ok())
 }
 
 fn addresses(max: usize) -> impl Strategy<Value = Vec<AddressDraft>> {

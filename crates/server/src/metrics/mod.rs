@@ -1,0 +1,223 @@
+//! What operators count: names of the contract, and some beside them (docs/metrics.md).
+//!
+//! Rules
+//! - What happens is counted where it happens, once it is on disk, by whichever process did it: over replicas counters add up.
+//! - What there is, is asked of the store when somebody scrapes (`census.rs`): every replica tells the same.
+//! - No label holds a secret, an address or an id; how many there can be is bounded (`labels.rs`).
+
+mod census;
+mod labels;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postrider_domain::{AttemptEnd, Clock, MessageState, Outcome, ResellerId, Resolution};
+use postrider_microsoft::{Call, Observer};
+use postrider_store::DynStore;
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+
+use self::census::Census;
+use self::labels::{Labels, ResellerLabels};
+use crate::credentials::TokenFetch;
+use crate::health::Readiness;
+use crate::ids::accept_time;
+
+/// Of what we do ourselves.
+const SHORT: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Of what Microsoft does.
+const CALL: [f64; 11] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// From a message that goes at once to one that waited for three days.
+const QUEUE: [f64; 14] =
+    [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 259_200.0];
+
+pub(crate) struct Metrics {
+    registry: Registry,
+    resellers: ResellerLabels,
+    accepted: Family<Labels, Counter>,
+    finished: Family<Labels, Counter>,
+    attempts: Family<Labels, Counter>,
+    accept_seconds: Histogram,
+    queue_seconds: Histogram,
+    token_fetches: Family<Labels, Counter>,
+    microsoft: Arc<MicrosoftCalls>,
+    rpcs: Family<Labels, Histogram>,
+    readiness: Family<Labels, Gauge>,
+    census: Census,
+}
+
+impl Metrics {
+    pub(crate) fn new(reseller_labels: bool) -> Self {
+        let mut registry = Registry::with_prefix("postrider");
+        let mut metrics = Self {
+            resellers: ResellerLabels::new(reseller_labels),
+            accepted: registered(
+                &mut registry,
+                "messages_accepted",
+                "Messages accepted, replays not counted",
+            ),
+            finished: registered(
+                &mut registry,
+                "messages_finished",
+                "Times that a message came to an end state",
+            ),
+            attempts: registered(
+                &mut registry,
+                "attempts",
+                "Attempts ended, by outcome and by the code of its finding",
+            ),
+            accept_seconds: of_seconds(
+                &mut registry,
+                "accept",
+                "From a SendMail to the message on disk",
+                SHORT,
+            ),
+            queue_seconds: of_seconds(
+                &mut registry,
+                "queue",
+                "From accepted to sent, also of mail for later",
+                QUEUE,
+            ),
+            token_fetches: registered(
+                &mut registry,
+                "token_fetches",
+                "Access tokens asked for, whatever is cached",
+            ),
+            microsoft: Arc::new(MicrosoftCalls(each_of_seconds(
+                &mut registry,
+                "microsoft_request",
+                "Requests to Microsoft until the head of the answer, by HTTP status",
+                || Histogram::new(CALL),
+            ))),
+            rpcs: each_of_seconds(
+                &mut registry,
+                "rpc",
+                "Calls of the API, by the reason they were refused for; of a watch, until it began",
+                || Histogram::new(SHORT),
+            ),
+            readiness: registered(&mut registry, "readiness", "1 for the state that /readyz tells"),
+            census: Census::registered(&mut registry),
+            registry: Registry::default(),
+        };
+        let build: Family<Labels, Gauge> = registered(&mut registry, "build_info", "1, with the version");
+        build.get_or_create(&vec![("version", env!("CARGO_PKG_VERSION").into())]).set(1);
+        metrics.registry = registry;
+        metrics.begin();
+        metrics
+    }
+
+    /// What may never happen is told as 0, so that a first time is seen as a rise.
+    fn begin(&self) {
+        if !self.resellers.are_wanted() {
+            self.accepted.get_or_create(&Labels::new()).inc_by(0);
+            for state in MessageState::ALL.into_iter().filter(|state| state.is_end()) {
+                self.finished.get_or_create(&vec![("state", state.as_str().into())]).inc_by(0);
+            }
+        }
+        for result in [TokenFetch::Ok, TokenFetch::Refused, TokenFetch::Failed] {
+            self.token_fetches.get_or_create(&vec![("result", result.as_str().into())]).inc_by(0);
+        }
+    }
+
+    /// New messages are on disk.
+    pub(crate) fn accepted(&self, reseller: &ResellerId, messages: u64) {
+        self.accepted.get_or_create(&self.resellers.with(Some(reseller), [])).inc_by(messages);
+    }
+
+    /// One was, so long after its call began.
+    pub(crate) fn accepted_after(&self, took: Duration) {
+        self.accept_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn finished(&self, reseller: &ResellerId, state: MessageState, messages: u64) {
+        let labels = self.resellers.with(Some(reseller), [("state", state.as_str())]);
+        self.finished.get_or_create(&labels).inc_by(messages);
+    }
+
+    /// The end of an attempt is on disk.
+    pub(crate) fn attempted(&self, reseller: &ResellerId, end: &AttemptEnd) {
+        let finding = end.verdict.finding.as_ref().map_or("", |finding| finding.code.as_str());
+        let outcome = [("outcome", end.verdict.outcome.as_str()), ("finding", finding)];
+        self.attempts.get_or_create(&self.resellers.with(Some(reseller), outcome)).inc();
+        if let Resolution::End(state) = end.resolution {
+            self.finished(reseller, state, 1);
+        }
+        if end.verdict.outcome == Outcome::Sent
+            && let Some(accepted) = accept_time(&end.message)
+        {
+            self.queue_seconds.observe(end.end_time.duration_since(accepted).as_secs_f64().max(0.0));
+        }
+    }
+
+    pub(crate) fn token_fetched(&self, fetch: TokenFetch) {
+        self.token_fetches.get_or_create(&vec![("result", fetch.as_str().into())]).inc();
+    }
+
+    /// `rpc` is its full path; `reason` that of the refusal, or "".
+    pub(crate) fn called(&self, rpc: &'static str, reason: &'static str, took: Duration) {
+        let name = rpc.rsplit('/').next().unwrap_or_default();
+        let labels = vec![("rpc", name.into()), ("reason", reason.into())];
+        self.rpcs.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// To be told of each request to Microsoft.
+    pub(crate) fn of_microsoft(&self) -> Arc<dyn Observer> {
+        self.microsoft.clone()
+    }
+
+    /// All of it, in the OpenMetrics text format, which Prometheus's own is a part of.
+    pub(crate) async fn page(&self, readiness: Readiness, store: &DynStore, clock: &dyn Clock) -> String {
+        self.census.look(store, clock.now(), &self.resellers).await;
+        for state in Readiness::ALL {
+            let gauge = self.readiness.get_or_create_owned(&vec![("state", state.as_str().into())]);
+            gauge.set((state == readiness).into());
+        }
+        let mut page = String::new();
+        // Writing to a string cannot fail.
+        let _ = text::encode(&mut page, &self.registry);
+        // A family whose label set is empty, as others write it.
+        page.replace("{} ", " ")
+    }
+}
+
+#[derive(Debug)]
+struct MicrosoftCalls(Family<Labels, Histogram>);
+
+impl Observer for MicrosoftCalls {
+    fn asked(&self, call: Call, status: Option<u16>, took: Duration) {
+        let labels = vec![("call", Cow::from(call.as_str())), ("status", labels::status(status))];
+        self.0.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+}
+
+fn registered<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    keep(registry, name, help, M::default())
+}
+
+fn of_seconds<const N: usize>(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    buckets: [f64; N],
+) -> Histogram {
+    keep(registry, &format!("{name}_seconds"), help, Histogram::new(buckets))
+}
+
+fn each_of_seconds(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    one: fn() -> Histogram,
+) -> Family<Labels, Histogram> {
+    keep(registry, &format!("{name}_seconds"), help, Family::new_with_constructor(one))
+}
+
+fn keep<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
