@@ -32,7 +32,8 @@ static ACCESS_KEYS: Statement = statement!("read/access_keys");
 static ANY_ACCESS_KEY: Statement = statement!("read/any_access_key");
 static DATA_KEY: Statement = statement!("read/data_key");
 static DATA_KEYS: Statement = statement!("read/data_keys");
-static AUDIT_EVENTS: Statement = statement!(each dialect "read/audit_events");
+static AUDIT_EVENTS: Statement = statement!("read/audit_events");
+static AUDIT_EVENTS_OF: Statement = statement!(each dialect "read/audit_events_of");
 static SEALED: Statement = statement!("read/sealed");
 static SEALED_PAGE: Statement = statement!("read/sealed_page");
 static KEY_RING: Statement = statement!("read/key_ring");
@@ -159,12 +160,15 @@ impl<R: Reader> Reads for R {
 
     async fn audit_events(&self, filter: AuditFilter) -> Read<AuditPage> {
         let AuditFilter { resellers, since, before, limit } = filter;
-        let resellers: Option<Vec<_>> =
-            resellers.as_ref().map(|resellers| resellers.iter().map(ResellerId::as_str).collect());
-        let resellers = resellers.map(|resellers| json(&resellers));
-        let wanted =
-            values![resellers, since, before.time, before.reseller, before.number, i64::from(limit) + 1];
-        let found = self.read(&AUDIT_EVENTS, wanted).await?;
+        let mut wanted = values![since, before.time, before.reseller, before.number, i64::from(limit) + 1];
+        let found = match resellers {
+            Some(resellers) => {
+                let resellers: Vec<_> = resellers.iter().map(ResellerId::as_str).collect();
+                wanted.splice(0..0, values![json(&resellers)]);
+                self.read(&AUDIT_EVENTS_OF, wanted).await?
+            }
+            None => self.read(&AUDIT_EVENTS, wanted).await?,
+        };
         let (page, more) = page(&found, limit);
         Ok(AuditPage { events: page.iter().map(rows::audit_event).collect::<Result<_, _>>()?, more })
     }
