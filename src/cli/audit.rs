@@ -179,7 +179,9 @@ mod tests {
 
     fn is_whole(events: &[v1::AuditEvent], begins: bool) -> bool {
         let mut chains = Chains { begins, ..Chains::default() };
-        events.iter().for_each(|event| chains.check(event));
+        for event in events {
+            chains.check(event);
+        }
         chains.end().is_ok()
     }
 
