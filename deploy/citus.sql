@@ -5,7 +5,7 @@
 --
 -- What it changes for whoever runs Postrider: docs/postgresql.md.
 
--- The trigger on messages looks at the row that changes and at nothing else, so it is safe on every node.
+-- The triggers on messages and audit events look at the row that changes and at nothing else, so they are safe on every node.
 SET citus.enable_unsafe_triggers = on;
 
 -- Of no one reseller, and small: whole on every node.
@@ -21,4 +21,6 @@ SELECT create_distributed_table('contents', 'reseller', colocate_with => 'resell
 SELECT create_distributed_table('request_keys', 'reseller', colocate_with => 'resellers');
 SELECT create_distributed_table('attempts', 'reseller', colocate_with => 'resellers');
 SELECT create_distributed_table('events', 'reseller', colocate_with => 'resellers');
+SELECT create_distributed_table('audit_events', 'reseller', colocate_with => 'resellers');
+SELECT create_distributed_table('audit_chains', 'reseller', colocate_with => 'resellers');
 SELECT create_distributed_table('recipient_hours', 'reseller', colocate_with => 'resellers');

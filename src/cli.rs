@@ -5,7 +5,7 @@
 //! | `serve`, `sandbox`, `check-config` | [`serve`], [`sandbox`], [`configuration`] |
 //! | `check-store`, `migrate`: on the database itself | [`store`] |
 //! | `credentials …`: with the service stopped | [`credentials`] |
-//! | `send`, `settings …`, `messages …`, `keys …`: clients of a running service | [`send`], [`settings`], [`messages`], [`keys`] |
+//! | `send`, `settings …`, `messages …`, `keys …`, `audit`: clients of a running service | [`send`], [`settings`], [`messages`], [`keys`], [`audit`] |
 //! | `findings` | [`findings`] |
 //!
 //! Rules
@@ -16,6 +16,7 @@
 
 mod access_key;
 mod attachment;
+mod audit;
 mod client;
 mod configuration;
 mod credentials;
@@ -94,6 +95,8 @@ enum Command {
     /// The keys by which callers are known: create, list, revoke.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Tells who changed what, and whether the record of it is whole.
+    Audit(audit::AuditArguments),
     /// Lists all that can be wrong, or explains one finding.
     Findings(findings::FindingsArguments),
 }
@@ -179,6 +182,9 @@ impl Invocation {
             }
             Command::Keys(command) => {
                 call(&flags, environment, async |client| keys::run(command, client, &screen).await)
+            }
+            Command::Audit(arguments) => {
+                call(&flags, environment, async |client| audit::run(arguments, client, &screen).await)
             }
         }
     }

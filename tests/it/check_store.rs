@@ -17,7 +17,7 @@ use crate::support::{given, mortal};
 
 /// What a hand can do to a store that has one message in flight, one scheduled, one SENT and one CANCELLED: which invariant
 /// is broken by it, and how it is mended.
-const BREAKS: [(&str, &str, &str); 16] = [
+const BREAKS: [(&str, &str, &str); 17] = [
     (
         "contents",
         "UPDATE messages SET content_bytes = content_bytes + 1 WHERE state = 'sent'; \
@@ -101,6 +101,11 @@ const BREAKS: [(&str, &str, &str); 16] = [
         "settings",
         "UPDATE settings SET credential_version = credential_version || 'x' WHERE reseller = 'acme'",
         "UPDATE settings SET credential_version = replace(credential_version, 'x', '') WHERE reseller = 'acme'",
+    ),
+    (
+        "audit",
+        "UPDATE audit_chains SET last_number = last_number + 1 WHERE reseller = 'acme'",
+        "UPDATE audit_chains SET last_number = last_number - 1 WHERE reseller = 'acme'",
     ),
 ];
 

@@ -66,6 +66,12 @@ mod microsoft_clients;
 mod access;
 
 #[cfg(test)]
+mod audit;
+
+#[cfg(test)]
+mod content_at_rest;
+
+#[cfg(test)]
 mod secrets;
 
 #[cfg(test)]

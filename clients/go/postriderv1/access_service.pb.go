@@ -199,7 +199,9 @@ func (x *AccessKey) GetRevokeTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// One change that a caller made.
+// One change that a caller made, or one refusal of access: an event of a chain. Each reseller has a chain, and what concerns none,
+// or all, has one of its own. An event's `hash` covers all that it says and the hash before it, so that a reader can tell whether
+// an event was altered, put in or taken out (`postrider audit` does).
 type AuditEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The event's id.
@@ -215,7 +217,15 @@ type AuditEvent struct {
 	// The network address the call came from.
 	SourceAddress string `protobuf:"bytes,6,opt,name=source_address,json=sourceAddress,proto3" json:"source_address,omitempty"`
 	// What changed, by name, as strings. Never a secret, an address or a subject.
-	Details       map[string]string `protobuf:"bytes,7,rep,name=details,proto3" json:"details,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Details map[string]string `protobuf:"bytes,7,rep,name=details,proto3" json:"details,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Its number in its chain: from 1 on, without a gap.
+	Number int64 `protobuf:"varint,8,opt,name=number,proto3" json:"number,omitempty"`
+	// The `hash` of the event before it, 64 hexadecimal digits; zeros for the first.
+	PreviousHash string `protobuf:"bytes,9,opt,name=previous_hash,json=previousHash,proto3" json:"previous_hash,omitempty"`
+	// SHA-256, as 64 hexadecimal digits, over `postrider audit 1`, the 32 bytes of `previous_hash`, the number and the time (in
+	// microseconds since 1970) as 8 bytes with the highest first, `reseller`, `actor`, `action`, `source_address`, and the names and
+	// values of `details` in the order of the names' bytes; each behind its length as 8 bytes.
+	Hash          string `protobuf:"bytes,10,opt,name=hash,proto3" json:"hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -297,6 +307,27 @@ func (x *AuditEvent) GetDetails() map[string]string {
 		return x.Details
 	}
 	return nil
+}
+
+func (x *AuditEvent) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *AuditEvent) GetPreviousHash() string {
+	if x != nil {
+		return x.PreviousHash
+	}
+	return ""
+}
+
+func (x *AuditEvent) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
 }
 
 // The key to make.
@@ -746,7 +777,7 @@ const file_postrider_v1_access_service_proto_rawDesc = "" +
 	"expireTime\x12D\n" +
 	"\rlast_use_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\vlastUseTime\x12A\n" +
 	"\vrevoke_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
-	"revokeTime\"\xfa\x02\n" +
+	"revokeTime\"\xdd\x03\n" +
 	"\n" +
 	"AuditEvent\x12\x1f\n" +
 	"\bevent_id\x18\x01 \x01(\tB\x04\xe2A\x01\x03R\aeventId\x12?\n" +
@@ -756,7 +787,11 @@ const file_postrider_v1_access_service_proto_rawDesc = "" +
 	"\x06action\x18\x04 \x01(\tB\x04\xe2A\x01\x03R\x06action\x12 \n" +
 	"\breseller\x18\x05 \x01(\tB\x04\xe2A\x01\x03R\breseller\x12+\n" +
 	"\x0esource_address\x18\x06 \x01(\tB\x04\xe2A\x01\x03R\rsourceAddress\x12E\n" +
-	"\adetails\x18\a \x03(\v2%.postrider.v1.AuditEvent.DetailsEntryB\x04\xe2A\x01\x03R\adetails\x1a:\n" +
+	"\adetails\x18\a \x03(\v2%.postrider.v1.AuditEvent.DetailsEntryB\x04\xe2A\x01\x03R\adetails\x12\x1c\n" +
+	"\x06number\x18\b \x01(\x03B\x04\xe2A\x01\x03R\x06number\x12)\n" +
+	"\rprevious_hash\x18\t \x01(\tB\x04\xe2A\x01\x03R\fpreviousHash\x12\x18\n" +
+	"\x04hash\x18\n" +
+	" \x01(\tB\x04\xe2A\x01\x03R\x04hash\x1a:\n" +
 	"\fDetailsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc6\x01\n" +

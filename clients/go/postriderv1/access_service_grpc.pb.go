@@ -50,7 +50,8 @@ type AccessServiceClient interface {
 	//
 	// Reasons: `KEY_NOT_FOUND` (NOT_FOUND): there is no such key, or the caller may not see it.
 	RevokeKey(ctx context.Context, in *RevokeKeyRequest, opts ...grpc.CallOption) (*RevokeKeyResponse, error)
-	// Lists what callers changed, the newest first.
+	// Lists what callers changed, and refusals of access, the newest first. What is told of refusals is bounded: those that are not
+	// told are counted in the next that is. A bound caller sees what was done to its resellers.
 	//
 	// No reasons beside the common ones.
 	ListAuditEvents(ctx context.Context, in *ListAuditEventsRequest, opts ...grpc.CallOption) (*ListAuditEventsResponse, error)
@@ -127,7 +128,8 @@ type AccessServiceServer interface {
 	//
 	// Reasons: `KEY_NOT_FOUND` (NOT_FOUND): there is no such key, or the caller may not see it.
 	RevokeKey(context.Context, *RevokeKeyRequest) (*RevokeKeyResponse, error)
-	// Lists what callers changed, the newest first.
+	// Lists what callers changed, and refusals of access, the newest first. What is told of refusals is bounded: those that are not
+	// told are counted in the next that is. A bound caller sees what was done to its resellers.
 	//
 	// No reasons beside the common ones.
 	ListAuditEvents(context.Context, *ListAuditEventsRequest) (*ListAuditEventsResponse, error)

@@ -5,6 +5,8 @@
 //! | [`SealedCredentialStore`] | encrypted here, under the local key; the ciphertext lies in the database |
 //! | [`VaultCredentialStore`] | HashiCorp Vault, KV version 2: one secret a reseller |
 //!
+//! Here too, for it needs the local key: [`ContentSeal`], which seals mail by a data key of its reseller's.
+//!
 //! Settings and credential lie in two places that no transaction spans, so a credential is versioned: it is put beside
 //! the one in use, the settings are committed with the new version's exact name, and only then, some time after, is the
 //! old one pruned.
@@ -23,6 +25,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod content;
 mod error;
 mod framing;
 mod keeper;
@@ -38,6 +41,7 @@ use jiff::Timestamp;
 use postrider_domain::{Credential, CredentialInfo, CredentialVersion, Fingerprint, ResellerId};
 use uuid::Uuid;
 
+pub use content::{ContentSeal, DATA_KEY, NotOpened};
 pub use error::{Cause, CredentialStoreError};
 pub use keeper::{KeyError, KeyFile, KeyKeeper, SystemdCredential, WrappedKey, WrappedKeys, Wrapping};
 pub use keyed_hash::KeyedHash;

@@ -11,12 +11,14 @@
 //! | message | [`Message`] | one accepted email with its state and history |
 //! | lane | [`Lane`] | the queue of one sender mailbox |
 //! | attempt, outcome | [`Attempt`], [`Outcome`] | one try to hand a message to Microsoft, and what it came to |
+//! | audit event | [`AuditEvent`] | who changed what, from where, in a chain of hashes |
 //! | finding | [`Finding`] | one diagnosed fact in the reseller's own terms, with its mend |
 //!
 //! Every type with rules has one `parse`, which is the only way in. Whatever takes several values reports all that is
 //! wrong with them at once, as [`Violations`].
 
 mod address;
+mod audit;
 mod clock;
 mod credential;
 mod email;
@@ -35,6 +37,7 @@ mod token;
 mod violation;
 
 pub use address::{Address, EmailAddress};
+pub use audit::{Act, AuditEvent, BrokenChain, ChainHash};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use credential::{
     Certificate, Credential, CredentialInfo, CredentialKind, CredentialVersion, Fingerprint, SourceName,

@@ -6,9 +6,11 @@
 //! The handler runs in a task of its own, so that a caller who goes away in the middle of a commit changes nothing:
 //! what was accepted is also woken.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postrider_domain::{Act, ResellerId};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
@@ -29,6 +31,33 @@ pub(crate) struct Authorised<R> {
     /// When the caller stops waiting, if it said so.
     pub deadline: Option<Instant>,
     pub id: CallId,
+    pub origin: Origin,
+}
+
+/// Who calls what, from where: what an audit event tells beside what was changed.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    actor: String,
+    rpc: &'static str,
+    source: Option<IpAddr>,
+}
+
+impl Origin {
+    pub(crate) fn actor(&self) -> &str {
+        &self.actor
+    }
+
+    /// The call changes something of these resellers; none: of nobody, or of all.
+    pub(crate) fn act(&self, resellers: &[ResellerId], details: &[(&str, &str)]) -> Act {
+        let details = details.iter().filter(|(_, value)| !value.is_empty());
+        Act {
+            actor: self.actor.clone(),
+            action: self.rpc.rsplit('/').next().unwrap_or_default().to_owned(),
+            resellers: resellers.to_vec(),
+            source_address: self.source.map(|address| address.to_string()).unwrap_or_default(),
+            details: details.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        }
+    }
 }
 
 /// What is left for the way back, so that our answer comes before the transport's.
@@ -70,12 +99,29 @@ where
     }
     let deadline = deadline(&request);
     let caller = request.extensions().get::<Caller>().cloned().ok_or(Refusal::Unauthenticated)?;
-    let request = request.into_inner();
-    authorise(&caller, rpc, request.claim())?;
-    let span = tracing::info_span!("call", request_id = %id, rpc, caller = %caller.key_id());
-    let handled = app
-        .tasks
-        .spawn(handler(Arc::clone(app), Authorised { request, caller, deadline, id }).instrument(span));
+    let origin = Origin { actor: caller.key_id().to_string(), rpc, source: caller.source() };
+    let (request, told) = (request.into_inner(), caller.clone());
+    let handled = handle(app, Authorised { request, caller, deadline, id, origin }, handler).await;
+    handled.map_err(|refusal| match refusal {
+        Refusal::AccessDenied => app.access.denied(rpc, &told),
+        refusal => refusal,
+    })
+}
+
+async fn handle<Req, Res, Fut>(
+    app: &Arc<App>,
+    call: Authorised<Req>,
+    handler: impl FnOnce(Arc<App>, Authorised<Req>) -> Fut,
+) -> Result<Res, Refusal>
+where
+    Req: Claims,
+    Res: Send + 'static,
+    Fut: Future<Output = Result<Res, Refusal>> + Send + 'static,
+{
+    let (id, rpc, deadline) = (call.id, call.origin.rpc, call.deadline);
+    authorise(&call.caller, rpc, call.request.claim())?;
+    let span = tracing::info_span!("call", request_id = %id, rpc, caller = %call.caller.key_id());
+    let handled = app.tasks.spawn(handler(Arc::clone(app), call).instrument(span));
     let handled = match deadline {
         Some(deadline) => {
             tokio::time::timeout_at(deadline, handled).await.map_err(|_| Refusal::DeadlineExceeded)?
@@ -84,11 +130,6 @@ where
     };
     // What it said may hold mail or secrets: the panic hook logs the place, and nothing else is told.
     handled.unwrap_or_else(|_| Err(Refusal::internal("a handler panicked")))
-}
-
-/// An RPC of the contract that a later version serves.
-pub(crate) async fn later<Req, Res>(_app: Arc<App>, _call: Authorised<Req>) -> Result<Res, Refusal> {
-    Err(Refusal::Unimplemented)
 }
 
 /// From `grpc-timeout` (gRPC over HTTP/2): at most eight digits and a unit.

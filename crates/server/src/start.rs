@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault, VaultProbe};
 use postrider_dispatch::{Breakers, Dispatcher, Policy, Ports, Wakeup};
-use postrider_domain::{Clock, limits};
+use postrider_domain::{Act, Clock, limits};
 use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
 use postrider_proto::v1::access_service_server::AccessServiceServer;
 use postrider_proto::v1::mail_service_server::MailServiceServer;
@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::service::Routes;
 
-use crate::access::{Access, AccessLayer, AdminKeyError, make_admin_key};
+use crate::access::{Access, AccessLayer, AdminKeyError, Refusals, make_admin_key};
 use crate::app::App;
 use crate::config::{Config, CredentialStoreKind, Listen};
 use crate::credentials::{
@@ -109,21 +109,35 @@ pub async fn serve(
     let found = FoundKey::find(&config, data_dir.path(), &database, vault.as_ref()).await?;
     let listeners = Listeners::bind(&config.listen).await?;
     let opened = Opened::open(&config, &database).await?;
-    let store = Arc::clone(&opened.store);
-    let keys = found.keys(&config.vault, &store, &database).await?;
+    let keys = found.keys(&config.vault, &opened.store, &database).await?;
+    let store = Arc::clone(&opened.store).sealed_by(keys.content());
+    let opened = Opened { store: Arc::clone(&store), ..opened };
     let credentials = Arc::new(keys.stores(&config, &store, vault.as_ref()));
     let queue = WholeQueue::new(config.limits.of_all(), store.queue().await?);
     let parts = Parts { opened, credentials, queue };
     let app = Arc::new(build(&config, parts, &keys.key, shutdown.clone())?);
     let pepper = KeyedHash::new(&keys.key, KeyPurpose::AccessKeys);
     let admin_key_file = data_dir.admin_key();
-    let admin_key_made = make_admin_key(store.as_ref(), &pepper, app.clock.as_ref(), &admin_key_file).await?;
+    let admin_key_made =
+        make_admin_key(&*store.clone().by(first_key()), &pepper, app.clock.as_ref(), &admin_key_file).await?;
     let endpoints = listeners.endpoints(sandbox);
     data_dir.write_endpoints(&endpoints)?;
     ready(&Started { endpoints, admin_key_file, admin_key_made });
     run(&config, app, vault, listeners).await?;
     store.close().await;
     Ok(())
+}
+
+/// Who makes the first key: nobody could call for it.
+fn first_key() -> Act {
+    let details = [("file", "admin.key"), ("scopes", "admin")];
+    Act {
+        actor: "postrider".to_owned(),
+        action: "CreateKey".to_owned(),
+        resellers: Vec::new(),
+        source_address: String::new(),
+        details: details.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+    }
 }
 
 /// What the service is reached by.
@@ -178,6 +192,7 @@ fn build(
     let microsoft = microsoft(config, &clock)?.observed_by(metrics.of_microsoft());
     let tokens = TokenCache::new(TOKEN_CACHE_BYTES, Arc::clone(&clock));
     let wakeup = Wakeup::default();
+    let refusals = Refusals::new(store.clone(), Arc::clone(&clock));
     let proofs = Proofs::new(microsoft.clone(), config.federated.clone(), config.identity.clone());
     let rotation = Rotation {
         store: Arc::clone(&store),
@@ -189,7 +204,7 @@ fn build(
         refused: Refused::default(),
     };
     Ok(App {
-        access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock))),
+        access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock), refusals)),
         store,
         credentials,
         tokens,

@@ -6,6 +6,7 @@
 //! | [`Events`] | what changed, for those who watch |
 //! | [`SettingsStore`] | the four values of the panel, and whether they work |
 //! | [`AccessStore`] | callers' keys |
+//! | [`AuditStore`] | who changed what |
 //! | [`SealedStore`] | ciphertext of the sealed credential store |
 //! | [`CredentialChanges`] | changes of credentials that began, and what is to be destroyed after them |
 //! | [`Census`] | how much there is of everything |
@@ -29,11 +30,13 @@
 //! Read first: `conformance/`, which every backend passes.
 
 mod access;
+mod audit;
 mod backend;
 mod book;
 mod census;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod content;
 mod credential_change;
 mod error;
 #[cfg(any(test, feature = "conformance"))]
@@ -54,8 +57,10 @@ mod writer;
 use std::sync::Arc;
 
 pub use access::{AccessKey, AccessStore, KeyHash, KeyId, Scope};
+pub use audit::{AuditFilter, AuditPage, AuditPlace, AuditStore};
 pub use book::Retention;
 pub use census::{Backlog, Census, FirstExpiry, LaneState};
+pub use content::{ContentPart, ContentPlace, ContentSealer, Unopened, WrappedKey};
 pub use credential_change::{ChangeId, CredentialChanges};
 pub use error::StoreError;
 pub use outbox::{
@@ -122,12 +127,16 @@ pub enum StoreHealth {
 /// Every trait at once: what the server is given.
 #[async_trait::async_trait]
 pub trait Store:
-    Outbox + Events + SettingsStore + AccessStore + SealedStore + CredentialChanges + Census
+    Outbox + Events + SettingsStore + AccessStore + AuditStore + SealedStore + CredentialChanges + Census
 {
     /// Turns with the outcome of every write and of every try to reopen.
     fn health(&self) -> tokio::sync::watch::Receiver<StoreHealth>;
     /// Lets the writes that wait be done; every later call is refused.
     async fn close(&self);
+    /// The same store; what is changed through it is told as `act`, in the transaction of the change.
+    fn by(self: Arc<Self>, act: postrider_domain::Act) -> DynStore;
+    /// The same store; content and subjects lie sealed in it from now on.
+    fn sealed_by(self: Arc<Self>, sealer: Arc<dyn ContentSealer>) -> DynStore;
 }
 
 pub type DynStore = Arc<dyn Store>;

@@ -7,8 +7,8 @@ use crate::book::{AttemptKey, MessageKey, RequestKey};
 use crate::census::{Backlog, FirstExpiry, LaneState};
 use crate::watch::{Event, KeptEvents, Position};
 use crate::{
-    AccessKey, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord, SettingsFilter,
-    SettingsPage, StoreError,
+    AccessKey, AuditFilter, AuditPage, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord,
+    SettingsFilter, SettingsPage, StoreError, WrappedKey,
 };
 
 pub(crate) type Read<T> = Result<T, StoreError>;
@@ -59,6 +59,10 @@ pub(crate) trait Reads: Send + Sync {
     async fn access_key(&self, id: &KeyId) -> Read<Option<AccessKey>>;
     async fn access_keys(&self) -> Read<Vec<AccessKey>>;
     async fn any_access_key(&self) -> Read<bool>;
+    async fn data_key(&self, reseller: &ResellerId) -> Read<Option<WrappedKey>>;
+    /// In order of the reseller, after this one.
+    async fn data_keys(&self, after: &str, limit: u32) -> Read<Vec<(ResellerId, WrappedKey)>>;
+    async fn audit_events(&self, filter: AuditFilter) -> Read<AuditPage>;
     async fn sealed(&self, reseller: &ResellerId, version: &str) -> Read<Option<SealedRecord>>;
     /// After this place, in order of reseller and version.
     async fn sealed_page(&self, after: (&str, &str), limit: u32) -> Read<Vec<(ResellerId, SealedRecord)>>;

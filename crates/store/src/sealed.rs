@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::ResellerId;
 
-use crate::StoreError;
+use crate::{StoreError, WrappedKey};
 
 /// One sealed credential. Opaque here: sealed before it comes and opened after it leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,19 @@ pub trait SealedStore: Send + Sync {
         version: &str,
         until_now: &[u8],
         ciphertext: &[u8],
+    ) -> Result<bool, StoreError>;
+    /// Resellers' data keys after this one's, in their order.
+    async fn data_keys(
+        &self,
+        after: Option<&ResellerId>,
+        limit: u32,
+    ) -> Result<Vec<(ResellerId, WrappedKey)>, StoreError>;
+    /// Puts the same data key, wrapped anew, in its place, if it is still `until_now`. `false`: it is not.
+    async fn replace_data_key(
+        &self,
+        reseller: &ResellerId,
+        until_now: &WrappedKey,
+        wrapped: &WrappedKey,
     ) -> Result<bool, StoreError>;
     /// The keys that seal, where they lie in the database themselves: wrapped by a key of somebody else's.
     async fn key_ring(&self) -> Result<Option<String>, StoreError>;

@@ -17,7 +17,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
 /// Tables that grow with the mail.
-const GROWING: [&str; 6] = ["messages", "attempts", "contents", "request_keys", "events", "resellers"];
+const GROWING: [&str; 7] =
+    ["messages", "attempts", "contents", "request_keys", "events", "resellers", "audit_events"];
 
 /// Statements of one database by their path under `sql/`, its own instead of the shared ones.
 fn statements(dialect: &str) -> BTreeMap<String, String> {

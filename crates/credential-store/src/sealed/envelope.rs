@@ -23,26 +23,27 @@ use crate::{Cause, LocalKey};
 
 const FORMAT: u8 = 2;
 const FORMAT_FIRST: u8 = 1;
+pub(crate) const TAG_LEN: usize = 16;
 const HEAD_LEN: usize = 1 + 8;
-const WRAPPED_LEN: usize = NONCE_LEN + 32 + 16;
+const WRAPPED_LEN: usize = NONCE_LEN + 32 + TAG_LEN;
 
 /// The one place a record opens at.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) reseller: &'a ResellerId,
-    pub(super) version: &'a CredentialVersion,
+pub(crate) struct Place<'a> {
+    pub(crate) reseller: &'a ResellerId,
+    pub(crate) version: &'a CredentialVersion,
 }
 
 /// Why a record does not open.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Closed {
+pub(crate) enum Closed {
     /// It names a key that this ring does not have.
     UnknownKey,
     /// It is not exactly what was sealed for this place.
     Damaged,
 }
 
-pub(super) fn seal(
+pub(crate) fn seal(
     key: &LocalKey,
     place: Place<'_>,
     plaintext: Zeroizing<Vec<u8>>,
@@ -54,7 +55,7 @@ pub(super) fn seal(
     Ok([head(id), wrapped(sealing, place, &data_key)?, body].concat())
 }
 
-pub(super) fn open(key: &LocalKey, place: Place<'_>, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, Closed> {
+pub(crate) fn open(key: &LocalKey, place: Place<'_>, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, Closed> {
     let (format, sealing, rest) = split(key, record)?;
     if format == FORMAT_FIRST {
         return opened(sealing, &place.bound(FORMAT_FIRST, b"credential"), rest);
@@ -65,7 +66,7 @@ pub(super) fn open(key: &LocalKey, place: Place<'_>, record: &[u8]) -> Result<Ze
 }
 
 /// The same record under the key that seals now. Nothing, where it already is.
-pub(super) fn reseal(key: &LocalKey, place: Place<'_>, record: &[u8]) -> Result<Option<Vec<u8>>, Closed> {
+pub(crate) fn reseal(key: &LocalKey, place: Place<'_>, record: &[u8]) -> Result<Option<Vec<u8>>, Closed> {
     let (format, sealing, rest) = split(key, record)?;
     let (id, newest) = newest(key).map_err(|_| Closed::UnknownKey)?;
     if format == FORMAT_FIRST {
@@ -119,14 +120,14 @@ fn unwrapped(sealing: &Key, place: Place<'_>, wrapped: &[u8]) -> Result<Key, Clo
 }
 
 /// Nonce, ciphertext and tag. The plaintext is overwritten where it lies: its buffer has room for the tag.
-fn sealed(key: &Key, bound: &[u8], mut plaintext: Zeroizing<Vec<u8>>) -> Result<Vec<u8>, Cause> {
+pub(crate) fn sealed(key: &Key, bound: &[u8], mut plaintext: Zeroizing<Vec<u8>>) -> Result<Vec<u8>, Cause> {
     let nonce = cipher(key)?
         .seal_in_place_append_tag(Aad::from(bound), &mut *plaintext)
-        .map_err(|_| "the credential could not be sealed")?;
+        .map_err(|_| "it could not be sealed")?;
     Ok([nonce.as_ref().as_slice(), plaintext.as_slice()].concat())
 }
 
-fn opened(key: &Key, bound: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Closed> {
+pub(crate) fn opened(key: &Key, bound: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Closed> {
     let (nonce, body) = sealed.split_at_checked(NONCE_LEN).ok_or(Closed::Damaged)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Closed::Damaged)?;
     let mut body = Zeroizing::new(body.to_vec());

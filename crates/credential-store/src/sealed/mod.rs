@@ -8,7 +8,7 @@
 //!
 //! Read first: `a_moved_record_is_damaged` in `tests.rs`.
 
-mod envelope;
+pub(crate) mod envelope;
 mod plaintext;
 mod rekey;
 #[cfg(test)]

@@ -3174,7 +3174,9 @@ pub struct AccessKey {
     #[prost(message, optional, tag = "8")]
     pub revoke_time: ::core::option::Option<::prost_types::Timestamp>,
 }
-/// One change that a caller made.
+/// One change that a caller made, or one refusal of access: an event of a chain. Each reseller has a chain, and what concerns none,
+/// or all, has one of its own. An event's `hash` covers all that it says and the hash before it, so that a reader can tell whether
+/// an event was altered, put in or taken out (`postrider audit` does).
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AuditEvent {
     /// The event's id.
@@ -3201,6 +3203,17 @@ pub struct AuditEvent {
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
+    /// Its number in its chain: from 1 on, without a gap.
+    #[prost(int64, tag = "8")]
+    pub number: i64,
+    /// The `hash` of the event before it, 64 hexadecimal digits; zeros for the first.
+    #[prost(string, tag = "9")]
+    pub previous_hash: ::prost::alloc::string::String,
+    /// SHA-256, as 64 hexadecimal digits, over `postrider audit 1`, the 32 bytes of `previous_hash`, the number and the time (in
+    /// microseconds since 1970) as 8 bytes with the highest first, `reseller`, `actor`, `action`, `source_address`, and the names and
+    /// values of `details` in the order of the names' bytes; each behind its length as 8 bytes.
+    #[prost(string, tag = "10")]
+    pub hash: ::prost::alloc::string::String,
 }
 /// The key to make.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3501,7 +3514,8 @@ pub mod access_service_client {
                 .insert(GrpcMethod::new("postrider.v1.AccessService", "RevokeKey"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lists what callers changed, the newest first.
+        /// Lists what callers changed, and refusals of access, the newest first. What is told of refusals is bounded: those that are not
+        /// told are counted in the next that is. A bound caller sees what was done to its resellers.
         ///
         /// No reasons beside the common ones.
         pub async fn list_audit_events(
@@ -3577,7 +3591,8 @@ pub mod access_service_server {
             tonic::Response<super::RevokeKeyResponse>,
             tonic::Status,
         >;
-        /// Lists what callers changed, the newest first.
+        /// Lists what callers changed, and refusals of access, the newest first. What is told of refusals is bounded: those that are not
+        /// told are counted in the next that is. A bound caller sees what was done to its resellers.
         ///
         /// No reasons beside the common ones.
         async fn list_audit_events(

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response};
 use tonic::body::Body;
+use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
 
 use super::Access;
@@ -71,9 +72,11 @@ where
         }
         let layer = self.layer.clone();
         let call = CallId::of(request.extensions());
+        let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        let source = peer.map(|peer| peer.ip());
         let authorization = take_authorization(request.headers_mut());
         Box::pin(async move {
-            match layer.access.admit(&path, &authorization).await {
+            match layer.access.admit(&path, &authorization, source).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     inner.call(request).await

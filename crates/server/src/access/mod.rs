@@ -16,8 +16,10 @@ mod authorise;
 mod key;
 mod known;
 mod layer;
+pub(crate) mod refusals;
 mod scopes;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -31,6 +33,8 @@ pub use key::Minted;
 pub use layer::AccessLayer;
 pub(crate) use layer::take_authorization;
 
+pub(crate) use refusals::Refusals;
+
 use crate::status::Refusal;
 use authorise::has_scope;
 use key::PresentedKey;
@@ -41,11 +45,17 @@ use scopes::rule;
 #[derive(Debug, Clone)]
 pub struct Caller {
     key: Arc<AccessKey>,
+    /// From where, as far as the door knows.
+    source: Option<IpAddr>,
 }
 
 impl Caller {
     pub fn key_id(&self) -> &KeyId {
         &self.key.id
+    }
+
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        self.source
     }
 
     /// Whether the key has the scope, or `admin`, which holds every scope.
@@ -66,11 +76,17 @@ pub struct Access {
     pepper: KeyedHash,
     clock: Arc<dyn Clock>,
     known: KnownKeys,
+    refusals: Refusals,
 }
 
 impl Access {
-    pub fn new(store: Arc<dyn AccessStore>, pepper: KeyedHash, clock: Arc<dyn Clock>) -> Self {
-        Self { store, pepper, clock, known: KnownKeys::default() }
+    pub(crate) fn new(
+        store: Arc<dyn AccessStore>,
+        pepper: KeyedHash,
+        clock: Arc<dyn Clock>,
+        refusals: Refusals,
+    ) -> Self {
+        Self { store, pepper, clock, known: KnownKeys::default(), refusals }
     }
 
     /// A fresh key, whose secret exists nowhere else.
@@ -83,8 +99,12 @@ impl Access {
         self.known.forget(id);
     }
 
-    /// Who shows the value of the `authorization` header.
-    pub(crate) async fn authenticate(&self, authorization: &[u8]) -> Result<Caller, Refusal> {
+    /// Who shows the value of the `authorization` header, from where.
+    pub(crate) async fn authenticate(
+        &self,
+        authorization: &[u8],
+        source: Option<IpAddr>,
+    ) -> Result<Caller, Refusal> {
         let presented = PresentedKey::of_authorization(authorization).ok_or(Refusal::Unauthenticated)?;
         let now = self.clock.now();
         let epoch = self.known.epoch();
@@ -98,17 +118,33 @@ impl Access {
         if self.known.keep(&key, now, epoch) {
             self.touch(key.id.clone(), now);
         }
-        Ok(Caller { key })
+        Ok(Caller { key, source })
     }
 
     /// Who calls, if that one may make such a call at all, of whatever reseller.
-    pub(crate) async fn admit(&self, rpc: &str, authorization: &[u8]) -> Result<Caller, Refusal> {
-        let caller = self.authenticate(authorization).await?;
+    pub(crate) async fn admit(
+        &self,
+        rpc: &str,
+        authorization: &[u8],
+        source: Option<IpAddr>,
+    ) -> Result<Caller, Refusal> {
+        let caller = self.authenticate(authorization, source).await.inspect_err(|refusal| {
+            if let Refusal::Unauthenticated = refusal {
+                self.refusals.note(rpc, "", source, refusal.reason());
+            }
+        })?;
         match rule(rpc) {
-            Some(rule) if !has_scope(&caller, rule) => Err(Refusal::AccessDenied),
+            Some(rule) if !has_scope(&caller, rule) => Err(self.denied(rpc, &caller)),
             // Why: a path without a rule is no RPC of ours; routing says so. A handler without one is denied by `authorise`.
             _ => Ok(caller),
         }
+    }
+
+    /// What such a call is answered, which the audit tells of too.
+    pub(crate) fn denied(&self, rpc: &str, caller: &Caller) -> Refusal {
+        let refusal = Refusal::AccessDenied;
+        self.refusals.note(rpc, caller.key_id().as_str(), caller.source, refusal.reason());
+        refusal
     }
 
     /// Whether a caller may still do what it was let in for: its key is neither revoked nor expired.

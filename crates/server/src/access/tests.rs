@@ -83,7 +83,7 @@ impl Given {
     fn new() -> Self {
         let keys = Arc::new(Keys::default());
         let clock = Arc::new(TestClock::at(Timestamp::UNIX_EPOCH));
-        let access = Arc::new(Access::new(keys.clone(), pepper(), clock.clone()));
+        let access = Arc::new(Access::new(keys.clone(), pepper(), clock.clone(), refusals::tests::untold()));
         Self { keys, clock, access }
     }
 
@@ -112,11 +112,11 @@ impl Given {
 
     async fn caller(&self, scopes: &[Scope], resellers: &[&str]) -> Caller {
         let (_, authorization) = self.key(scopes, resellers, None).await;
-        self.access.authenticate(authorization.as_bytes()).await.unwrap()
+        self.access.authenticate(authorization.as_bytes(), None).await.unwrap()
     }
 
     async fn reason(&self, authorization: &str) -> String {
-        match self.access.authenticate(authorization.as_bytes()).await {
+        match self.access.authenticate(authorization.as_bytes(), None).await {
             Ok(_) => "welcome".to_owned(),
             Err(refusal) => refusal.reason().to_owned(),
         }
@@ -283,7 +283,7 @@ async fn the_admin_key_is_made_once_for_its_owner_alone_and_opens_everything() {
     assert!(make().await.unwrap());
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let text = std::fs::read_to_string(&file).unwrap();
-    let caller = given.access.authenticate(format!("Bearer {text}").as_bytes()).await.unwrap();
+    let caller = given.access.authenticate(format!("Bearer {text}").as_bytes(), None).await.unwrap();
     assert!(Scope::ALL.into_iter().all(|scope| caller.has(scope)));
     assert_eq!(caller.resellers(), None);
     given.revoke(caller.key_id()).await;

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use postrider_domain::{
-    Attempt, Cloud, CredentialInfo, CredentialKind, Finding, FindingClass, Message, MessageState, Outcome,
-    PaceOverride, Settings, SettingsState, SettingsStatus, Usage, expiry_finding,
+    Attempt, AuditEvent, Cloud, CredentialInfo, CredentialKind, Finding, FindingClass, Message, MessageState,
+    Outcome, PaceOverride, Settings, SettingsState, SettingsStatus, Usage, expiry_finding,
 };
 use postrider_proto::v1;
 use postrider_store::{AccessKey, Scope};
@@ -28,6 +28,21 @@ pub(crate) fn message(message: Message) -> v1::Message {
         subject: message.subject,
         recipient_count: count(message.recipient_count),
         labels: message.labels,
+    }
+}
+
+pub(crate) fn audit_event(event: AuditEvent) -> v1::AuditEvent {
+    v1::AuditEvent {
+        event_id: format!("{}/{}", event.chain(), event.number),
+        event_time: Some(timestamp(event.time)),
+        reseller: event.chain().to_owned(),
+        number: event.number,
+        previous_hash: event.previous_hash.to_string(),
+        hash: event.hash.to_string(),
+        actor: event.actor,
+        action: event.action,
+        source_address: event.source_address,
+        details: event.details.into_iter().collect(),
     }
 }
 

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postrider_credential_store::{
-    KeyError, KeyFile, KeyKeeper, LocalKey, SealedCredentialStore, SystemdCredential, Vault, VaultAuth,
-    VaultCredentialStore, VaultError, VaultSettings, VaultSetupError, VaultTransit, WrappedKey,
+    ContentSeal, KeyError, KeyFile, KeyKeeper, LocalKey, SealedCredentialStore, SystemdCredential, Vault,
+    VaultAuth, VaultCredentialStore, VaultError, VaultSettings, VaultSetupError, VaultTransit, WrappedKey,
 };
-use postrider_store::{DynStore, StoreError};
+use postrider_store::{ContentSealer, DynStore, StoreError};
 
-use super::ports::SealedPort;
+use super::ports::{ContentPort, SealedPort};
 use super::stores::CredentialStores;
 use crate::config::{self, AuthMethod, Config, Database, KeySource};
 
@@ -177,6 +177,11 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn keeper(&self) -> &dyn KeyKeeper {
         self.keeper.as_ref()
+    }
+
+    /// What seals mail.
+    pub(crate) fn content(&self) -> Arc<dyn ContentSealer> {
+        Arc::new(ContentPort(ContentSeal::new(Arc::clone(&self.keeper), self.key.clone())))
     }
 
     pub(crate) fn stores(

@@ -2,9 +2,13 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postrider_credential_store::{Cause, PlacedRecord, SealedRecords, WrappedKeys};
+use postrider_credential_store::{
+    Cause, ContentSeal, DATA_KEY, NotOpened, PlacedRecord, SealedRecords, WrappedKeys,
+};
 use postrider_domain::{CredentialVersion, ResellerId};
-use postrider_store::{DynStore, SealedRecord};
+use postrider_store::{
+    ContentPart, ContentPlace, ContentSealer, DynStore, SealedRecord, Unopened, WrappedKey,
+};
 
 /// Records read at a time.
 const PAGE: u32 = 200;
@@ -43,8 +47,16 @@ impl SealedRecords for SealedPort {
     }
 
     async fn list(&self, after: Option<&PlacedRecord>) -> Result<Vec<PlacedRecord>, Cause> {
-        let after = after.map(|record| (&record.reseller, record.version.as_str()));
-        let records = self.0.list_sealed(after, PAGE).await?;
+        // Credentials first, then the data keys.
+        let (after, key_after) = match after {
+            Some(key) if key.version.as_str() == DATA_KEY => (None, Some(&key.reseller)),
+            record => (record.map(|record| (&record.reseller, record.version.as_str())), None),
+        };
+        let records = if key_after.is_some() { Vec::new() } else { self.0.list_sealed(after, PAGE).await? };
+        if records.is_empty() {
+            let keys = self.0.data_keys(key_after, PAGE).await?;
+            return Ok(keys.into_iter().map(|(reseller, key)| placed_key(reseller, &key)).collect());
+        }
         let placed = |(reseller, record): (ResellerId, SealedRecord)| PlacedRecord {
             reseller,
             version: CredentialVersion::of_store(record.version),
@@ -55,8 +67,17 @@ impl SealedRecords for SealedPort {
 
     async fn replace(&self, record: &PlacedRecord, sealed: Vec<u8>) -> Result<bool, Cause> {
         let PlacedRecord { reseller, version, sealed: until_now } = record;
+        if version.as_str() == DATA_KEY {
+            let [until_now, sealed] = [until_now.clone(), sealed].map(WrappedKey::of_bytes);
+            return Ok(self.0.replace_data_key(reseller, &until_now, &sealed).await?);
+        }
         Ok(self.0.replace_sealed(reseller, version.as_str(), until_now, &sealed).await?)
     }
+}
+
+fn placed_key(reseller: ResellerId, key: &WrappedKey) -> PlacedRecord {
+    let (version, sealed) = (CredentialVersion::of_store(DATA_KEY), key.as_bytes().to_vec());
+    PlacedRecord { reseller, version, sealed }
 }
 
 #[async_trait]
@@ -67,5 +88,41 @@ impl WrappedKeys for SealedPort {
 
     async fn swap(&self, until_now: Option<&str>, wrapped: &str) -> Result<bool, Cause> {
         Ok(self.0.swap_key_ring(until_now, wrapped).await?)
+    }
+}
+
+/// What seals mail, as the store sees it.
+pub(crate) struct ContentPort(pub ContentSeal);
+
+fn part(part: ContentPart) -> &'static [u8] {
+    match part {
+        ContentPart::Body => b"body",
+        ContentPart::Subject => b"subject",
+    }
+}
+
+fn unopened(error: NotOpened) -> Unopened {
+    match error {
+        NotOpened::Closed => Unopened::Closed,
+        NotOpened::Unavailable(cause) => Unopened::Unavailable(cause.to_string()),
+    }
+}
+
+#[async_trait]
+impl ContentSealer for ContentPort {
+    async fn fresh_key(&self, reseller: &ResellerId) -> Result<WrappedKey, Unopened> {
+        let key = self.0.fresh_key(reseller).await.map_err(NotOpened::Unavailable);
+        key.map(WrappedKey::of_bytes).map_err(unopened)
+    }
+
+    async fn seal(&self, key: &WrappedKey, at: ContentPlace<'_>, plain: &[u8]) -> Result<Vec<u8>, Unopened> {
+        let bound = [at.message.as_bytes().as_slice(), part(at.part)];
+        self.0.seal(at.reseller, key.as_bytes(), &bound, plain).await.map_err(unopened)
+    }
+
+    async fn open(&self, key: &WrappedKey, at: ContentPlace<'_>, sealed: &[u8]) -> Result<Vec<u8>, Unopened> {
+        let bound = [at.message.as_bytes().as_slice(), part(at.part)];
+        let opened = self.0.open(at.reseller, key.as_bytes(), &bound, sealed).await;
+        opened.map(|mut opened| std::mem::take(&mut *opened)).map_err(unopened)
     }
 }

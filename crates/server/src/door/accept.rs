@@ -1,12 +1,14 @@
 //! Accepting connections, each with a deadline for its first bytes and an end that can be forced.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::extract::connect_info;
+use axum::serve::IncomingStream;
 use postrider_domain::limits::CONNECTIONS_MAX;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -81,6 +83,16 @@ impl axum::serve::Listener for Acceptor {
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
         self.listener.local_addr()
+    }
+}
+
+/// From where an HTTP connection comes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub IpAddr);
+
+impl connect_info::Connected<IncomingStream<'_, Acceptor>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Acceptor>) -> Self {
+        Self(stream.remote_addr().ip())
     }
 }
 

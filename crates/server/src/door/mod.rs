@@ -12,6 +12,7 @@ mod accept;
 mod layer;
 mod serve;
 
+pub(crate) use accept::Peer;
 pub(crate) use layer::DoorLayer;
 pub(crate) use serve::{serve_grpc, serve_http};
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
-use super::accept::{Acceptor, Ends};
+use super::accept::{Acceptor, Ends, Peer};
 use super::layer::DoorLayer;
 use crate::access::AccessLayer;
 
@@ -59,6 +59,7 @@ pub(crate) async fn serve_http(
 ) -> io::Result<()> {
     let cut = CancellationToken::new();
     let ends = Ends { shutdown: shutdown.clone(), cut: cut.clone() };
+    let pages = pages.into_make_service_with_connect_info::<Peer>();
     let serving = axum::serve(Acceptor::new(listener, 1, ends), pages)
         .with_graceful_shutdown(shutdown.clone().cancelled_owned());
     within_grace(serving.into_future(), shutdown, cut).await

@@ -21,7 +21,7 @@ use tonic_types::StatusExt;
 use tower::{Layer, ServiceExt};
 
 use super::*;
-use crate::access;
+use crate::access::{Access, AccessLayer, refusals, tests};
 use crate::status::{CallId, Refusal};
 
 /// Refuses with our details, so that whatever comes without them is tonic's.
@@ -149,8 +149,8 @@ async fn served() -> Served {
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let clock = Arc::new(TestClock::at(jiff::Timestamp::UNIX_EPOCH));
-    let access = Arc::new(access::Access::new(access::tests::no_keys(), access::tests::pepper(), clock));
-    let (door, access) = (DoorLayer::new(LIMIT_BYTES), access::AccessLayer::new(access, address.ip()));
+    let access = Arc::new(Access::new(tests::no_keys(), tests::pepper(), clock, refusals::tests::untold()));
+    let (door, access) = (DoorLayer::new(LIMIT_BYTES), AccessLayer::new(access, address.ip()));
     let routes = Routes::new(AccessServiceServer::new(Handlers));
     let serving = tokio::spawn(serve_grpc(listener, routes, door, access, shutdown.clone()));
     Served { address, shutdown, ended: Box::pin(async { serving.await.unwrap().unwrap() }) }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{any, get, post};
@@ -25,6 +25,7 @@ use tonic::{Request, Status};
 use self::codec::Codec;
 use crate::access::{Caller, ResellerClaim, authorise, take_authorization};
 use crate::app::App;
+use crate::door::Peer;
 use crate::rpc::{Mail, SettingsRpcs};
 use crate::status::{CallId, Refusal};
 
@@ -57,10 +58,16 @@ pub(crate) fn router(app: Arc<App>) -> Result<Router, prost_reflect::DescriptorE
         .with_state(api))
 }
 
-async fn send_mail(State(api): State<Api>, reseller: Reseller, headers: HeaderMap, body: Body) -> Response {
+async fn send_mail(
+    State(api): State<Api>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    reseller: Reseller,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let id = CallId::fresh();
     let answer = async {
-        let (caller, reseller) = api.admit(SEND_MAIL, reseller, headers).await?;
+        let (caller, reseller) = api.admit(SEND_MAIL, peer, reseller, headers).await?;
         let mut request: v1::SendMailRequest = api.read("SendMailRequest", body).await?;
         of_path(&mut request.reseller, reseller)?;
         Ok((request, caller))
@@ -76,6 +83,7 @@ async fn send_mail(State(api): State<Api>, reseller: Reseller, headers: HeaderMa
 
 async fn get_message(
     State(api): State<Api>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Response {
@@ -84,7 +92,7 @@ async fn get_message(
         Ok(Path((reseller, message_id))) => (Ok(Path(reseller)), message_id),
         Err(rejected) => (Err(rejected), String::new()),
     };
-    match api.admit(GET_MESSAGE, reseller, headers).await {
+    match api.admit(GET_MESSAGE, peer, reseller, headers).await {
         Ok((caller, reseller)) => {
             let request = v1::GetMessageRequest { reseller, message_id };
             let answer = Mail(Arc::clone(&api.app)).get_message(called(request, caller, id)).await;
@@ -96,13 +104,14 @@ async fn get_message(
 
 async fn test_settings(
     State(api): State<Api>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     reseller: Reseller,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let id = CallId::fresh();
     let answer = async {
-        let (caller, reseller) = api.admit(TEST_SETTINGS, reseller, headers).await?;
+        let (caller, reseller) = api.admit(TEST_SETTINGS, peer, reseller, headers).await?;
         let mut request: v1::TestSettingsRequest = api.read("TestSettingsRequest", body).await?;
         of_path(&mut request.reseller, reseller)?;
         Ok((request, caller))
@@ -117,9 +126,13 @@ async fn test_settings(
 }
 
 /// As over gRPC: what there is not is told to callers alone.
-async fn nothing(State(api): State<Api>, mut headers: HeaderMap) -> Response {
+async fn nothing(
+    State(api): State<Api>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    mut headers: HeaderMap,
+) -> Response {
     let authorization = take_authorization(&mut headers);
-    let admitted = api.app.access.admit(NOTHING, &authorization).await;
+    let admitted = api.app.access.admit(NOTHING, &authorization, Some(peer.0)).await;
     api.refuse(admitted.err().unwrap_or(Refusal::Unimplemented), CallId::fresh())
 }
 
@@ -128,13 +141,15 @@ impl Api {
     async fn admit(
         &self,
         rpc: &str,
+        peer: Peer,
         reseller: Reseller,
         mut headers: HeaderMap,
     ) -> Result<(Caller, String), Refusal> {
         let authorization = take_authorization(&mut headers);
-        let caller = self.app.access.admit(rpc, &authorization).await?;
+        let caller = self.app.access.admit(rpc, &authorization, Some(peer.0)).await?;
         let Path(reseller) = reseller.unwrap_or_else(|_| Path(String::new()));
-        authorise(&caller, rpc, ResellerClaim::One(&reseller))?;
+        authorise(&caller, rpc, ResellerClaim::One(&reseller))
+            .map_err(|_| self.app.access.denied(rpc, &caller))?;
         Ok((caller, reseller))
     }
 

@@ -6,9 +6,9 @@ use postrider_proto::v1;
 use postrider_proto::v1::access_service_server::AccessService;
 use tonic::{Request, Response, Status};
 
-use super::keys;
+use super::{audit, keys};
 use crate::app::App;
-use crate::call::{call, later};
+use crate::call::call;
 
 pub(crate) struct AccessRpcs(pub Arc<App>);
 
@@ -39,6 +39,6 @@ impl AccessService for AccessRpcs {
         &self,
         request: Request<v1::ListAuditEventsRequest>,
     ) -> Result<Response<v1::ListAuditEventsResponse>, Status> {
-        call(&self.0, "/postrider.v1.AccessService/ListAuditEvents", request, later).await
+        call(&self.0, "/postrider.v1.AccessService/ListAuditEvents", request, audit::list_audit_events).await
     }
 }

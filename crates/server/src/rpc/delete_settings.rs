@@ -1,5 +1,6 @@
 //! `DeleteSettings`: the credential goes, the history stays without content.
 
+use std::slice;
 use std::sync::Arc;
 
 use postrider_domain::{Etag, MessageState, Violations};
@@ -21,8 +22,11 @@ pub(super) async fn delete_settings(
     let reseller = violations.into_result(reseller)?;
     let etag = Some(request.etag).filter(|etag| !etag.is_empty()).map(Etag::of_store);
     let now = app.clock.now();
-    let unfinished = app.store.usage(&reseller, now).await?.queued_messages;
-    match app.store.delete_settings(&reseller, etag.as_ref(), request.cancel_unfinished, now).await? {
+    let cancels = if request.cancel_unfinished { "true" } else { "false" };
+    let act = call.origin.act(slice::from_ref(&reseller), &[("cancel_unfinished", cancels)]);
+    let store = app.store.clone().by(act);
+    let unfinished = store.usage(&reseller, now).await?.queued_messages;
+    match store.delete_settings(&reseller, etag.as_ref(), request.cancel_unfinished, now).await? {
         Deleted::Done => app.metrics.finished(&reseller, MessageState::Cancelled, unfinished.into()),
         Deleted::Missing => return Err(Refusal::SettingsMissing(reseller)),
         Deleted::EtagMismatch => return Err(Refusal::EtagMismatch),

@@ -21,7 +21,11 @@ pub(super) async fn create_key(
     let now = app.clock.now();
     let minted = app.access.mint()?;
     let key = new_key(&call.request, &minted, now)?;
-    app.store.create_key(key.clone()).await?;
+    let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+    let expiry = key.expire_time.map(|time| time.to_string()).unwrap_or_default();
+    let details = [("key_id", key.id.as_str()), ("scopes", &scopes.join(",")), ("expire_time", &expiry)];
+    let act = call.origin.act(&key.resellers, &details);
+    app.store.clone().by(act).create_key(key.clone()).await?;
     let secret = minted.text.expose_secret().to_owned();
     Ok(v1::CreateKeyResponse { key: Some(to_proto::access_key(key)), secret })
 }
@@ -85,7 +89,8 @@ pub(super) async fn revoke_key(
     let id = KeyId::of_text(call.request.key_id);
     let key = app.store.find_key(&id).await?.filter(|key| may_see(&call.caller, key));
     let key = key.ok_or(Refusal::KeyNotFound)?;
-    app.store.revoke_key(&key.id, app.clock.now()).await?;
+    let act = call.origin.act(&key.resellers, &[("key_id", key.id.as_str())]);
+    app.store.clone().by(act).revoke_key(&key.id, app.clock.now()).await?;
     app.access.forget(&key.id);
     Ok(v1::RevokeKeyResponse {})
 }

@@ -1,6 +1,7 @@
 //! One file a verb: request → domain, one piece of work, domain → reply.
 
 mod access_service;
+mod audit;
 mod batch_send_mail;
 mod claims;
 mod delete_settings;

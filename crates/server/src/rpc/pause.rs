@@ -1,5 +1,6 @@
 //! `PauseSending` and `ResumeSending`: an operator stops a reseller's lane, and lets it go on.
 
+use std::slice;
 use std::sync::Arc;
 
 use postrider_domain::{ResellerId, Violations, limits};
@@ -16,7 +17,8 @@ pub(super) async fn pause_sending(
 ) -> Result<v1::PauseSendingResponse, Refusal> {
     let v1::PauseSendingRequest { reseller, reason } = call.request;
     let reseller = reasoned(&reseller, &reason)?;
-    let paused = app.store.pause(&reseller, &reason).await?;
+    let store = app.store.clone().by(call.origin.act(slice::from_ref(&reseller), &[]));
+    let paused = store.pause(&reseller, &reason).await?;
     let settings = changed(&app, paused, reseller).await?;
     Ok(v1::PauseSendingResponse { settings: Some(settings) })
 }
@@ -27,7 +29,8 @@ pub(super) async fn resume_sending(
 ) -> Result<v1::ResumeSendingResponse, Refusal> {
     let v1::ResumeSendingRequest { reseller, reason } = call.request;
     let reseller = reasoned(&reseller, &reason)?;
-    let resumed = app.store.resume(&reseller).await?;
+    let store = app.store.clone().by(call.origin.act(slice::from_ref(&reseller), &[]));
+    let resumed = store.resume(&reseller).await?;
     let settings = changed(&app, resumed, reseller).await?;
     Ok(v1::ResumeSendingResponse { settings: Some(settings) })
 }

@@ -4,18 +4,20 @@
 //! names that version. A process that dies in between leaves an orphan that nothing names; the janitor finds it by what
 //! was written down, and destroys it.
 
+use std::slice;
 use std::sync::Arc;
 
 use postrider_credential_store::Change;
 use postrider_domain::{
-    Credential, CredentialKind, Etag, Finding, FindingCode, ResellerId, Settings, SettingsValues, Violations,
+    Act, Credential, CredentialInfo, CredentialKind, Etag, Finding, FindingCode, ResellerId, Settings,
+    SettingsValues, Violations,
 };
 use postrider_proto::v1;
 use postrider_store::{ChangeId, NewSettings, Put, Scope};
 
 use crate::access::Caller;
 use crate::app::App;
-use crate::call::Authorised;
+use crate::call::{Authorised, Origin};
 use crate::convert::{CredentialInput, credential, settings_draft, to_proto};
 use crate::proofs::NotBound;
 use crate::status::Refusal;
@@ -56,8 +58,7 @@ pub(super) async fn put_settings(
     }
     // Who named an etag learns of another's put; who did not wants theirs to hold.
     let mut tries = if expected.is_some() { 1 } else { TRIES };
-    let by = call.caller.key_id().to_string();
-    let wanted = Wanted { reseller, values, credential, expected, by };
+    let wanted = Wanted { reseller, values, credential, expected, origin: call.origin };
     loop {
         tries -= 1;
         if matches!(wanted.credential, CredentialInput::Saved) {
@@ -136,8 +137,7 @@ struct Wanted {
     values: SettingsValues,
     credential: CredentialInput,
     expected: Option<Etag>,
-    /// The caller's key.
-    by: String,
+    origin: Origin,
 }
 
 impl Wanted {
@@ -157,29 +157,58 @@ impl Wanted {
         match (&self.credential, saved) {
             (CredentialInput::Given(given), saved) => {
                 check_source(app, given, reseller, values).await?;
-                let in_use = saved.map(|saved| saved.credential.version);
-                let change = Change { id: uuid::Uuid::new_v4(), by: self.by.clone(), time: now, in_use };
+                let in_use = saved.as_ref().map(|saved| saved.credential.version.clone());
+                let by = self.origin.actor().to_owned();
+                let change = Change { id: uuid::Uuid::new_v4(), by, time: now, in_use };
                 app.store.begin_change(reseller, ChangeId(change.id), now).await?;
                 let credential = app.credentials.put(reseller, given, &change).await?;
-                save(
-                    app,
-                    new(credential, Some(ChangeId(change.id)), given.looks_wrong(now), expected.clone()),
-                )
-                .await
+                let act = self.act(saved.as_ref(), &credential);
+                let change = Some(ChangeId(change.id));
+                save(app, act, new(credential, change, given.looks_wrong(now), expected.clone())).await
             }
             (CredentialInput::Saved, Some(saved)) => {
                 // What looking at it told is still so.
-                let finding = saved.status.finding.filter(is_of_shape);
-                save(app, new(saved.credential, None, finding, Some(saved.etag))).await
+                let finding = saved.status.finding.clone().filter(is_of_shape);
+                let act = self.act(Some(&saved), &saved.credential);
+                save(app, act, new(saved.credential, None, finding, Some(saved.etag))).await
             }
             (CredentialInput::Saved, None) => Err(Refusal::SettingsMissing(reseller.clone())),
         }
     }
+
+    /// What the audit tells: which fields change, and the credentials by their fingerprints.
+    fn act(&self, saved: Option<&Settings>, credential: &CredentialInfo) -> Act {
+        let before = saved.map(|saved| saved.credential.fingerprint.as_str()).unwrap_or_default();
+        let after = credential.fingerprint.as_str();
+        let mut details = vec![("credential_before", before), ("credential_after", after)];
+        details.retain(|_| before != after);
+        let changed = saved.map(|saved| self.changed(&saved.values, before != after).join(","));
+        details.push(match &changed {
+            Some(changed) => ("changed", changed.as_str()),
+            None => ("created", "true"),
+        });
+        self.origin.act(slice::from_ref(&self.reseller), &details)
+    }
+
+    fn changed(&self, old: &SettingsValues, credential: bool) -> Vec<&'static str> {
+        let new = &self.values;
+        let fields = [
+            ("tenant_id", old.directory != new.directory),
+            ("client_id", old.client != new.client),
+            ("credential", credential),
+            ("sender_mailbox", old.mailbox != new.mailbox),
+            ("cloud", old.cloud != new.cloud),
+            ("send_as", old.send_as != new.send_as),
+            ("pace", old.pace != new.pace),
+            ("labels", old.labels != new.labels),
+        ];
+        fields.into_iter().filter_map(|(name, is_changed)| is_changed.then_some(name)).collect()
+    }
 }
 
-async fn save(app: &App, new: NewSettings) -> Result<v1::Settings, Refusal> {
+async fn save(app: &App, act: Act, new: NewSettings) -> Result<v1::Settings, Refusal> {
     let reseller = new.reseller.clone();
-    let settings = match app.store.put_settings(new).await? {
+    let settings = match app.store.clone().by(act).put_settings(new).await? {
         Put::Saved(settings) => settings,
         // The credential that was just put is an orphan, which the janitor destroys.
         Put::EtagMismatch => return Err(Refusal::EtagMismatch),

@@ -1,5 +1,6 @@
 //! `CancelMessage`, `RetryMessage`, `RetryMessages`: what a person does about mail that was not sent.
 
+use std::slice;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -34,7 +35,9 @@ pub(super) async fn retry_message(
 ) -> Result<v1::RetryMessageResponse, Refusal> {
     let request = call.request;
     let (reseller, id) = named(&request.reseller, &request.message_id)?;
-    let steered = app.store.retry(&reseller, &id, how(&app, request.accept_duplicate)).await?;
+    let act = call.origin.act(slice::from_ref(&reseller), &[("message_id", &id.to_string())]);
+    let store = app.store.clone().by(act);
+    let steered = store.retry(&reseller, &id, how(&app, request.accept_duplicate)).await?;
     let message = steered_message(&app, steered, &reseller, id, "retried").await?;
     app.wakeup.wake(&reseller);
     Ok(v1::RetryMessageResponse { message: Some(message) })
@@ -52,6 +55,9 @@ pub(super) async fn retry_messages(
     let reseller = violations.into_result(reseller)?;
     let states = if states.is_empty() { vec![MessageState::Failed, MessageState::Expired] } else { states };
     let how = how(&app, request.accept_duplicate);
+    // Told before the first of many transactions: none of them is without it.
+    let names: Vec<_> = states.iter().map(|state| state.as_str()).collect();
+    app.store.note(call.origin.act(slice::from_ref(&reseller), &[("states", &names.join(","))])).await?;
     let (mut retried, mut before) = (0, None);
     loop {
         let filter =

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use postrider_domain::{Message, MessageId, ResellerId};
 use tokio::sync::broadcast;
 
-use super::Backend;
+use super::{Backend, sealing};
 use crate::StoreError;
 use crate::reads::Reads;
-use crate::watch::{Changed, Event, Events, KeptEvents, Position};
+use crate::watch::{Change, Changed, Event, Events, KeptEvents, Position};
 
 #[async_trait]
 impl<B: Backend> Events for B {
@@ -18,7 +18,8 @@ impl<B: Backend> Events for B {
         after: i64,
         limit: u32,
     ) -> Result<Option<Vec<Event>>, StoreError> {
-        let events = self.reads().events(reseller, after, limit).await?;
+        let mut events = self.reads().events(reseller, after, limit).await?;
+        sealing::opened(self, messages(&mut events)).await?;
         if events.first().is_some_and(|first| first.number == after + 1) {
             return Ok(Some(events));
         }
@@ -32,7 +33,8 @@ impl<B: Backend> Events for B {
     }
 
     async fn all_events(&self, after: &Position, limit: u32) -> Result<Option<Vec<Event>>, StoreError> {
-        let events = self.reads().all_events(after, limit).await?;
+        let mut events = self.reads().all_events(after, limit).await?;
+        sealing::opened(self, messages(&mut events)).await?;
         // Looked at after the read: what was purged before it is noticed.
         let purged = self.reads().purged_position().await?;
         let is_known = !events.is_empty() || after.order <= self.reads().last_position().await?;
@@ -52,10 +54,19 @@ impl<B: Backend> Events for B {
         created_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Message>, StoreError> {
-        self.reads().waiting(reseller, after, created_until, limit, self.now()).await
+        let mut waiting = self.reads().waiting(reseller, after, created_until, limit, self.now()).await?;
+        sealing::opened(self, waiting.iter_mut()).await?;
+        Ok(waiting)
     }
 
     fn changes(&self) -> broadcast::Receiver<Changed> {
         self.changed().subscribe()
     }
+}
+
+fn messages(events: &mut [Event]) -> impl Iterator<Item = &mut Message> {
+    events.iter_mut().filter_map(|event| match &mut event.change {
+        Change::Message(message) => message.as_deref_mut(),
+        Change::Lane { .. } => None,
+    })
 }

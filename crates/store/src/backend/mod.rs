@@ -1,17 +1,22 @@
 //! The store's traits, served once for every database: a write is a verb on a book, a read is one of [`Reads`].
 
 mod access;
+mod audit;
 mod census;
 mod events;
 mod outbox;
 mod passed_over;
 mod sealed;
+mod sealing;
 mod settings;
 
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+pub(crate) use self::audit::Acting;
 pub(crate) use self::passed_over::PassedOver;
+pub(crate) use self::sealing::Sealing;
+use self::sealing::Seals;
 use crate::book::Retention;
 use crate::reads::Reads;
 use crate::verbs::Write;
@@ -27,4 +32,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn retention(&self) -> Retention;
     fn passed_over(&self) -> &PassedOver;
     fn changed(&self) -> &broadcast::Sender<Changed>;
+    /// What seals content and subjects, if anything does.
+    fn seals(&self) -> Option<&Seals> {
+        None
+    }
 }

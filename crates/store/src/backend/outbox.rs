@@ -10,11 +10,11 @@ use postrider_domain::{
     Queued, RequestId, ResellerId, limits,
 };
 
-use super::Backend;
+use super::{Backend, sealing};
 use crate::reads::Reads;
 use crate::verbs::{
-    Accept, AcceptAll, AcceptTest, Admitted, Cancel, End, Expire, Over, Pause, Purge, Refuse, Release, Renew,
-    Reread, Resume, RetryMessage, Start, Take,
+    Accept, AcceptAll, AcceptTest, Admitted, Cancel, End, Expire, Hindered, Over, Pause, Purge, Refuse,
+    Release, Renew, Reread, Resume, RetryMessage, Start, Take,
 };
 use crate::{
     Accepted, AllAccepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, Queue, QueueBounds,
@@ -27,9 +27,13 @@ const PURGED_AT_ONCE: u32 = 200;
 #[async_trait]
 impl<B: Backend> Outbox for B {
     async fn accept(&self, message: NewMessage, bounds: QueueBounds) -> Result<Accepted, StoreError> {
-        let reseller = message.reseller.clone();
-        let admitted = self.write(Accept { new: Arc::new(message), bounds }).await?;
-        accepted(self, &reseller, admitted).await
+        loop {
+            let (new, sealed_by) = sealing::sealed(self, &message).await?;
+            match self.write(Accept { new: Arc::new(new), sealed_by, bounds }).await? {
+                Admitted::KeyGone => sealing::forget(self, &message.reseller),
+                admitted => return accepted(self, &message, admitted).await,
+            }
+        }
     }
 
     async fn accept_all(
@@ -37,14 +41,23 @@ impl<B: Backend> Outbox for B {
         messages: Vec<NewMessage>,
         bounds: QueueBounds,
     ) -> Result<AllAccepted, StoreError> {
-        let new: Vec<_> = messages.into_iter().map(Arc::new).collect();
-        let admitted = match self.write(AcceptAll { new: new.clone(), bounds }).await? {
-            Ok(admitted) => admitted,
-            Err((index, refused)) => return Ok(AllAccepted::None(index, refused)),
+        let admitted = loop {
+            let mut new = Vec::with_capacity(messages.len());
+            for message in &messages {
+                let (message, sealed_by) = sealing::sealed(self, message).await?;
+                new.push((Arc::new(message), sealed_by));
+            }
+            match self.write(AcceptAll { new, bounds }).await? {
+                Ok(admitted) => break admitted,
+                Err((index, Hindered::Refused(refused))) => return Ok(AllAccepted::None(index, refused)),
+                Err((index, Hindered::KeyGone)) => {
+                    messages.get(index).into_iter().for_each(|one| sealing::forget(self, &one.reseller));
+                }
+            }
         };
         let mut all = Vec::with_capacity(admitted.len());
-        for (new, admitted) in new.iter().zip(admitted) {
-            all.push(accepted(self, &new.reseller, admitted).await?);
+        for (message, admitted) in messages.iter().zip(admitted) {
+            all.push(accepted(self, message, admitted).await?);
         }
         Ok(AllAccepted::All(all))
     }
@@ -58,14 +71,19 @@ impl<B: Backend> Outbox for B {
         match self.reads().request_key(reseller, request_id).await? {
             None => Ok(None),
             Some((_, hash)) if hash != *content_hash => Ok(Some(Accepted::Refused(Refused::RequestIdReused))),
-            Some((id, _)) => accepted(self, reseller, Admitted::Replayed(id)).await.map(Some),
+            Some((id, _)) => replayed(self, reseller, id).await.map(Some),
         }
     }
 
     async fn accept_test(&self, test: TestMail) -> Result<Accepted, StoreError> {
-        let reseller = test.message.reseller.clone();
-        let admitted = self.write(AcceptTest { test: Arc::new(test) }).await?;
-        accepted(self, &reseller, admitted).await
+        loop {
+            let (message, sealed_by) = sealing::sealed(self, &test.message).await?;
+            let sealed = TestMail { message, ..test.clone() };
+            match self.write(AcceptTest { test: Arc::new(sealed), sealed_by }).await? {
+                Admitted::KeyGone => sealing::forget(self, &test.message.reseller),
+                admitted => return accepted(self, &test.message, admitted).await,
+            }
+        }
     }
 
     async fn get_message(
@@ -73,7 +91,9 @@ impl<B: Backend> Outbox for B {
         reseller: &ResellerId,
         id: &MessageId,
     ) -> Result<Option<Message>, StoreError> {
-        self.reads().message(reseller, *id, self.now()).await
+        let mut found = self.reads().message(reseller, *id, self.now()).await?;
+        sealing::opened(self, found.iter_mut()).await?;
+        Ok(found)
     }
 
     async fn list_messages(
@@ -81,11 +101,16 @@ impl<B: Backend> Outbox for B {
         reseller: &ResellerId,
         filter: MessageFilter,
     ) -> Result<MessagePage, StoreError> {
-        self.reads().messages(reseller, filter, self.now()).await
+        let mut page = self.reads().messages(reseller, filter, self.now()).await?;
+        sealing::opened(self, page.messages.iter_mut()).await?;
+        Ok(page)
     }
 
     async fn content(&self, reseller: &ResellerId, id: &MessageId) -> Result<Option<Content>, StoreError> {
-        self.reads().content(reseller, *id).await
+        match self.reads().content(reseller, *id).await? {
+            Some(content) => sealing::opened_content(self, reseller, *id, content).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn queue(&self) -> Result<Queue, StoreError> {
@@ -214,21 +239,33 @@ impl<B: Backend> Outbox for B {
     }
 }
 
-/// A replay is answered by its message as it is now.
+/// Told in the words it came in, not as it lies.
 async fn accepted(
     backend: &impl Backend,
-    reseller: &ResellerId,
+    new: &NewMessage,
     admitted: Admitted,
 ) -> Result<Accepted, StoreError> {
     match admitted {
-        Admitted::New(message) => Ok(Accepted::New(message)),
-        Admitted::Refused(refused) => Ok(Accepted::Refused(refused)),
-        Admitted::Replayed(id) => {
-            let first = backend.reads().message(reseller, id, backend.now()).await?;
-            first.map(|first| Accepted::Replayed(Box::new(first))).ok_or_else(|| {
-                let row = format!("{reseller}/{id}");
-                StoreError::Inconsistent { table: "request_keys", column: "message_id", row }
-            })
+        Admitted::New(mut message) => {
+            message.subject.clone_from(&new.subject);
+            Ok(Accepted::New(message))
         }
+        Admitted::Refused(refused) => Ok(Accepted::Refused(refused)),
+        Admitted::Replayed(id) => replayed(backend, &new.reseller, id).await,
+        Admitted::KeyGone => Err(StoreError::Conflict { cause: "the data key was replaced".to_owned() }),
     }
+}
+
+/// A replay is answered by its message as it is now.
+async fn replayed(
+    backend: &impl Backend,
+    reseller: &ResellerId,
+    id: MessageId,
+) -> Result<Accepted, StoreError> {
+    let mut first = backend.reads().message(reseller, id, backend.now()).await?;
+    sealing::opened(backend, first.iter_mut()).await?;
+    first.map(|first| Accepted::Replayed(Box::new(first))).ok_or_else(|| {
+        let row = format!("{reseller}/{id}");
+        StoreError::Inconsistent { table: "request_keys", column: "message_id", row }
+    })
 }

@@ -7,10 +7,10 @@ use postrider_domain::{CredentialInfo, CredentialVersion, ResellerId};
 use super::Backend;
 use crate::reads::Reads;
 use crate::verbs::{
-    AdoptCredential, BeginChange, BindKey, CloseChanges, EndChanges, PruneSealed, PutSealed, ReplaceSealed,
-    SwapKeyRing,
+    AdoptCredential, BeginChange, BindKey, CloseChanges, EndChanges, PruneSealed, PutSealed, ReplaceDataKey,
+    ReplaceSealed, SwapKeyRing,
 };
-use crate::{ChangeId, CredentialChanges, SealedRecord, SealedStore, StoreError};
+use crate::{ChangeId, CredentialChanges, SealedRecord, SealedStore, StoreError, WrappedKey};
 
 #[async_trait]
 impl<B: Backend> SealedStore for B {
@@ -59,6 +59,24 @@ impl<B: Backend> SealedStore for B {
         let key = (reseller.clone(), version.to_owned());
         let (until_now, ciphertext) = (until_now.to_owned(), ciphertext.to_owned());
         self.write(ReplaceSealed { key, until_now, ciphertext }).await
+    }
+
+    async fn data_keys(
+        &self,
+        after: Option<&ResellerId>,
+        limit: u32,
+    ) -> Result<Vec<(ResellerId, WrappedKey)>, StoreError> {
+        self.reads().data_keys(after.map_or("", ResellerId::as_str), limit).await
+    }
+
+    async fn replace_data_key(
+        &self,
+        reseller: &ResellerId,
+        until_now: &WrappedKey,
+        wrapped: &WrappedKey,
+    ) -> Result<bool, StoreError> {
+        let (reseller, until_now, wrapped) = (reseller.clone(), until_now.clone(), wrapped.clone());
+        self.write(ReplaceDataKey { reseller, until_now, wrapped }).await
     }
 
     async fn key_ring(&self) -> Result<Option<String>, StoreError> {

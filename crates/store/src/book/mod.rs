@@ -10,6 +10,7 @@
 //!
 //! Does not know: SQL, or which database.
 
+mod chain;
 mod moves;
 mod needs;
 mod rows;
@@ -19,10 +20,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use postrider_domain::{
-    Bug, CredentialInfo, CredentialKind, CredentialVersion, EmailAddress, Fingerprint, LeaseToken, MessageId,
-    RequestId, ResellerId, SettingsValues, planted,
+    AuditEvent, Bug, CredentialInfo, CredentialKind, CredentialVersion, EmailAddress, Fingerprint,
+    LeaseToken, MessageId, RequestId, ResellerId, SettingsValues, planted,
 };
 
+pub(crate) use self::chain::{ChainRow, chains};
 pub(crate) use self::moves::Change;
 pub use self::moves::Retention;
 pub(crate) use self::needs::Needs;
@@ -30,7 +32,7 @@ pub(crate) use self::rows::{
     AttemptRow, EndRow, EventRow, LaneRow, LateRow, LeaseRow, MessageRow, PacedRow, RequestKeyRow,
     ResellerRow,
 };
-use crate::{AccessKey, Changed, KeyId, NewMessage, NewSettings, SealedRecord, StoreError};
+use crate::{AccessKey, Changed, KeyId, NewMessage, NewSettings, SealedRecord, StoreError, WrappedKey};
 
 pub(crate) type MessageKey = (ResellerId, MessageId);
 pub(crate) type AttemptKey = (ResellerId, MessageId, u32);
@@ -135,6 +137,8 @@ pub(crate) struct Book {
     pub(crate) sources: BTreeSet<(SourceKey, ResellerId, String)>,
     pub(crate) sealed: BTreeMap<SealedKey, SealedRecord>,
     pub(crate) access_keys: Rows<KeyId, AccessKey>,
+    /// Where audit chains end; that of nobody's too.
+    pub(crate) chains: Rows<Option<ResellerId>, ChainRow>,
     pub(crate) meta: Rows<&'static str, String>,
     /// Of whom all hours are loaded, and what of them there is.
     pub(crate) hours: BTreeMap<HourKey, i64>,
@@ -147,6 +151,9 @@ pub(crate) struct Written {
     /// What of new messages their rows do not hold.
     pub(crate) accepted: Vec<Arc<NewMessage>>,
     pub(crate) events: Vec<(ResellerId, EventRow)>,
+    pub(crate) audit: Vec<AuditEvent>,
+    /// Data keys that were made, wrapped anew, or taken away.
+    pub(crate) data_keys: BTreeMap<ResellerId, Option<WrappedKey>>,
     /// Content that goes now.
     pub(crate) purged: BTreeSet<MessageKey>,
     /// When request keys expire; none while their message has not ended.
@@ -191,6 +198,7 @@ impl Book {
             sources: BTreeSet::new(),
             sealed: BTreeMap::new(),
             access_keys: Rows::default(),
+            chains: Rows::default(),
             meta: Rows::default(),
             hours: BTreeMap::new(),
             written: Written::default(),
@@ -215,6 +223,13 @@ impl Book {
     pub(crate) fn leased(&mut self, reseller: &ResellerId, token: LeaseToken) -> Option<&mut LaneRow> {
         self.lane(reseller).filter(|lane| lane.is_leased_by(token))?;
         self.change_lane(reseller)
+    }
+
+    pub(crate) fn set_data_key(&mut self, reseller: &ResellerId, key: Option<WrappedKey>) {
+        if let Some(row) = self.resellers.change(reseller) {
+            row.data_key.clone_from(&key);
+            self.written.data_keys.insert(reseller.clone(), key);
+        }
     }
 
     /// The holder of the lane is to hear of a change.

@@ -35,6 +35,8 @@ pub(crate) struct Needs {
     pub(crate) sources: BTreeSet<SourceKey>,
     pub(crate) sealed: BTreeSet<SealedKey>,
     pub(crate) access_keys: BTreeSet<KeyId>,
+    /// Audit chains, made where they are missing.
+    pub(crate) chains: BTreeSet<Option<ResellerId>>,
     pub(crate) meta: BTreeSet<&'static str>,
 }
 

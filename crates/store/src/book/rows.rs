@@ -6,8 +6,8 @@ use postrider_domain::{
     LeaseToken, MessageId, MessageState, Outcome, PaceOverride, Pause, Priority, Queued, RequestId, Verdict,
 };
 
-use crate::ContentHash;
 use crate::seen::LaneSeen;
+use crate::{ContentHash, WrappedKey};
 
 /// One reseller: its counters, and its lane while it has settings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,6 +17,7 @@ pub(crate) struct ResellerRow {
     pub queued_messages: i64,
     pub queued_bytes: i64,
     pub signal: LaneSignal,
+    pub data_key: Option<WrappedKey>,
     pub lane: Option<LaneRow>,
 }
 

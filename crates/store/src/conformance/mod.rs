@@ -11,7 +11,9 @@
 
 pub mod accept;
 pub mod access;
+pub mod audit;
 pub mod census;
+pub mod content;
 pub mod credential_change;
 pub mod events;
 pub mod lease;
@@ -179,6 +181,24 @@ macro_rules! conformance {
                 a_revoked_key_stays_revoked_since_the_first_time
                 use_is_noted_to_the_minute
                 a_store_remembers_that_it_held_a_key
+            }
+            audit {
+                a_change_is_told_with_who_made_it_from_where
+                what_changed_nothing_is_not_told
+                every_kind_of_change_is_told
+                a_reseller_has_a_chain_of_its_own_and_nobody_has_one
+                changes_at_the_same_time_follow_one_another
+                events_are_listed_from_the_newest_page_by_page
+                a_clock_that_went_back_turns_no_chain_around
+            }
+            content {
+                what_lies_in_the_database_is_sealed_and_reads_back_as_it_was
+                lists_and_events_are_opened
+                many_together_and_a_test_are_sealed_too
+                what_was_written_before_anything_was_sealed_stays_readable
+                with_the_settings_the_data_key_goes_and_what_it_sealed_is_closed_for_good
+                a_key_that_another_replica_took_away_seals_nothing_more
+                a_data_key_is_wrapped_anew_only_while_it_is_as_it_was
             }
             sealed {
                 a_database_belongs_to_the_first_key_that_seals_in_it

@@ -11,15 +11,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use postrider_domain::Clock;
+use postrider_domain::{Act, Clock};
 use tokio::sync::{broadcast, watch};
 
 use self::reads::MemoryReads;
 use self::tables::Tables;
-use crate::backend::{Backend, PassedOver};
+use crate::backend::{Acting, Backend, PassedOver, Sealing};
 use crate::book::{Book, Needs, Retention};
 use crate::verbs::Write;
-use crate::{CHANGES_KEPT, Changed, Store, StoreError, StoreHealth};
+use crate::{CHANGES_KEPT, Changed, ContentSealer, DynStore, Store, StoreError, StoreHealth};
 
 /// What becomes of one transaction or read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -178,4 +178,12 @@ impl Store for MemoryStore {
     }
 
     async fn close(&self) {}
+
+    fn by(self: Arc<Self>, act: Act) -> DynStore {
+        Arc::new(Acting { store: self, act })
+    }
+
+    fn sealed_by(self: Arc<Self>, sealer: Arc<dyn ContentSealer>) -> DynStore {
+        Arc::new(Sealing::new(self, sealer))
+    }
 }

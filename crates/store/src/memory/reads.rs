@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    Bug, Content, Lane, Message, MessageId, MessageState, Queued, RequestId, ResellerId, Settings,
-    SettingsState, SettingsStatus, planted,
+    AuditEvent, Bug, Content, Lane, Message, MessageId, MessageState, Queued, RequestId, ResellerId,
+    Settings, SettingsState, SettingsStatus, planted,
 };
 
 use super::tables::Tables;
@@ -17,8 +17,8 @@ use crate::census::{Backlog, FirstExpiry, LaneState};
 use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
 use crate::watch::{Change, Event, KeptEvents, Position};
 use crate::{
-    AccessKey, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord, SettingsFilter,
-    SettingsPage, etag,
+    AccessKey, AuditFilter, AuditPage, AuditPlace, ContentHash, KeyId, MessageFilter, MessagePage, Queue,
+    SealedRecord, SettingsFilter, SettingsPage, WrappedKey, etag,
 };
 
 pub(crate) struct MemoryReads {
@@ -290,6 +290,36 @@ impl Reads for MemoryReads {
             let mut keys: Vec<_> = tables.access_keys.values().cloned().collect();
             keys.sort_by(|a, b| (a.create_time, &a.id).cmp(&(b.create_time, &b.id)));
             keys
+        })
+        .await
+    }
+
+    async fn data_key(&self, reseller: &ResellerId) -> Read<Option<WrappedKey>> {
+        self.read(|tables| tables.resellers.get(reseller).and_then(|row| row.data_key.clone())).await
+    }
+
+    async fn data_keys(&self, after: &str, limit: u32) -> Read<Vec<(ResellerId, WrappedKey)>> {
+        self.read(|tables| {
+            let keys = tables.resellers.iter().filter(|(id, _)| id.as_str() > after);
+            first(limit, keys.filter_map(|(id, row)| Some((id.clone(), row.data_key.clone()?))))
+        })
+        .await
+    }
+
+    async fn audit_events(&self, filter: AuditFilter) -> Read<AuditPage> {
+        self.read(|tables| {
+            let is_wanted = |event: &&AuditEvent| {
+                let reseller = event.reseller.as_ref();
+                let is_of = |own: &Vec<ResellerId>| reseller.is_some_and(|of| own.contains(of));
+                filter.resellers.as_ref().is_none_or(is_of)
+                    && event.time >= filter.since
+                    && AuditPlace::of(event) < filter.before
+            };
+            let mut events: Vec<_> = tables.audit.iter().filter(is_wanted).cloned().collect();
+            events.sort_by_key(|event| std::cmp::Reverse(AuditPlace::of(event)));
+            let more = events.len() > filter.limit as usize;
+            events.truncate(filter.limit as usize);
+            AuditPage { events, more }
         })
         .await
     }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postrider_domain::{MessageId, ResellerId, limits};
+use postrider_domain::{AuditEvent, MessageId, ResellerId, limits};
 use uuid::Uuid;
 
 use crate::book::{
-    AttemptKey, AttemptRow, Book, EventRow, HourKey, LaneRow, MessageKey, MessageRow, Needs, RequestKey,
-    RequestKeyRow, ResellerRow, source_key,
+    AttemptKey, AttemptRow, Book, ChainRow, EventRow, HourKey, LaneRow, MessageKey, MessageRow, Needs,
+    RequestKey, RequestKeyRow, ResellerRow, source_key,
 };
 use crate::{AccessKey, KeyId, NewMessage, NewSettings, SealedRecord};
 
@@ -34,6 +34,8 @@ pub(super) struct Tables {
     pub access_keys: BTreeMap<KeyId, AccessKey>,
     pub changes: BTreeMap<ResellerId, BTreeMap<String, Timestamp>>,
     pub sealed: BTreeMap<(ResellerId, String), SealedRecord>,
+    pub chains: BTreeMap<Option<ResellerId>, ChainRow>,
+    pub audit: Vec<AuditEvent>,
     pub meta: BTreeMap<&'static str, String>,
 }
 
@@ -92,6 +94,9 @@ impl Tables {
             if let Some(key) = self.access_keys.get(id) {
                 book.access_keys.load(id.clone(), key.clone());
             }
+        }
+        for chain in &needs.chains {
+            book.chains.load(chain.clone(), self.chains.get(chain).copied().unwrap_or(ChainRow::START));
         }
         for name in &needs.meta {
             if let Some(value) = self.meta.get(name) {
@@ -179,6 +184,8 @@ impl Tables {
         put(&mut self.attempts, book.attempts.added().chain(book.attempts.changed()));
         put(&mut self.resellers, book.resellers.added().chain(book.resellers.changed()));
         put(&mut self.access_keys, book.access_keys.added().chain(book.access_keys.changed()));
+        put(&mut self.chains, book.chains.changed());
+        self.audit.extend(written.audit.iter().cloned());
         put(&mut self.meta, book.meta.added().chain(book.meta.changed()));
         self.settings.extend(written.settings.clone());
         self.save_credentials(book);

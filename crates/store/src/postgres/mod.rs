@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use postrider_domain::Clock;
+use postrider_domain::{Act, Clock};
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
@@ -42,11 +42,11 @@ pub(crate) use self::open::SCHEMA;
 use self::open::{Opened, Server};
 use self::presence::Presence;
 use self::reader::PgReader;
-use crate::backend::{Backend, PassedOver};
+use crate::backend::{Acting, Backend, PassedOver, Sealing};
 use crate::book::Retention;
 use crate::verbs::Write;
 use crate::writer::{Source, Writes};
-use crate::{CHANGES_KEPT, Changed, Options, Store, StoreError, StoreHealth};
+use crate::{CHANGES_KEPT, Changed, ContentSealer, DynStore, Options, Store, StoreError, StoreHealth};
 
 /// Connections that write. Two keep one another's commits company; more only split the batches.
 const WRITERS: usize = 2;
@@ -170,6 +170,14 @@ impl Store for PostgresStore {
 
     async fn close(&self) {
         Self::close(self).await;
+    }
+
+    fn by(self: Arc<Self>, act: Act) -> DynStore {
+        Arc::new(Acting { store: self, act })
+    }
+
+    fn sealed_by(self: Arc<Self>, sealer: Arc<dyn ContentSealer>) -> DynStore {
+        Arc::new(Sealing::new(self, sealer))
     }
 }
 

@@ -41,7 +41,7 @@ impl Invariant {
     }
 }
 
-static INVARIANTS: [Invariant; 10] = [
+static INVARIANTS: [Invariant; 11] = [
     Invariant::new(
         "states",
         "a message is in one of its states, and has ended if that is an end",
@@ -80,6 +80,7 @@ static INVARIANTS: [Invariant; 10] = [
         "a lane goes by the saved settings, whose credential is there",
         statement!("check/settings"),
     ),
+    Invariant::new("audit", "no audit event is missing from its chain", statement!("check/audit")),
 ];
 
 /// All of them, as they are at `now` by the database's clock.

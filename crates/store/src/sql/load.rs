@@ -7,7 +7,7 @@ use postrider_domain::{CredentialVersion, EmailAddress, ResellerId, limits};
 
 use super::{Cells, Db, Statement, Value, execute_each, fetch_each, rows, values};
 use crate::StoreError;
-use crate::book::{Book, MessageKey, Needs};
+use crate::book::{Book, ChainRow, MessageKey, Needs};
 
 static MAKE_RESELLERS: Statement = statement!("make/resellers");
 static RESELLERS: Statement = statement!(each dialect "load/resellers");
@@ -20,6 +20,8 @@ static REQUEST_KEYS: Statement = statement!("load/request_keys");
 static EXPIRING: Statement = statement!("load/expiring");
 static WAITING: Statement = statement!(each dialect "load/waiting");
 static ACCESS_KEYS: Statement = statement!("load/access_keys");
+static MAKE_CHAINS: Statement = statement!("make/audit_chains");
+static CHAINS: Statement = statement!(each dialect "load/audit_chains");
 static CHANGES: Statement = statement!("load/changes");
 static CREDENTIALS: Statement = statement!("load/credentials");
 static LOCK_SOURCES: Statement = statement!(each dialect "load/lock_sources");
@@ -53,12 +55,26 @@ pub(crate) async fn load(db: &mut impl Db, needs: &Needs, book: &mut Book) -> Re
         let key = rows::access_key(&row)?;
         book.access_keys.load(key.id.clone(), key);
     }
+    load_chains(db, needs, book).await?;
     for row in fetch_each(db, &META, each(&needs.meta, |name| values![*name])).await? {
         let cells = Cells::new(&row, "meta", "a row");
         let name: &str = cells.get("name")?;
         if let Some(name) = needs.meta.iter().find(|wanted| **wanted == name) {
             book.meta.load(name, cells.get("value")?);
         }
+    }
+    Ok(())
+}
+
+/// After the resellers', so that all take these locks in one order.
+async fn load_chains(db: &mut impl Db, needs: &Needs, book: &mut Book) -> Result<(), StoreError> {
+    let slug = |chain: &Option<ResellerId>| chain.as_ref().map_or("", ResellerId::as_str).to_owned();
+    let start = ChainRow::START.hash.0;
+    execute_each(db, &MAKE_CHAINS, each(&needs.chains, |chain| values![slug(chain), start.as_slice()]))
+        .await?;
+    for row in fetch_each(db, &CHAINS, each(&needs.chains, |chain| values![slug(chain)])).await? {
+        let (chain, end) = rows::chain(&row)?;
+        book.chains.load(chain, end);
     }
     Ok(())
 }

@@ -15,8 +15,8 @@ use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
 use crate::seen::LaneSeen;
 use crate::watch::{Event, KeptEvents, Position};
 use crate::{
-    AccessKey, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord, SettingsFilter,
-    SettingsPage, StoreError,
+    AccessKey, AuditFilter, AuditPage, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord,
+    SettingsFilter, SettingsPage, StoreError, WrappedKey,
 };
 
 static MESSAGE: Statement = statement!(each dialect "read/message");
@@ -30,6 +30,10 @@ static NEXT_QUEUED: Statement = statement!(each dialect "read/next_queued");
 static ACCESS_KEY: Statement = statement!("read/access_key");
 static ACCESS_KEYS: Statement = statement!("read/access_keys");
 static ANY_ACCESS_KEY: Statement = statement!("read/any_access_key");
+static DATA_KEY: Statement = statement!("read/data_key");
+static DATA_KEYS: Statement = statement!("read/data_keys");
+static AUDIT_EVENTS: Statement = statement!("read/audit_events");
+static AUDIT_EVENTS_OF: Statement = statement!(each dialect "read/audit_events_of");
 static SEALED: Statement = statement!("read/sealed");
 static SEALED_PAGE: Statement = statement!("read/sealed_page");
 static KEY_RING: Statement = statement!("read/key_ring");
@@ -141,6 +145,38 @@ impl<R: Reader> Reads for R {
 
     async fn access_keys(&self) -> Read<Vec<AccessKey>> {
         self.read(&ACCESS_KEYS, Vec::new()).await?.iter().map(rows::access_key).collect()
+    }
+
+    async fn data_key(&self, reseller: &ResellerId) -> Read<Option<WrappedKey>> {
+        let found = self.read(&DATA_KEY, values![reseller]).await?;
+        let Some(row) = found.first() else { return Ok(None) };
+        let key = Cells::new(row, "resellers", reseller.as_str()).get::<Option<Vec<u8>>>("data_key")?;
+        Ok(key.map(WrappedKey::of_bytes))
+    }
+
+    async fn data_keys(&self, after: &str, limit: u32) -> Read<Vec<(ResellerId, WrappedKey)>> {
+        let found = self.read(&DATA_KEYS, values![after, limit]).await?;
+        let key = |row: &Row| {
+            let reseller = rows::owner(row, "resellers")?;
+            let key = Cells::new(row, "resellers", reseller.as_str()).get("data_key")?;
+            Ok((reseller, WrappedKey::of_bytes(key)))
+        };
+        found.iter().map(key).collect()
+    }
+
+    async fn audit_events(&self, filter: AuditFilter) -> Read<AuditPage> {
+        let AuditFilter { resellers, since, before, limit } = filter;
+        let mut wanted = values![since, before.time, before.reseller, before.number, i64::from(limit) + 1];
+        let found = match resellers {
+            Some(resellers) => {
+                let resellers: Vec<_> = resellers.iter().map(ResellerId::as_str).collect();
+                wanted.splice(0..0, values![json(&resellers)]);
+                self.read(&AUDIT_EVENTS_OF, wanted).await?
+            }
+            None => self.read(&AUDIT_EVENTS, wanted).await?,
+        };
+        let (page, more) = page(&found, limit);
+        Ok(AuditPage { events: page.iter().map(rows::audit_event).collect::<Result<_, _>>()?, more })
     }
 
     async fn any_access_key(&self) -> Read<bool> {

@@ -1,16 +1,16 @@
 //! Columns to the rows of a book.
 
 use postrider_domain::{
-    Cloud, EmailAddress, InDoubtPolicy, LaneSignal, LeaseToken, MessageId, MessageState, Outcome, Pause,
-    Priority, RequestId, ResellerId,
+    AuditEvent, ChainHash, Cloud, EmailAddress, InDoubtPolicy, LaneSignal, LeaseToken, MessageId,
+    MessageState, Outcome, Pause, Priority, RequestId, ResellerId,
 };
 
 use super::{Cells, Row};
 use crate::book::{
-    AttemptRow, EndRow, LaneRow, LateRow, LeaseRow, MessageRow, PacedRow, RequestKeyRow, ResellerRow,
-    SourceKey,
+    AttemptRow, ChainRow, EndRow, LaneRow, LateRow, LeaseRow, MessageRow, PacedRow, RequestKeyRow,
+    ResellerRow, SourceKey,
 };
-use crate::{AccessKey, ContentHash, KeyHash, KeyId, Scope, SealedRecord, StoreError};
+use crate::{AccessKey, ContentHash, KeyHash, KeyId, Scope, SealedRecord, StoreError, WrappedKey};
 
 pub(super) fn owner(row: &Row, table: &'static str) -> Result<ResellerId, StoreError> {
     Cells::new(row, table, "a row").parsed("reseller", |text| ResellerId::parse(text).ok())
@@ -34,6 +34,7 @@ pub(super) fn reseller_without_lane(row: &Row, reseller: &ResellerId) -> Result<
         queued_messages: cells.get("queued_messages")?,
         queued_bytes: cells.get("queued_bytes")?,
         signal: LaneSignal(cells.get("signal")?),
+        data_key: cells.get::<Option<Vec<u8>>>("data_key")?.map(WrappedKey::of_bytes),
         lane: None,
     })
 }
@@ -166,6 +167,39 @@ pub(super) fn request_key(row: &Row) -> Result<((ResellerId, RequestId), Request
         create_time: cells.time("create_time")?,
     };
     Ok(((reseller, request_id), found))
+}
+
+/// Whose an audit chain is; `None`: nobody's.
+fn audited(row: &Row, table: &'static str) -> Result<Option<ResellerId>, StoreError> {
+    let slug: &str = Cells::new(row, table, "a row").get("reseller")?;
+    if slug.is_empty() { Ok(None) } else { owner(row, table).map(Some) }
+}
+
+pub(super) fn chain(row: &Row) -> Result<(Option<ResellerId>, ChainRow), StoreError> {
+    let reseller = audited(row, "audit_chains")?;
+    let cells = Cells::new(row, "audit_chains", reseller.as_ref().map_or("nobody", ResellerId::as_str));
+    let end = ChainRow {
+        number: cells.get("last_number")?,
+        time: cells.time("last_time")?,
+        hash: ChainHash(cells.bytes("last_hash")?),
+    };
+    Ok((reseller, end))
+}
+
+pub(super) fn audit_event(row: &Row) -> Result<AuditEvent, StoreError> {
+    let reseller = audited(row, "audit_events")?;
+    let cells = Cells::new(row, "audit_events", reseller.as_ref().map_or("nobody", ResellerId::as_str));
+    Ok(AuditEvent {
+        number: cells.get("number")?,
+        time: cells.time("time")?,
+        actor: cells.get("actor")?,
+        action: cells.get("action")?,
+        source_address: cells.get("source_address")?,
+        details: cells.json("details")?,
+        previous_hash: ChainHash(cells.bytes("previous_hash")?),
+        hash: ChainHash(cells.bytes("hash")?),
+        reseller: reseller.clone(),
+    })
 }
 
 pub(super) fn access_key(row: &Row) -> Result<AccessKey, StoreError> {

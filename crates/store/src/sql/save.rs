@@ -1,9 +1,9 @@
 //! A book to the database: what was made or changed in it, table by table, and due times last.
 
-use postrider_domain::{EmailAddress, Finding, MessageId, ResellerId};
+use postrider_domain::{AuditEvent, EmailAddress, Finding, MessageId, ResellerId};
 
 use super::{Db, FindingCells, Statement, Value, execute_each, json, values};
-use crate::book::{Adopted, AttemptRow, Book, EventRow, LaneRow, MessageRow, ResellerRow};
+use crate::book::{Adopted, AttemptRow, Book, ChainRow, EventRow, LaneRow, MessageRow, ResellerRow};
 use crate::{AccessKey, NewMessage, NewSettings, StoreError};
 
 static NEW_MESSAGES: Statement = statement!("save/new_messages");
@@ -14,6 +14,7 @@ static NEW_ATTEMPTS: Statement = statement!("save/new_attempts");
 static ATTEMPTS: Statement = statement!("save/attempts");
 static MESSAGES: Statement = statement!("save/messages");
 static RESELLERS: Statement = statement!("save/resellers");
+static DATA_KEYS: Statement = statement!("save/data_keys");
 static EVENTS: Statement = statement!("save/events");
 static RECIPIENTS: Statement = statement!("save/recipients");
 static STALE_HOURS: Statement = statement!("save/stale_hours");
@@ -38,6 +39,8 @@ static SEALED: Statement = statement!("save/sealed");
 static PRUNED: Statement = statement!("save/pruned");
 static NEW_ACCESS_KEYS: Statement = statement!("save/new_access_keys");
 static ACCESS_KEYS: Statement = statement!("save/access_keys");
+static AUDIT_EVENTS: Statement = statement!("save/audit_events");
+static AUDIT_CHAINS: Statement = statement!("save/audit_chains");
 static NEW_META: Statement = statement!("save/new_meta");
 static META: Statement = statement!("save/meta");
 static DUE: Statement = statement!(each dialect "save/due");
@@ -57,6 +60,10 @@ pub(crate) async fn save(db: &mut impl Db, book: &Book) -> Result<(), StoreError
     let settings = each(written.settings.values(), |(new, revision)| settings(new, *revision));
     execute_each(db, &SETTINGS, settings).await?;
     execute_each(db, &RESELLERS, each(book.resellers.changed(), |(id, row)| reseller(id, row))).await?;
+    for (reseller, key) in &written.data_keys {
+        let key = key.as_ref().map(|key| key.as_bytes().to_vec());
+        db.execute(&DATA_KEYS, 1, values![reseller, key]).await?;
+    }
     execute_each(db, &EVENTS, each(&written.events, |(reseller, event)| event_values(reseller, event)))
         .await?;
     let hour =
@@ -71,6 +78,7 @@ pub(crate) async fn save(db: &mut impl Db, book: &Book) -> Result<(), StoreError
     save_gone(db, book).await?;
     save_credentials(db, book).await?;
     save_keys(db, book).await?;
+    save_audit(db, book).await?;
     execute_each(db, &DUE, each(&written.due, |(reseller, not_before)| values![reseller, *not_before])).await
 }
 
@@ -146,6 +154,28 @@ async fn save_keys(db: &mut impl Db, book: &Book) -> Result<(), StoreError> {
     let meta = |(name, value): (&&'static str, &String)| values![*name, value.as_str()];
     execute_each(db, &NEW_META, each(book.meta.added(), meta)).await?;
     execute_each(db, &META, each(book.meta.changed(), meta)).await
+}
+
+async fn save_audit(db: &mut impl Db, book: &Book) -> Result<(), StoreError> {
+    let event = |event: &AuditEvent| {
+        values![
+            event.chain(),
+            event.number,
+            event.time,
+            event.actor.as_str(),
+            event.action.as_str(),
+            event.source_address.as_str(),
+            json(&event.details),
+            event.previous_hash.0.as_slice(),
+            event.hash.0.as_slice(),
+        ]
+    };
+    execute_each(db, &AUDIT_EVENTS, each(&book.written.audit, event)).await?;
+    let end = |(chain, end): (&Option<ResellerId>, &ChainRow)| {
+        let slug = chain.as_ref().map_or("", ResellerId::as_str);
+        values![slug, end.number, end.time, end.hash.0.as_slice()]
+    };
+    execute_each(db, &AUDIT_CHAINS, each(book.chains.changed(), end)).await
 }
 
 fn new_message(new: &NewMessage, row: &MessageRow) -> Vec<Value> {

@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
-use postrider_domain::Clock;
+use postrider_domain::{Act, Clock};
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::{broadcast, watch};
 
@@ -29,12 +29,12 @@ use self::connection::SqliteWriter;
 pub(crate) use self::open::SCHEMA;
 use self::open::{Opened, Place};
 use self::room::Room;
-use crate::backend::{Backend, PassedOver};
+use crate::backend::{Acting, Backend, PassedOver, Sealing};
 use crate::book::Retention;
 use crate::sql::{Dialect, Reader, Row, Statement, Value};
 use crate::verbs::Write;
 use crate::writer::{Source, Writes};
-use crate::{CHANGES_KEPT, Changed, Options, Store, StoreError, StoreHealth};
+use crate::{CHANGES_KEPT, Changed, ContentSealer, DynStore, Options, Store, StoreError, StoreHealth};
 
 /// All that is in the database, in one file.
 #[derive(Debug)]
@@ -110,6 +110,14 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         Self::close(self).await;
+    }
+
+    fn by(self: Arc<Self>, act: Act) -> DynStore {
+        Arc::new(Acting { store: self, act })
+    }
+
+    fn sealed_by(self: Arc<Self>, sealer: Arc<dyn ContentSealer>) -> DynStore {
+        Arc::new(Sealing::new(self, sealer))
     }
 }
 

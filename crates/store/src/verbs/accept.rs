@@ -12,7 +12,7 @@ use postrider_domain::{
 
 use super::Write;
 use crate::book::{AttemptRow, Book, LaneRow, MessageRow, Needs, RequestKeyRow};
-use crate::{ContentHash, NewMessage, QueueBounds, Refused, StoreError, TestMail};
+use crate::{ContentHash, NewMessage, QueueBounds, Refused, StoreError, TestMail, WrappedKey};
 
 /// What becomes of one mail.
 #[derive(Debug)]
@@ -20,10 +20,13 @@ pub(crate) enum Admitted {
     New(Box<Message>),
     Replayed(MessageId),
     Refused(Refused),
+    /// Nothing was written: what sealed it is no longer the reseller's data key.
+    KeyGone,
 }
 
 pub(crate) struct Accept {
     pub new: Arc<NewMessage>,
+    pub sealed_by: Option<WrappedKey>,
     pub bounds: QueueBounds,
 }
 
@@ -42,29 +45,37 @@ impl Write for Accept {
     }
 
     fn run(&self, book: &mut Book) -> Result<Admitted, StoreError> {
-        admit(book, &self.new, self.bounds)
+        admit(book, &self.new, self.sealed_by.as_ref(), self.bounds)
     }
 }
 
 /// All of them, or none.
 pub(crate) struct AcceptAll {
-    pub new: Vec<Arc<NewMessage>>,
+    /// With what sealed each.
+    pub new: Vec<(Arc<NewMessage>, Option<WrappedKey>)>,
     pub bounds: QueueBounds,
+}
+
+/// Why none of many was accepted.
+#[derive(Debug)]
+pub(crate) enum Hindered {
+    Refused(Refused),
+    KeyGone,
 }
 
 impl Write for AcceptAll {
     /// The first refused by its index, or what became of each.
-    type Answer = Result<Vec<Admitted>, (usize, Refused)>;
+    type Answer = Result<Vec<Admitted>, (usize, Hindered)>;
 
     const NAME: &'static str = "accept_all";
     const GROWS: bool = true;
 
     fn reseller(&self) -> Option<&ResellerId> {
-        self.new.first().map(|new| &new.reseller)
+        self.new.first().map(|(new, _)| &new.reseller)
     }
 
     fn needs(&self, needs: &mut Needs) {
-        for new in &self.new {
+        for (new, _) in &self.new {
             needs.reseller(&new.reseller).request_key(&new.reseller, new.request_id.as_ref());
         }
     }
@@ -72,27 +83,32 @@ impl Write for AcceptAll {
     fn run(&self, book: &mut Book) -> Result<Self::Answer, StoreError> {
         let mut bounds = self.bounds;
         let mut names: HashMap<(&ResellerId, &RequestId), ContentHash> = HashMap::new();
-        for (index, new) in self.new.iter().enumerate() {
+        for (index, (new, sealed_by)) in self.new.iter().enumerate() {
             let name = new.request_id.as_ref().map(|id| (&new.reseller, id));
             let twin = name.and_then(|name| names.get(&name));
-            match (twin, before(book, new, bounds)) {
+            match (twin, before(book, new, sealed_by.as_ref(), bounds)) {
                 (Some(hash), _) if *hash != new.content_hash => {
-                    return Ok(Err((index, Refused::RequestIdReused)));
+                    return Ok(Err((index, Hindered::Refused(Refused::RequestIdReused))));
                 }
                 (Some(_), _) | (None, Before::Replayed(_)) => {}
-                (None, Before::Refused(refused)) => return Ok(Err((index, refused))),
+                (None, Before::Refused(refused)) => return Ok(Err((index, Hindered::Refused(refused)))),
+                (None, Before::KeyGone) => return Ok(Err((index, Hindered::KeyGone))),
                 (None, Before::New) => {
                     names.extend(name.map(|name| (name, new.content_hash)));
                     bounds = bounds.without(bytes(&new.content));
                 }
             }
         }
-        self.new.iter().map(|new| admit(book, new, self.bounds)).collect::<Result<_, _>>().map(Ok)
+        let admit = |(new, sealed_by): &(Arc<NewMessage>, Option<WrappedKey>)| {
+            admit(book, new, sealed_by.as_ref(), self.bounds)
+        };
+        self.new.iter().map(admit).collect::<Result<_, _>>().map(Ok)
     }
 }
 
 pub(crate) struct AcceptTest {
     pub test: Arc<TestMail>,
+    pub sealed_by: Option<WrappedKey>,
 }
 
 impl Write for AcceptTest {
@@ -117,6 +133,9 @@ impl Write for AcceptTest {
         let TestMail { message: new, mailbox, start, .. } = &*self.test;
         if let Some(known) = known(book, new) {
             return Ok(known.into());
+        }
+        if is_key_gone(book, new, self.sealed_by.as_ref()) {
+            return Ok(Admitted::KeyGone);
         }
         if is_busy(book, &self.test) {
             return Ok(Admitted::Refused(Refused::MailboxBusy));
@@ -163,10 +182,16 @@ fn is_busy(book: &Book, test: &TestMail) -> bool {
         || reaches(in_a_minute, test.limits.messages_per_minute)
 }
 
-fn admit(book: &mut Book, new: &Arc<NewMessage>, bounds: QueueBounds) -> Result<Admitted, StoreError> {
-    match before(book, new, bounds) {
+fn admit(
+    book: &mut Book,
+    new: &Arc<NewMessage>,
+    sealed_by: Option<&WrappedKey>,
+    bounds: QueueBounds,
+) -> Result<Admitted, StoreError> {
+    match before(book, new, sealed_by, bounds) {
         Before::Replayed(id) => return Ok(Admitted::Replayed(id)),
         Before::Refused(refused) => return Ok(Admitted::Refused(refused)),
+        Before::KeyGone => return Ok(Admitted::KeyGone),
         Before::New => {}
     }
     insert(book, new, row(new, state(new)))?;
@@ -183,6 +208,7 @@ enum Before {
     New,
     Replayed(MessageId),
     Refused(Refused),
+    KeyGone,
 }
 
 impl From<Before> for Admitted {
@@ -190,13 +216,14 @@ impl From<Before> for Admitted {
         match before {
             Before::Replayed(id) => Self::Replayed(id),
             Before::Refused(refused) => Self::Refused(refused),
+            Before::KeyGone => Self::KeyGone,
             Before::New => Self::Refused(Refused::SettingsMissing),
         }
     }
 }
 
 /// The key comes first: a replay is answered even when the settings are gone, and costs no place in the queue.
-fn before(book: &Book, new: &NewMessage, bounds: QueueBounds) -> Before {
+fn before(book: &Book, new: &NewMessage, sealed_by: Option<&WrappedKey>, bounds: QueueBounds) -> Before {
     if let Some(known) = known(book, new) {
         return known;
     }
@@ -205,12 +232,20 @@ fn before(book: &Book, new: &NewMessage, bounds: QueueBounds) -> Before {
             let (messages, bytes) = (row.queued_messages + 1, row.queued_bytes + bytes(&new.content));
             if messages > bounds.messages || bytes > bounds.bytes {
                 Before::Refused(Refused::QueueFull)
+            } else if is_key_gone(book, new, sealed_by) {
+                Before::KeyGone
             } else {
                 Before::New
             }
         }
         _ => Before::Refused(Refused::SettingsMissing),
     }
+}
+
+/// Settings may have been deleted, and put again, since it was sealed.
+fn is_key_gone(book: &Book, new: &NewMessage, sealed_by: Option<&WrappedKey>) -> bool {
+    let there = book.resellers.get(&new.reseller).and_then(|row| row.data_key.as_ref());
+    sealed_by.is_some() && sealed_by != there
 }
 
 fn known(book: &Book, new: &NewMessage) -> Option<Before> {

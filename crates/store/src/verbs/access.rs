@@ -26,6 +26,10 @@ impl Write for CreateKey {
         book.access_keys.insert(self.key.id.clone(), self.key.clone());
         Ok(())
     }
+
+    fn is_audited(&self, (): &()) -> bool {
+        true
+    }
 }
 
 pub(crate) struct RevokeKey {
@@ -51,6 +55,10 @@ impl Write for RevokeKey {
             key.revoke_time = Some(self.now);
         }
         Ok(true)
+    }
+
+    fn is_audited(&self, is_there: &bool) -> bool {
+        *is_there
     }
 }
 

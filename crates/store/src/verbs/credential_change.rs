@@ -138,6 +138,10 @@ impl Write for AdoptCredential {
         }
         Ok(true)
     }
+
+    fn is_audited(&self, is_adopted: &bool) -> bool {
+        *is_adopted
+    }
 }
 
 /// Whether the change is still there to be committed, with the settings that are put. What they replace is due from then on.

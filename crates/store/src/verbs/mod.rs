@@ -7,6 +7,8 @@
 //! | `record` | the start of an attempt before its call, its end after it |
 //! | `steer` | cancel and retry messages, pause and resume a lane |
 //! | `settings` | put, delete, and learn that they work |
+//! | `audit` | any of them as the act of a caller, told with it |
+//! | `content` | data keys |
 //! | `access`, `sealed`, `credential_change` | callers' keys, sealed credentials, changes of credentials |
 //! | `purge` | what has been kept long enough |
 //!
@@ -14,6 +16,8 @@
 
 mod accept;
 mod access;
+mod audit;
+mod content;
 mod credential_change;
 mod lease;
 mod purge;
@@ -22,8 +26,10 @@ mod sealed;
 mod settings;
 mod steer;
 
-pub(crate) use self::accept::{Accept, AcceptAll, AcceptTest, Admitted};
+pub(crate) use self::accept::{Accept, AcceptAll, AcceptTest, Admitted, Hindered};
 pub(crate) use self::access::{CreateKey, RevokeKey, TouchKey};
+pub(crate) use self::audit::{Audited, Note};
+pub(crate) use self::content::{MakeDataKey, ReplaceDataKey};
 pub(crate) use self::credential_change::{AdoptCredential, BeginChange, CloseChanges, EndChanges};
 pub(crate) use self::lease::{Expire, Release, Renew, Reread, Take};
 pub(crate) use self::purge::{Over, Purge};
@@ -55,4 +61,9 @@ pub(crate) trait Write: Send + Sync + 'static {
     fn needs(&self, needs: &mut Needs);
     /// May be run again, on a fresh book, after a rollback.
     fn run(&self, book: &mut Book) -> Result<Self::Answer, StoreError>;
+
+    /// Whether it changed what the audit tells of.
+    fn is_audited(&self, _: &Self::Answer) -> bool {
+        false
+    }
 }

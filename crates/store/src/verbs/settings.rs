@@ -68,6 +68,10 @@ impl Write for PutSettings {
         }
         Ok(None)
     }
+
+    fn is_audited(&self, refused: &Option<Put>) -> bool {
+        refused.is_none()
+    }
 }
 
 /// Whether another reseller has a federated source. It changes nothing.
@@ -223,6 +227,7 @@ impl Write for DeleteSettings {
         }
         row.lane = None;
         row.signal.0 += 1;
+        book.set_data_key(&self.reseller, None);
         book.written.due.remove(&self.reseller);
         book.written.settings.remove(&self.reseller);
         book.written.adopted.remove(&self.reseller);
@@ -237,6 +242,10 @@ impl Write for DeleteSettings {
             }
         }
         Ok(Deleted::Done)
+    }
+
+    fn is_audited(&self, deleted: &Deleted) -> bool {
+        *deleted == Deleted::Done
     }
 }
 

@@ -89,6 +89,10 @@ impl Write for RetryMessage {
         book.due_anew(&self.reseller, None);
         Ok(Steered::Done)
     }
+
+    fn is_audited(&self, steered: &Steered) -> bool {
+        *steered == Steered::Done
+    }
 }
 
 impl RetryMessage {
@@ -128,6 +132,10 @@ impl Write for Pause {
         let pause = postrider_domain::Pause { reason: self.reason.clone(), time: book.now() };
         Ok(stop_or_go(book, &self.reseller, |lane| lane.pause = Some(pause)))
     }
+
+    fn is_audited(&self, is_there: &bool) -> bool {
+        *is_there
+    }
 }
 
 /// Ends an operator's pause, and a hold with it: the next message tells whether the settings work. What the pace allows is
@@ -158,6 +166,10 @@ impl Write for Resume {
                 hold.probe_time = now;
             }
         }))
+    }
+
+    fn is_audited(&self, is_there: &bool) -> bool {
+        *is_there
     }
 }
 

@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!postrider/v1/access_service.proto\x12\x0cpostrider.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x02\n\tAccessKey\x12\x14\n\x06key_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12)\n\x06scopes\x18\x03 \x03(\x0e\x32\x13.postrider.v1.ScopeB\x04\xe2\x41\x01\x03\x12\x17\n\tresellers\x18\x04 \x03(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x37\n\rlast_use_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0brevoke_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xa9\x02\n\nAuditEvent\x12\x16\n\x08\x65vent_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x61\x63tor\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x61\x63tion\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08reseller\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0esource_address\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12<\n\x07\x64\x65tails\x18\x07 \x03(\x0b\x32%.postrider.v1.AuditEvent.DetailsEntryB\x04\xe2\x41\x01\x03\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa1\x01\n\x10\x43reateKeyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12)\n\x06scopes\x18\x02 \x03(\x0e\x32\x13.postrider.v1.ScopeB\x04\xe2\x41\x01\x02\x12\x17\n\tresellers\x18\x03 \x03(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\"U\n\x11\x43reateKeyResponse\x12*\n\x03key\x18\x01 \x01(\x0b\x32\x17.postrider.v1.AccessKeyB\x04\xe2\x41\x01\x03\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"\x11\n\x0fListKeysRequest\"?\n\x10ListKeysResponse\x12+\n\x04keys\x18\x01 \x03(\x0b\x32\x17.postrider.v1.AccessKeyB\x04\xe2\x41\x01\x03\"(\n\x10RevokeKeyRequest\x12\x14\n\x06key_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x13\n\x11RevokeKeyResponse\"\xcd\x01\n\x16ListAuditEventsRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x34\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x32\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"h\n\x17ListAuditEventsResponse\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.postrider.v1.AuditEventB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03*s\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x0e\n\nSCOPE_SEND\x10\x01\x12\x0e\n\nSCOPE_READ\x10\x02\x12\x12\n\x0eSCOPE_SETTINGS\x10\x03\x12\x0e\n\nSCOPE_TEST\x10\x04\x12\x0f\n\x0bSCOPE_ADMIN\x10\x05\x32\xd6\x02\n\rAccessService\x12L\n\tCreateKey\x12\x1e.postrider.v1.CreateKeyRequest\x1a\x1f.postrider.v1.CreateKeyResponse\x12I\n\x08ListKeys\x12\x1d.postrider.v1.ListKeysRequest\x1a\x1e.postrider.v1.ListKeysResponse\x12L\n\tRevokeKey\x12\x1e.postrider.v1.RevokeKeyRequest\x1a\x1f.postrider.v1.RevokeKeyResponse\x12^\n\x0fListAuditEvents\x12$.postrider.v1.ListAuditEventsRequest\x1a%.postrider.v1.ListAuditEventsResponseB>\n\x0cpostrider.v1B\x12\x41\x63\x63\x65ssServiceProtoP\x01Z\x18postrider/v1;postriderv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!postrider/v1/access_service.proto\x12\x0cpostrider.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x02\n\tAccessKey\x12\x14\n\x06key_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12)\n\x06scopes\x18\x03 \x03(\x0e\x32\x13.postrider.v1.ScopeB\x04\xe2\x41\x01\x03\x12\x17\n\tresellers\x18\x04 \x03(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x37\n\rlast_use_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0brevoke_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xf0\x02\n\nAuditEvent\x12\x16\n\x08\x65vent_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x61\x63tor\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x61\x63tion\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08reseller\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0esource_address\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12<\n\x07\x64\x65tails\x18\x07 \x03(\x0b\x32%.postrider.v1.AuditEvent.DetailsEntryB\x04\xe2\x41\x01\x03\x12\x14\n\x06number\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rprevious_hash\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04hash\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa1\x01\n\x10\x43reateKeyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12)\n\x06scopes\x18\x02 \x03(\x0e\x32\x13.postrider.v1.ScopeB\x04\xe2\x41\x01\x02\x12\x17\n\tresellers\x18\x03 \x03(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\"U\n\x11\x43reateKeyResponse\x12*\n\x03key\x18\x01 \x01(\x0b\x32\x17.postrider.v1.AccessKeyB\x04\xe2\x41\x01\x03\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"\x11\n\x0fListKeysRequest\"?\n\x10ListKeysResponse\x12+\n\x04keys\x18\x01 \x03(\x0b\x32\x17.postrider.v1.AccessKeyB\x04\xe2\x41\x01\x03\"(\n\x10RevokeKeyRequest\x12\x14\n\x06key_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x13\n\x11RevokeKeyResponse\"\xcd\x01\n\x16ListAuditEventsRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x34\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x32\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"h\n\x17ListAuditEventsResponse\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.postrider.v1.AuditEventB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03*s\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x0e\n\nSCOPE_SEND\x10\x01\x12\x0e\n\nSCOPE_READ\x10\x02\x12\x12\n\x0eSCOPE_SETTINGS\x10\x03\x12\x0e\n\nSCOPE_TEST\x10\x04\x12\x0f\n\x0bSCOPE_ADMIN\x10\x05\x32\xd6\x02\n\rAccessService\x12L\n\tCreateKey\x12\x1e.postrider.v1.CreateKeyRequest\x1a\x1f.postrider.v1.CreateKeyResponse\x12I\n\x08ListKeys\x12\x1d.postrider.v1.ListKeysRequest\x1a\x1e.postrider.v1.ListKeysResponse\x12L\n\tRevokeKey\x12\x1e.postrider.v1.RevokeKeyRequest\x1a\x1f.postrider.v1.RevokeKeyResponse\x12^\n\x0fListAuditEvents\x12$.postrider.v1.ListAuditEventsRequest\x1a%.postrider.v1.ListAuditEventsResponseB>\n\x0cpostrider.v1B\x12\x41\x63\x63\x65ssServiceProtoP\x01Z\x18postrider/v1;postriderv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -66,6 +66,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITEVENT'].fields_by_name['source_address']._serialized_options = b'\342A\001\003'
   _globals['_AUDITEVENT'].fields_by_name['details']._loaded_options = None
   _globals['_AUDITEVENT'].fields_by_name['details']._serialized_options = b'\342A\001\003'
+  _globals['_AUDITEVENT'].fields_by_name['number']._loaded_options = None
+  _globals['_AUDITEVENT'].fields_by_name['number']._serialized_options = b'\342A\001\003'
+  _globals['_AUDITEVENT'].fields_by_name['previous_hash']._loaded_options = None
+  _globals['_AUDITEVENT'].fields_by_name['previous_hash']._serialized_options = b'\342A\001\003'
+  _globals['_AUDITEVENT'].fields_by_name['hash']._loaded_options = None
+  _globals['_AUDITEVENT'].fields_by_name['hash']._serialized_options = b'\342A\001\003'
   _globals['_CREATEKEYREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CREATEKEYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_CREATEKEYREQUEST'].fields_by_name['scopes']._loaded_options = None
@@ -96,30 +102,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTAUDITEVENTSRESPONSE'].fields_by_name['events']._serialized_options = b'\342A\001\003'
   _globals['_LISTAUDITEVENTSRESPONSE'].fields_by_name['next_page_token']._loaded_options = None
   _globals['_LISTAUDITEVENTSRESPONSE'].fields_by_name['next_page_token']._serialized_options = b'\342A\001\003'
-  _globals['_SCOPE']._serialized_start=1475
-  _globals['_SCOPE']._serialized_end=1590
+  _globals['_SCOPE']._serialized_start=1546
+  _globals['_SCOPE']._serialized_end=1661
   _globals['_ACCESSKEY']._serialized_start=118
   _globals['_ACCESSKEY']._serialized_end=461
   _globals['_AUDITEVENT']._serialized_start=464
-  _globals['_AUDITEVENT']._serialized_end=761
-  _globals['_AUDITEVENT_DETAILSENTRY']._serialized_start=715
-  _globals['_AUDITEVENT_DETAILSENTRY']._serialized_end=761
-  _globals['_CREATEKEYREQUEST']._serialized_start=764
-  _globals['_CREATEKEYREQUEST']._serialized_end=925
-  _globals['_CREATEKEYRESPONSE']._serialized_start=927
-  _globals['_CREATEKEYRESPONSE']._serialized_end=1012
-  _globals['_LISTKEYSREQUEST']._serialized_start=1014
-  _globals['_LISTKEYSREQUEST']._serialized_end=1031
-  _globals['_LISTKEYSRESPONSE']._serialized_start=1033
-  _globals['_LISTKEYSRESPONSE']._serialized_end=1096
-  _globals['_REVOKEKEYREQUEST']._serialized_start=1098
-  _globals['_REVOKEKEYREQUEST']._serialized_end=1138
-  _globals['_REVOKEKEYRESPONSE']._serialized_start=1140
-  _globals['_REVOKEKEYRESPONSE']._serialized_end=1159
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=1162
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=1367
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=1369
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=1473
-  _globals['_ACCESSSERVICE']._serialized_start=1593
-  _globals['_ACCESSSERVICE']._serialized_end=1935
+  _globals['_AUDITEVENT']._serialized_end=832
+  _globals['_AUDITEVENT_DETAILSENTRY']._serialized_start=786
+  _globals['_AUDITEVENT_DETAILSENTRY']._serialized_end=832
+  _globals['_CREATEKEYREQUEST']._serialized_start=835
+  _globals['_CREATEKEYREQUEST']._serialized_end=996
+  _globals['_CREATEKEYRESPONSE']._serialized_start=998
+  _globals['_CREATEKEYRESPONSE']._serialized_end=1083
+  _globals['_LISTKEYSREQUEST']._serialized_start=1085
+  _globals['_LISTKEYSREQUEST']._serialized_end=1102
+  _globals['_LISTKEYSRESPONSE']._serialized_start=1104
+  _globals['_LISTKEYSRESPONSE']._serialized_end=1167
+  _globals['_REVOKEKEYREQUEST']._serialized_start=1169
+  _globals['_REVOKEKEYREQUEST']._serialized_end=1209
+  _globals['_REVOKEKEYRESPONSE']._serialized_start=1211
+  _globals['_REVOKEKEYRESPONSE']._serialized_end=1230
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=1233
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=1438
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=1440
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=1544
+  _globals['_ACCESSSERVICE']._serialized_start=1664
+  _globals['_ACCESSSERVICE']._serialized_end=2006
 # @@protoc_insertion_point(module_scope)

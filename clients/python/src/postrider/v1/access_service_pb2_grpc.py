@@ -97,7 +97,8 @@ class AccessServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListAuditEvents(self, request, context):
-        """Lists what callers changed, the newest first.
+        """Lists what callers changed, and refusals of access, the newest first. What is told of refusals is bounded: those that are not
+        told are counted in the next that is. A bound caller sees what was done to its resellers.
 
         No reasons beside the common ones.
         """

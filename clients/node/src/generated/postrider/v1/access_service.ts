@@ -116,7 +116,11 @@ export interface AccessKey {
   revokeTime: Date | undefined;
 }
 
-/** One change that a caller made. */
+/**
+ * One change that a caller made, or one refusal of access: an event of a chain. Each reseller has a chain, and what concerns none,
+ * or all, has one of its own. An event's `hash` covers all that it says and the hash before it, so that a reader can tell whether
+ * an event was altered, put in or taken out (`postrider audit` does).
+ */
 export interface AuditEvent {
   /** The event's id. */
   eventId: string;
@@ -134,6 +138,16 @@ export interface AuditEvent {
   sourceAddress: string;
   /** What changed, by name, as strings. Never a secret, an address or a subject. */
   details: { [key: string]: string };
+  /** Its number in its chain: from 1 on, without a gap. */
+  number: number;
+  /** The `hash` of the event before it, 64 hexadecimal digits; zeros for the first. */
+  previousHash: string;
+  /**
+   * SHA-256, as 64 hexadecimal digits, over `postrider audit 1`, the 32 bytes of `previous_hash`, the number and the time (in
+   * microseconds since 1970) as 8 bytes with the highest first, `reseller`, `actor`, `action`, `source_address`, and the names and
+   * values of `details` in the order of the names' bytes; each behind its length as 8 bytes.
+   */
+  hash: string;
 }
 
 export interface AuditEvent_DetailsEntry {
@@ -372,7 +386,18 @@ export const AccessKey: MessageFns<AccessKey> = {
 };
 
 function createBaseAuditEvent(): AuditEvent {
-  return { eventId: "", eventTime: undefined, actor: "", action: "", reseller: "", sourceAddress: "", details: {} };
+  return {
+    eventId: "",
+    eventTime: undefined,
+    actor: "",
+    action: "",
+    reseller: "",
+    sourceAddress: "",
+    details: {},
+    number: 0,
+    previousHash: "",
+    hash: "",
+  };
 }
 
 export const AuditEvent: MessageFns<AuditEvent> = {
@@ -398,6 +423,15 @@ export const AuditEvent: MessageFns<AuditEvent> = {
     globalThis.Object.entries(message.details).forEach(([key, value]: [string, string]) => {
       AuditEvent_DetailsEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
     });
+    if (message.number !== 0) {
+      writer.uint32(64).int64(message.number);
+    }
+    if (message.previousHash !== "") {
+      writer.uint32(74).string(message.previousHash);
+    }
+    if (message.hash !== "") {
+      writer.uint32(82).string(message.hash);
+    }
     return writer;
   },
 
@@ -473,6 +507,30 @@ export const AuditEvent: MessageFns<AuditEvent> = {
             }
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.number = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.previousHash = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.hash = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -505,6 +563,9 @@ export const AuditEvent: MessageFns<AuditEvent> = {
       },
       {},
     );
+    message.number = object.number ?? 0;
+    message.previousHash = object.previousHash ?? "";
+    message.hash = object.hash ?? "";
     return message;
   },
 };
@@ -1167,7 +1228,8 @@ export const AccessServiceService = {
     responseDeserialize: (value: Buffer): RevokeKeyResponse => RevokeKeyResponse.decode(value),
   },
   /**
-   * Lists what callers changed, the newest first.
+   * Lists what callers changed, and refusals of access, the newest first. What is told of refusals is bounded: those that are not
+   * told are counted in the next that is. A bound caller sees what was done to its resellers.
    *
    * No reasons beside the common ones.
    */
@@ -1206,7 +1268,8 @@ export interface AccessServiceServer extends UntypedServiceImplementation {
    */
   revokeKey: handleUnaryCall<RevokeKeyRequest, RevokeKeyResponse>;
   /**
-   * Lists what callers changed, the newest first.
+   * Lists what callers changed, and refusals of access, the newest first. What is told of refusals is bounded: those that are not
+   * told are counted in the next that is. A bound caller sees what was done to its resellers.
    *
    * No reasons beside the common ones.
    */
@@ -1277,7 +1340,8 @@ export interface AccessServiceClient extends Client {
     callback: (error: ServiceError | null, response: RevokeKeyResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Lists what callers changed, the newest first.
+   * Lists what callers changed, and refusals of access, the newest first. What is told of refusals is bounded: those that are not
+   * told are counted in the next that is. A bound caller sees what was done to its resellers.
    *
    * No reasons beside the common ones.
    */
@@ -1326,6 +1390,17 @@ function fromTimestamp(t: Timestamp): Date {
   let millis = (t.seconds || 0) * 1_000;
   millis += (t.nanos || 0) / 1_000_000;
   return new globalThis.Date(millis);
+}
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
 }
 
 export interface MessageFns<T> {

@@ -1,0 +1,143 @@
+//! Refusals of access, told in the audit without filling it.
+//!
+//! Rules
+//! - Of each caller, address and RPC one refusal a minute is told, and of all together [`TOLD_A_MINUTE`]. Those that are not told
+//!   are counted, and the next that is told says how many there were.
+//! - Telling is never in the way of the answer. What cannot be written goes to the log.
+//! - Nothing that an unknown caller chose is told: not the key it showed, and of the path only what is an RPC of ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use postrider_domain::{Act, Clock};
+use postrider_store::AuditStore;
+
+use super::scopes::rule;
+
+/// Some 5 MB a day at the very most.
+pub(crate) const TOLD_A_MINUTE: usize = 10;
+const MINUTE: SignedDuration = SignedDuration::from_secs(60);
+
+pub(crate) struct Refusals {
+    store: Arc<dyn AuditStore>,
+    clock: Arc<dyn Clock>,
+    told: Mutex<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    since: Timestamp,
+    /// Actor, address and RPC.
+    kinds: BTreeSet<[String; 3]>,
+    /// Not told since the last that was.
+    untold: u64,
+}
+
+impl Refusals {
+    pub(crate) fn new(store: Arc<dyn AuditStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, told: Mutex::default() }
+    }
+
+    /// A call was refused for this reason. Whoever is unknown is "".
+    pub(crate) fn note(&self, rpc: &str, actor: &str, source: Option<IpAddr>, reason: &'static str) {
+        let mut act = act(rpc, actor, source);
+        let Some(untold) = self.admit(&act) else { return };
+        act.details.insert("refused".to_owned(), reason.to_owned());
+        if untold > 0 {
+            act.details.insert("untold_before".to_owned(), untold.to_string());
+        }
+        let store = Arc::clone(&self.store);
+        tokio::spawn(async move {
+            if let Err(error) = store.note(act).await {
+                tracing::warn!(event = "refusal_not_in_audit", %error, reason, "a refusal of access is not in the audit");
+            }
+        });
+    }
+
+    /// Whether it is told, and how many were not before it.
+    fn admit(&self, act: &Act) -> Option<u64> {
+        let now = self.clock.now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.since > now || now.duration_since(told.since) >= MINUTE {
+            told.since = now;
+            told.kinds.clear();
+        }
+        let kind = [act.actor.clone(), act.source_address.clone(), act.action.clone()];
+        if told.kinds.len() >= TOLD_A_MINUTE || !told.kinds.insert(kind) {
+            told.untold += 1;
+            return None;
+        }
+        Some(std::mem::take(&mut told.untold))
+    }
+}
+
+/// What was tried, and by whom, as far as it is known.
+fn act(rpc: &str, actor: &str, source: Option<IpAddr>) -> Act {
+    let rpc = rule(rpc).and_then(|rule| rule.rpc.rsplit('/').next()).unwrap_or("unknown");
+    Act {
+        actor: actor.to_owned(),
+        action: rpc.to_owned(),
+        resellers: Vec::new(),
+        source_address: source.map(|address| address.to_string()).unwrap_or_default(),
+        details: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use async_trait::async_trait;
+    use postrider_domain::TestClock;
+    use postrider_store::{AuditFilter, AuditPage, StoreError};
+
+    use super::*;
+
+    /// Keeps nothing.
+    struct Nowhere;
+
+    #[async_trait]
+    impl AuditStore for Nowhere {
+        async fn note(&self, _: Act) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn audit_events(&self, _: AuditFilter) -> Result<AuditPage, StoreError> {
+            Ok(AuditPage { events: Vec::new(), more: false })
+        }
+    }
+
+    pub(crate) fn untold() -> Refusals {
+        Refusals::new(Arc::new(Nowhere), Arc::new(TestClock::at(Timestamp::UNIX_EPOCH)))
+    }
+
+    fn act(actor: &str) -> Act {
+        super::act("/postrider.v1.MailService/SendMail", actor, Some(IpAddr::from([192, 0, 2, 1])))
+    }
+
+    #[test]
+    fn one_refusal_of_a_kind_is_told_a_minute_and_the_rest_is_counted() {
+        let clock = Arc::new(TestClock::at(Timestamp::UNIX_EPOCH));
+        let refusals = Refusals::new(Arc::new(Nowhere), clock.clone());
+        assert_eq!(refusals.admit(&act("k1")), Some(0));
+        assert_eq!(refusals.admit(&act("k1")), None);
+        assert_eq!(
+            refusals.admit(&act("k2")),
+            Some(1),
+            "another caller's is told, and what was not before it"
+        );
+        assert_eq!(refusals.admit(&act("k1")), None);
+        clock.advance(MINUTE);
+        assert_eq!(refusals.admit(&act("k1")), Some(1));
+    }
+
+    #[test]
+    fn many_callers_together_tell_no_more_than_the_bound() {
+        let clock = Arc::new(TestClock::at(Timestamp::UNIX_EPOCH));
+        let refusals = Refusals::new(Arc::new(Nowhere), clock.clone());
+        let told = (0..1_000).filter(|caller| refusals.admit(&act(&caller.to_string())).is_some()).count();
+        assert_eq!(told, TOLD_A_MINUTE);
+        clock.advance(MINUTE);
+        assert_eq!(refusals.admit(&act("late")), Some(1_000 - TOLD_A_MINUTE as u64));
+    }
+}

@@ -1,0 +1,7 @@
+-- Locked, in the same order by all: one event is added after the other.
+-- $1 reseller, or empty
+SELECT reseller, last_number, last_time, last_hash
+FROM audit_chains
+WHERE reseller IN (/*each*/$1/*each*/)
+ORDER BY reseller
+FOR UPDATE

@@ -1,0 +1,1 @@
+SELECT data_key FROM resellers WHERE reseller = $1
