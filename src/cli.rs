@@ -7,6 +7,7 @@
 //! | `credentials …`: with the service stopped | [`credentials`] |
 //! | `send`, `settings …`, `messages …`, `keys …`: clients of a running service | [`send`], [`settings`], [`messages`], [`keys`] |
 //! | `findings` | [`findings`] |
+//! | `completions`, `man` | [`completions`] |
 //!
 //! Rules
 //! - Standard output has the answer and nothing else; logs, hints and errors go to standard error.
@@ -17,6 +18,7 @@
 mod access_key;
 mod attachment;
 mod client;
+mod completions;
 mod configuration;
 mod credentials;
 pub(crate) mod environment;
@@ -29,6 +31,7 @@ mod messages;
 mod nearest;
 mod overrides;
 mod place;
+mod progress;
 mod retry;
 mod rpc_error;
 mod sandbox;
@@ -44,7 +47,7 @@ mod words;
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::client::{Client, ClientFlags};
 use self::configuration::ConfigurationFlags;
@@ -96,6 +99,10 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Lists all that can be wrong, or explains one finding.
     Findings(findings::FindingsArguments),
+    /// Prints what makes a shell complete this program's commands.
+    Completions(completions::CompletionsArguments),
+    /// Prints the manual page, for `man -l -`; or writes one for each command into a folder.
+    Man(completions::ManArguments),
 }
 
 impl Command {
@@ -165,6 +172,8 @@ impl Invocation {
                 credentials::run(command, data_dir, overrides, environment)
             }
             Command::Findings(arguments) => findings::run(&arguments, &screen),
+            Command::Completions(arguments) => completions::completions(&arguments, Cli::command()),
+            Command::Man(arguments) => completions::man(arguments, Cli::command()),
             Command::Send(arguments) => {
                 call(&flags, environment, async |client| send::run(*arguments, client, &screen).await)
             }
@@ -199,8 +208,6 @@ fn call(
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn parse(line: &[&str]) -> Result<Invocation, clap::Error> {
