@@ -93,6 +93,9 @@ mod health;
 mod metrics;
 
 #[cfg(test)]
+mod traces;
+
+#[cfg(test)]
 mod json;
 
 #[cfg(test)]

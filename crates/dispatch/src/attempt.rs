@@ -8,9 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_domain::{
     AttemptEnd, AttemptNumber, AttemptStart, Bug, Etag, Finding, FindingCode, Hold, Lane, LaneSignal,
-    LeaseToken, OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits, planted,
+    LeaseToken, OpenAttempt, Outcome, Queued, Resolution, TRACE, TokenRefusal, Verdict, limits, planted,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 use uuid::Uuid;
 
 use crate::breaker::{Pass, Told};
@@ -62,6 +64,7 @@ pub(crate) struct Started {
     turn: Turn,
     pass: Pass,
     _place: Place,
+    span: Span,
 }
 
 pub(crate) enum Begun {
@@ -75,8 +78,24 @@ pub(crate) enum Begun {
 }
 
 impl Attempts {
-    /// Token, then the attempt's row. `turn` began at `now`.
+    /// Token, then the attempt's row. `turn` began at `now`. A trace of its own: the mail may have waited for days.
     pub(crate) async fn begin(
+        &self,
+        queued: Queued,
+        hold: Option<Hold>,
+        turn: Turn,
+        place: Place,
+        pass: Pass,
+        now: Timestamp,
+    ) -> Result<Begun, PortError> {
+        let span = info_span!(
+            target: TRACE, parent: None, "attempt", otel.kind = "consumer", reseller = %self.lane.reseller,
+            message_id = %queued.id, number = queued.attempts + 1, outcome = Empty, finding = Empty
+        );
+        self.prepare(queued, hold, turn, place, pass, now).instrument(span).await
+    }
+
+    async fn prepare(
         &self,
         queued: Queued,
         hold: Option<Hold>,
@@ -86,12 +105,13 @@ impl Attempts {
         now: Timestamp,
     ) -> Result<Begun, PortError> {
         let reseller = &self.lane.reseller;
-        let grant = match self.ports.tokens.grant(reseller).await {
-            Ok(grant) => grant,
-            Err(refusal) => {
-                return self.refuse(&queued, hold.as_ref(), now, turn, no_token(refusal)).await;
-            }
-        };
+        let grant =
+            match self.ports.tokens.grant(reseller).instrument(info_span!(target: TRACE, "token")).await {
+                Ok(grant) => grant,
+                Err(refusal) => {
+                    return self.refuse(&queued, hold.as_ref(), now, turn, no_token(refusal)).await;
+                }
+            };
         let Some(content) = self.ports.outbox.content(reseller, &queued.id).await? else {
             let finding = Finding::new(FindingCode::MessageInvalid).with("reason", "its content is gone");
             let verdict = Verdict::of(Outcome::Rejected, finding);
@@ -112,7 +132,8 @@ impl Attempts {
         }
         let submission =
             Submission { grant, message: queued.id, content, client_request_id: Uuid::new_v4(), timeout };
-        let started = Started { queued, start, submission, hold, turn, pass, _place: place };
+        let started =
+            Started { queued, start, submission, hold, turn, pass, _place: place, span: Span::current() };
         Ok(Begun::Started(Box::new(started)))
     }
 
@@ -173,7 +194,12 @@ impl Attempts {
 
     /// The call, and its outcome on disk.
     pub(crate) async fn finish(self, started: Started, may_try_another_token: bool) -> Turn {
-        let Started { queued, start, mut submission, hold, mut turn, pass, _place } = started;
+        let span = started.span.clone();
+        self.submit(started, may_try_another_token).instrument(span).await
+    }
+
+    async fn submit(self, started: Started, may_try_another_token: bool) -> Turn {
+        let Started { queued, start, mut submission, hold, mut turn, pass, _place, .. } = started;
         let grant = submission.grant.clone();
         let begins = self.ports.clock.now();
         submission.timeout = remaining(begins, start.call_deadline);
@@ -259,7 +285,7 @@ impl Attempts {
         let ended = self.told(&end);
         // A lane that is gone has nothing to stop.
         drop(self.news.send(ended.clone()));
-        self.record(end).await;
+        self.record(end).instrument(info_span!(target: TRACE, "record")).await;
         self.log(queued, &ended);
     }
 
@@ -279,6 +305,7 @@ impl Attempts {
 
     fn log(&self, queued: &Queued, ended: &Ended) {
         let finding = ended.verdict.finding.as_ref().map_or("", |finding| finding.code.as_str());
+        Span::current().record("outcome", ended.verdict.outcome.as_str()).record("finding", finding);
         tracing::info!(
             event = "attempt_ended", reseller = %self.lane.reseller, message_id = %queued.id,
             outcome = ended.verdict.outcome.as_str(), finding, "attempt ended"

@@ -32,6 +32,7 @@ mod planted;
 mod reseller;
 mod settings;
 mod token;
+mod trace;
 mod violation;
 
 pub use address::{Address, EmailAddress};
@@ -60,4 +61,5 @@ pub use settings::{
     SettingsStatus, SettingsValues, Usage,
 };
 pub use token::{AccessToken, TokenKey, TokenRefusal};
+pub use trace::TRACE;
 pub use violation::{Violation, Violations};

@@ -39,6 +39,7 @@ mod rpc;
 mod start;
 mod status;
 mod telemetry;
+mod traces;
 mod wait;
 mod watch;
 
@@ -46,4 +47,4 @@ pub use data_dir::{DataDir, DataDirError, Endpoints};
 pub use offline::{OfflineError, check_store, migrate};
 pub use postrider_store::{Checked, Migrated};
 pub use start::{ServeError, Started, serve};
-pub use telemetry::{LogSwitch, init as init_telemetry};
+pub use telemetry::{Telemetry, init as init_telemetry};
