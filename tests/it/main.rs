@@ -99,4 +99,7 @@ mod traces;
 mod json;
 
 #[cfg(test)]
+mod grpc_web;
+
+#[cfg(test)]
 mod logging;

@@ -21,6 +21,7 @@ mod convert;
 pub mod credentials;
 mod data_dir;
 mod door;
+mod grpc_web;
 mod health;
 mod http;
 mod ids;

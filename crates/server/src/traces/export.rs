@@ -49,7 +49,7 @@ impl trace::SpanExporter for Watched {
                 tracing::warn!(event = "traces_not_taken", %error, "the collector takes no traces: they are dropped");
             }
             (Ok(()), true) => {
-                tracing::info!(event = "traces_taken_again", "the collector takes traces again")
+                tracing::info!(event = "traces_taken_again", "the collector takes traces again");
             }
             _ => {}
         }
