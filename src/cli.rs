@@ -7,6 +7,7 @@
 //! | `credentials …`: with the service stopped | [`credentials`] |
 //! | `send`, `settings …`, `messages …`, `keys …`, `audit`: clients of a running service | [`send`], [`settings`], [`messages`], [`keys`], [`audit`] |
 //! | `findings` | [`findings`] |
+//! | `completions`, `man` | [`completions`] |
 //!
 //! Rules
 //! - Standard output has the answer and nothing else; logs, hints and errors go to standard error.
@@ -18,6 +19,7 @@ mod access_key;
 mod attachment;
 mod audit;
 mod client;
+mod completions;
 mod configuration;
 mod credentials;
 pub(crate) mod environment;
@@ -30,6 +32,7 @@ mod messages;
 mod nearest;
 mod overrides;
 mod place;
+mod progress;
 mod retry;
 mod rpc_error;
 mod sandbox;
@@ -45,7 +48,7 @@ mod words;
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::client::{Client, ClientFlags};
 use self::configuration::ConfigurationFlags;
@@ -99,6 +102,10 @@ enum Command {
     Audit(audit::AuditArguments),
     /// Lists all that can be wrong, or explains one finding.
     Findings(findings::FindingsArguments),
+    /// Prints what makes a shell complete this program's commands.
+    Completions(completions::CompletionsArguments),
+    /// Prints the manual page, for `man -l -`; or writes one for each command into a folder.
+    Man(completions::ManArguments),
 }
 
 impl Command {
@@ -168,6 +175,8 @@ impl Invocation {
                 credentials::run(command, data_dir, overrides, environment)
             }
             Command::Findings(arguments) => findings::run(&arguments, &screen),
+            Command::Completions(arguments) => completions::completions(&arguments, Cli::command()),
+            Command::Man(arguments) => completions::man(arguments, Cli::command()),
             Command::Send(arguments) => {
                 call(&flags, environment, async |client| send::run(*arguments, client, &screen).await)
             }
@@ -205,8 +214,6 @@ fn call(
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn parse(line: &[&str]) -> Result<Invocation, clap::Error> {

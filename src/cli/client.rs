@@ -17,6 +17,7 @@ use super::access_key::AccessKey;
 use super::environment::Environment;
 use super::failure::Failure;
 use super::place::{self, Place};
+use super::progress::Sent;
 use super::screen::Output;
 use super::{input, rpc_error};
 
@@ -95,6 +96,8 @@ type Calls = InterceptedService<Channel, Shown>;
 
 pub(crate) struct Client {
     channel: Channel,
+    /// What left over it, for who shows progress.
+    pub sent: Sent,
     authorization: MetadataValue<Ascii>,
     /// Whom it asked and with which key, for errors.
     asked: String,
@@ -104,11 +107,12 @@ impl Client {
     pub(crate) async fn connect(flags: &ClientFlags, environment: &Environment) -> Result<Self, Failure> {
         let places = place::find(flags.url.as_deref(), flags.data_dir.as_deref(), environment);
         let mut silent = Vec::new();
+        let sent = Sent::default();
         for place in &places {
-            match endpoint(place, flags.ca_file.as_deref())?.connect().await {
+            match sent.connect(&endpoint(place, flags.ca_file.as_deref())?).await {
                 Ok(channel) => {
                     let key = AccessKey::find(flags.key_file.as_deref(), environment, &place.folders)?;
-                    return Self::over(channel, place, &key);
+                    return Self::over(channel, sent, place, &key);
                 }
                 Err(error) => silent.push(rpc_error::silence(place, &error)),
             }
@@ -122,13 +126,14 @@ impl Client {
     /// For a service of this machine, whose key file is known.
     pub(crate) async fn with_key_file(place: &Place, key_file: &Path) -> anyhow::Result<Self> {
         let key = AccessKey::read(key_file)?;
-        let channel = endpoint(place, None)?.connect().await?;
-        Ok(Self::over(channel, place, &key)?)
+        let sent = Sent::default();
+        let channel = sent.connect(&endpoint(place, None)?).await?;
+        Ok(Self::over(channel, sent, place, &key)?)
     }
 
-    fn over(channel: Channel, place: &Place, key: &AccessKey) -> Result<Self, Failure> {
+    fn over(channel: Channel, sent: Sent, place: &Place, key: &AccessKey) -> Result<Self, Failure> {
         let asked = format!("{} (from {}) with the key of {}", place.url, place.named_by, key.named_by);
-        Ok(Self { channel, authorization: key.authorization()?, asked })
+        Ok(Self { channel, sent, authorization: key.authorization()?, asked })
     }
 
     pub(crate) fn mail(&self, deadline: Duration) -> MailServiceClient<Calls> {
@@ -169,7 +174,7 @@ fn endpoint(place: &Place, ca_file: Option<&Path>) -> Result<Endpoint, Failure> 
     };
     let endpoint = Endpoint::from_shared(place.url.clone()).map_err(no_url)?;
     let scheme = endpoint.uri().scheme_str().unwrap_or_default().to_owned();
-    let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+    let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT);
     match (scheme.as_str(), ca_file) {
         ("http", None) => Ok(endpoint),
         ("http", Some(_)) => Err(Failure::usage("--ca-file is for an https URL")),

@@ -61,7 +61,7 @@ pub(crate) fn run(
     match command {
         CredentialsCommand::Rekey(flags) => {
             let config = flags.load(data_dir, overrides, false, environment)?;
-            init_telemetry(config.log).map_err(anyhow::Error::new)?;
+            let _logs = init_telemetry(config.log, None).map_err(anyhow::Error::new)?;
             let mut progress = Progress::of("records sealed anew");
             let rekeyed = runtime.block_on(credentials::rekey(&config, |done| progress.show(done, None)));
             let rekeyed = rekeyed.map_err(|error| match error {
@@ -79,7 +79,7 @@ pub(crate) fn run(
                 return Err(Failure::usage("--from and --to name the same store"));
             }
             let config = flags.load(data_dir, overrides, false, environment)?;
-            init_telemetry(config.log).map_err(anyhow::Error::new)?;
+            let _logs = init_telemetry(config.log, None).map_err(anyhow::Error::new)?;
             let migration = Migration { from, to, dry_run };
             let mut progress = Progress::of("resellers looked at");
             let told = |done, total| progress.show(done, Some(total));

@@ -6,9 +6,7 @@ use super::screen::{Colour, Screen, add, indented, plain};
 
 /// Its lines, each after `indent`.
 pub(crate) fn text(finding: &Finding, indent: &str, screen: &Screen) -> String {
-    let colour = if finding.class() == FindingClass::Advice { Colour::Yellow } else { Colour::Red };
-    let code = screen.paint(colour, &plain(&finding.code));
-    let mut text = format!("{indent}{code}: {}\n", plain(&finding.title));
+    let mut text = heading(finding, indent, screen);
     let deeper = format!("{indent}  ");
     text += &indented(&deeper, first_paragraph(&finding.explanation));
     if !finding.mend.is_empty() {
@@ -22,6 +20,21 @@ pub(crate) fn text(finding: &Finding, indent: &str, screen: &Screen) -> String {
         }
     }
     text
+}
+
+/// What it advises, and where there is more: where nothing is wrong, it must not bury what else is told.
+pub(crate) fn short(finding: &Finding, indent: &str, screen: &Screen) -> String {
+    let mut text = heading(finding, indent, screen);
+    let deeper = format!("{indent}  ");
+    text += &indented(&deeper, first_paragraph(&finding.mend));
+    let more = format!("More: postrider findings {}", plain(&finding.code));
+    text + &indented(&deeper, &more)
+}
+
+fn heading(finding: &Finding, indent: &str, screen: &Screen) -> String {
+    let colour = if finding.class() == FindingClass::Advice { Colour::Yellow } else { Colour::Red };
+    let code = screen.paint(colour, &plain(&finding.code));
+    format!("{indent}{code}: {}\n", plain(&finding.title))
 }
 
 /// Code and title alone.
@@ -48,6 +61,11 @@ mod tests {
             evidence: [("status".to_owned(), "401".to_owned())].into(),
             docs_url: String::new(),
         };
+        insta::assert_snapshot!(short(&finding, "", &Screen::piped()), @r"
+        SECRET_IS_ID: The secret's ID was entered in place of its Value
+          Enter the Value.
+          More: postrider findings SECRET_IS_ID
+        ");
         insta::assert_snapshot!(text(&finding, "  ", &Screen::piped()), @r"
           SECRET_IS_ID: The secret's ID was entered in place of its Value
             It has the form of an ID.

@@ -42,7 +42,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let SandboxArguments { tls, tls_name: tls_names, strict, flags } = arguments;
     let config = flags.load(data_dir, overrides, true, environment)?;
-    postrider_server::init_telemetry(config.log).map_err(anyhow::Error::new)?;
+    let _logs = postrider_server::init_telemetry(config.log, None).map_err(anyhow::Error::new)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(&config, Options { tls, tls_names, strict }))
 }

@@ -40,6 +40,7 @@ pub(crate) enum Colour {
 pub(crate) struct Screen {
     output: Output,
     terminal: bool,
+    /// And all else that takes escape sequences.
     colours: bool,
 }
 
@@ -78,6 +79,21 @@ impl Screen {
             Colour::Yellow => 33,
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// What is under way, on a terminal, until something else is said in its place: see [`Screen::in_its_place`].
+    pub(crate) fn meanwhile(&self, text: &str) -> Result<(), Failure> {
+        if self.colours {
+            let mut stdout = io::stdout().lock();
+            write!(stdout, "{text}")?;
+            stdout.flush()?;
+        }
+        Ok(())
+    }
+
+    /// The text that takes the place of what was under way.
+    pub(crate) fn in_its_place(&self, text: &str) -> String {
+        if self.colours { format!("\r\u{1b}[K{text}") } else { text.to_owned() }
     }
 
     /// One line of what comes bit by bit, and so has no columns.

@@ -11,6 +11,8 @@ use postrider_proto::v1::{
     Address, Email, InDoubtPolicy, MessageState, Priority, SendMailRequest, SendMailResponse, WaitFor,
 };
 
+use prost::Message as _;
+
 use super::client::{Client, DEADLINE};
 use super::failure::Failure;
 use super::screen::Screen;
@@ -89,18 +91,16 @@ pub(crate) async fn run(arguments: SendArguments, client: &Client, screen: &Scre
     let request = arguments.request()?;
     let waits = request.wait_for() == WaitFor::Sent && !request.validate_only;
     let mut mail = client.mail(if waits { DEADLINE_SENT } else { DEADLINE });
-    let response =
-        retry::patiently(async || mail.send_mail(request.clone()).await).await.map_err(|status| {
-            if !request.validate_only
-                && matches!(status.code(), tonic::Code::Unavailable | tonic::Code::Cancelled)
-            {
-                eprintln!(
-                    "to send it again without sending it twice, add --request-id {}",
-                    request.request_id
-                );
-            }
-            client.refused(&status)
-        })?;
+    let (size, waits_for) = (request.encoded_len(), if waits { "sending" } else { "being stored" });
+    let mut once = async || client.sent.shown(size, waits_for, mail.send_mail(request.clone())).await;
+    let response = retry::patiently(&mut once).await.map_err(|status| {
+        if !request.validate_only
+            && matches!(status.code(), tonic::Code::Unavailable | tonic::Code::Cancelled)
+        {
+            eprintln!("to send it again without sending it twice, add --request-id {}", request.request_id);
+        }
+        client.refused(&status)
+    })?;
     screen.answer("postrider.v1.SendMailResponse", &response, text)?;
     let state = response.message.as_ref().map(postrider_proto::v1::Message::state);
     if waits && state != Some(MessageState::Sent) { Err(Failure::Answered) } else { Ok(()) }

@@ -52,9 +52,13 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let sources = arguments.flags.sources(data_dir, overrides, arguments.sandbox, environment);
     let config = configuration::load(sources.clone())?;
-    let log = postrider_server::init_telemetry(config.log).map_err(anyhow::Error::new)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let telemetry = {
+        let _within = runtime.enter();
+        let collector = config.telemetry.otlp_endpoint.as_ref();
+        postrider_server::init_telemetry(config.log, collector).map_err(anyhow::Error::new)?
+    };
+    let served = runtime.block_on(async {
         let shutdown = CancellationToken::new();
         signals::cancel(shutdown.clone())?;
         let serving = async {
@@ -67,11 +71,13 @@ pub(crate) fn run(
         tokio::select! {
             served = serving => served,
             // Where the signal cannot be listened to; else it goes on as long as the service.
-            Err(error) = log.follow(|| Config::load(sources.clone()).map(|config| config.log.level)) => {
+            Err(error) = telemetry.follow(|| Config::load(sources.clone()).map(|config| config.log.level)) => {
                 Err(error.into())
             }
         }
-    })
+    });
+    telemetry.end();
+    served
 }
 
 async fn alone(config: Config, shutdown: CancellationToken) -> Result<(), Failure> {

@@ -6,6 +6,7 @@ use postrider_proto::v1::{
     GetSettingsRequest, ListAuditEventsRequest, ListKeysRequest, ListMessagesRequest, ListSettingsRequest,
     MessageState, PauseSendingRequest, PutSettingsRequest, ResumeSendingRequest, RetryMessageRequest,
     RetryMessagesRequest, RevokeKeyRequest, Scope, Settings, TestSettingsRequest, WatchMessagesRequest,
+    WatchSettingsTestRequest,
 };
 use postrider_testkit::{Client, Refusal, Service, acme_settings, authority, from_now, mail, raw, reason};
 use prost::Message as _;
@@ -59,6 +60,7 @@ fn right(rpc: &str) -> Right {
         "SettingsService/ListSettings" => own(READ_OR_SETTINGS),
         "SettingsService/DeleteSettings" => served(SETTINGS, naming!(DeleteSettingsRequest)),
         "SettingsService/TestSettings" => served(TEST, naming!(TestSettingsRequest)),
+        "SettingsService/WatchSettingsTest" => served(TEST, naming!(WatchSettingsTestRequest)),
         "SettingsService/PauseSending" => served(SETTINGS, naming!(PauseSendingRequest)),
         "SettingsService/ResumeSending" => served(SETTINGS, naming!(ResumeSendingRequest)),
         "AccessService/CreateKey" => served(ADMIN, |reseller| {

@@ -2,8 +2,9 @@
 
 use postrider_proto::v1::MessageState;
 use postrider_sandbox::seed;
-use postrider_testkit::{Finished, Mistake, Service, mail};
+use postrider_testkit::{Finished, Mistake, Service, mail, run};
 use serde_json::Value;
+use tokio::process::Command;
 
 use crate::support::{given, mortal, ready};
 
@@ -318,4 +319,76 @@ async fn a_secret_is_never_an_argument() {
     let world = given();
     let refused = world.runs(&["settings", "put", "acme", "--client-secret", "value"]).await;
     assert_eq!(refused.code, 2, "{refused:#?}");
+}
+
+/// Runs a client command on a terminal of its own, and gives what the terminal would show.
+async fn on_a_terminal(service: &Service, arguments: &[&str]) -> Finished {
+    let spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    let mut command = Command::new("python3");
+    service.world().bare(&mut command);
+    command.args(["-c", spawn]).arg(service.world().program()).args(arguments);
+    command.arg("--data-dir").arg(service.data_dir()).env("TERM", "xterm").env_remove("NO_COLOR");
+    run(command, "").await
+}
+
+#[tokio::test]
+async fn on_a_terminal_the_ladder_tells_each_step_while_it_is_under_way_and_then_its_end_in_its_place() {
+    let service = ready().await;
+    let shown = on_a_terminal(&service, &["settings", "test", "acme"]).await;
+    assert_eq!(shown.code, 0, "{shown:#?}");
+    for step in ["SHAPE", "DIRECTORY", "CREDENTIAL", "PERMISSION", "SEND"] {
+        let under_way = shown.stdout.find(&format!("{step:<10}  under way\r\u{1b}[K"));
+        let ended = shown.stdout.find(&format!("\u{1b}[0m {step:<10}  0 ms"));
+        let ended = ended.or_else(|| shown.stdout.rfind(&format!("\u{1b}[0m {step:<10}  ")));
+        assert!(under_way.is_some() && under_way < ended, "{step} in {shown:#?}");
+    }
+    assert!(shown.stdout.ends_with("passed\r\n"), "{shown:#?}");
+    let file = service.world().file("secret.txt", "wrong");
+    let arguments = ["settings", "test", "acme", "--client-secret-file", file.to_str().unwrap()];
+    let failed = on_a_terminal(&service, &arguments).await;
+    assert_eq!(failed.code, 1, "{failed:#?}");
+    assert!(failed.stdout.contains("\u{1b}[31m✘\u{1b}[0m CREDENTIAL"), "{failed:#?}");
+    let mend = failed.stdout.find("What to do").unwrap();
+    assert!(
+        mend < failed.stdout.find("SEND        skipped").unwrap(),
+        "the mend is told at once: {failed:#?}"
+    );
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_large_mail_shows_how_much_of_it_has_left() {
+    let service = ready().await;
+    let file = service.world().path().join("large.bin");
+    std::fs::write(&file, vec![b'x'; 8 << 20]).unwrap();
+    let large = [&SEND[..], &["--attach", file.to_str().unwrap()]].concat();
+    let shown = on_a_terminal(&service, &large).await;
+    assert_eq!(shown.code, 0, "{shown:#?}");
+    assert!(shown.stdout.contains("of 8.00 MiB, "), "{shown:#?}");
+    let piped = service.cli(&large).await;
+    assert_eq!((piped.code, piped.stderr.as_str()), (0, ""), "only on a terminal");
+    let small = on_a_terminal(&service, &SEND).await;
+    assert!(!small.stdout.contains("MiB"), "{small:#?}");
+}
+
+#[tokio::test]
+async fn shells_and_manuals_are_told_every_command() {
+    let world = given();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = world.runs(&["completions", shell]).await.answer();
+        for word in ["settings", "client-secret-file", "request-id", "watch"] {
+            assert!(script.contains(word), "{word} for {shell}");
+        }
+    }
+    let completes = r#"source <(./postrider completions bash); COMP_WORDS=(postrider settings te); COMP_CWORD=2
+        _postrider postrider te settings; echo "${COMPREPLY[@]}""#;
+    std::os::unix::fs::symlink(world.program(), world.path().join("postrider")).unwrap();
+    let mut bash = Command::new("bash");
+    world.bare(&mut bash);
+    bash.args(["-c", completes]);
+    assert_eq!(run(bash, "").await.answer(), "test\n");
+    let page = world.runs(&["man"]).await.answer();
+    assert!(page.contains(".TH postrider 1") && page.contains("postrider\\-send(1)"), "{page}");
+    world.runs(&["man", "--into", "pages"]).await.answer();
+    let page = std::fs::read_to_string(world.path().join("pages/postrider-settings-test.1")).unwrap();
+    assert!(page.contains("client\\-secret\\-file"), "{page}");
 }

@@ -99,7 +99,13 @@ mod health;
 mod metrics;
 
 #[cfg(test)]
+mod traces;
+
+#[cfg(test)]
 mod json;
+
+#[cfg(test)]
+mod grpc_web;
 
 #[cfg(test)]
 mod logging;

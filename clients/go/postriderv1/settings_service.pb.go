@@ -847,6 +847,194 @@ func (x *TestSettingsResponse) GetMessageId() string {
 	return ""
 }
 
+// Which settings to try, and how far: the fields of `TestSettingsRequest`.
+type WatchSettingsTestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The reseller.
+	Reseller string `protobuf:"bytes,1,opt,name=reseller,proto3" json:"reseller,omitempty"`
+	// Settings to try without saving them; its `reseller` is empty or the same, and without a credential the saved one
+	// is used. Absent: the saved settings.
+	Candidate *Settings `protobuf:"bytes,2,opt,name=candidate,proto3" json:"candidate,omitempty"`
+	// How far to go. Default: `TEST_LEVEL_SEND`.
+	Level TestLevel `protobuf:"varint,3,opt,name=level,proto3,enum=postrider.v1.TestLevel" json:"level,omitempty"`
+	// The address that gets the test mail. Empty: the sender mailbox itself. Any other needs `SCOPE_SEND`.
+	Recipient string `protobuf:"bytes,4,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	// Makes the call safe to repeat without a second test mail: 1 to 128 visible ASCII characters. Empty: each call is
+	// a new test.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchSettingsTestRequest) Reset() {
+	*x = WatchSettingsTestRequest{}
+	mi := &file_postrider_v1_settings_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchSettingsTestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchSettingsTestRequest) ProtoMessage() {}
+
+func (x *WatchSettingsTestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_postrider_v1_settings_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchSettingsTestRequest.ProtoReflect.Descriptor instead.
+func (*WatchSettingsTestRequest) Descriptor() ([]byte, []int) {
+	return file_postrider_v1_settings_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WatchSettingsTestRequest) GetReseller() string {
+	if x != nil {
+		return x.Reseller
+	}
+	return ""
+}
+
+func (x *WatchSettingsTestRequest) GetCandidate() *Settings {
+	if x != nil {
+		return x.Candidate
+	}
+	return nil
+}
+
+func (x *WatchSettingsTestRequest) GetLevel() TestLevel {
+	if x != nil {
+		return x.Level
+	}
+	return TestLevel_TEST_LEVEL_UNSPECIFIED
+}
+
+func (x *WatchSettingsTestRequest) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *WatchSettingsTestRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// What happens to the test.
+type WatchSettingsTestResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is told.
+	//
+	// Types that are valid to be assigned to Event:
+	//
+	//	*WatchSettingsTestResponse_Began
+	//	*WatchSettingsTestResponse_Ended
+	//	*WatchSettingsTestResponse_Result
+	Event         isWatchSettingsTestResponse_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchSettingsTestResponse) Reset() {
+	*x = WatchSettingsTestResponse{}
+	mi := &file_postrider_v1_settings_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchSettingsTestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchSettingsTestResponse) ProtoMessage() {}
+
+func (x *WatchSettingsTestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_postrider_v1_settings_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchSettingsTestResponse.ProtoReflect.Descriptor instead.
+func (*WatchSettingsTestResponse) Descriptor() ([]byte, []int) {
+	return file_postrider_v1_settings_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *WatchSettingsTestResponse) GetEvent() isWatchSettingsTestResponse_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *WatchSettingsTestResponse) GetBegan() TestStep {
+	if x != nil {
+		if x, ok := x.Event.(*WatchSettingsTestResponse_Began); ok {
+			return x.Began
+		}
+	}
+	return TestStep_TEST_STEP_UNSPECIFIED
+}
+
+func (x *WatchSettingsTestResponse) GetEnded() *TestStepResult {
+	if x != nil {
+		if x, ok := x.Event.(*WatchSettingsTestResponse_Ended); ok {
+			return x.Ended
+		}
+	}
+	return nil
+}
+
+func (x *WatchSettingsTestResponse) GetResult() *TestSettingsResponse {
+	if x != nil {
+		if x, ok := x.Event.(*WatchSettingsTestResponse_Result); ok {
+			return x.Result
+		}
+	}
+	return nil
+}
+
+type isWatchSettingsTestResponse_Event interface {
+	isWatchSettingsTestResponse_Event()
+}
+
+type WatchSettingsTestResponse_Began struct {
+	// This step begins.
+	Began TestStep `protobuf:"varint,1,opt,name=began,proto3,enum=postrider.v1.TestStep,oneof"`
+}
+
+type WatchSettingsTestResponse_Ended struct {
+	// This step came to something, or is skipped.
+	Ended *TestStepResult `protobuf:"bytes,2,opt,name=ended,proto3,oneof"`
+}
+
+type WatchSettingsTestResponse_Result struct {
+	// The whole, once it is through: the last answer.
+	Result *TestSettingsResponse `protobuf:"bytes,3,opt,name=result,proto3,oneof"`
+}
+
+func (*WatchSettingsTestResponse_Began) isWatchSettingsTestResponse_Event() {}
+
+func (*WatchSettingsTestResponse_Ended) isWatchSettingsTestResponse_Event() {}
+
+func (*WatchSettingsTestResponse_Result) isWatchSettingsTestResponse_Event() {}
+
 // Whose mail to stop, and why.
 type PauseSendingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -860,7 +1048,7 @@ type PauseSendingRequest struct {
 
 func (x *PauseSendingRequest) Reset() {
 	*x = PauseSendingRequest{}
-	mi := &file_postrider_v1_settings_service_proto_msgTypes[11]
+	mi := &file_postrider_v1_settings_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -872,7 +1060,7 @@ func (x *PauseSendingRequest) String() string {
 func (*PauseSendingRequest) ProtoMessage() {}
 
 func (x *PauseSendingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postrider_v1_settings_service_proto_msgTypes[11]
+	mi := &file_postrider_v1_settings_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -885,7 +1073,7 @@ func (x *PauseSendingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseSendingRequest.ProtoReflect.Descriptor instead.
 func (*PauseSendingRequest) Descriptor() ([]byte, []int) {
-	return file_postrider_v1_settings_service_proto_rawDescGZIP(), []int{11}
+	return file_postrider_v1_settings_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PauseSendingRequest) GetReseller() string {
@@ -913,7 +1101,7 @@ type PauseSendingResponse struct {
 
 func (x *PauseSendingResponse) Reset() {
 	*x = PauseSendingResponse{}
-	mi := &file_postrider_v1_settings_service_proto_msgTypes[12]
+	mi := &file_postrider_v1_settings_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1113,7 @@ func (x *PauseSendingResponse) String() string {
 func (*PauseSendingResponse) ProtoMessage() {}
 
 func (x *PauseSendingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_postrider_v1_settings_service_proto_msgTypes[12]
+	mi := &file_postrider_v1_settings_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1126,7 @@ func (x *PauseSendingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseSendingResponse.ProtoReflect.Descriptor instead.
 func (*PauseSendingResponse) Descriptor() ([]byte, []int) {
-	return file_postrider_v1_settings_service_proto_rawDescGZIP(), []int{12}
+	return file_postrider_v1_settings_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PauseSendingResponse) GetSettings() *Settings {
@@ -961,7 +1149,7 @@ type ResumeSendingRequest struct {
 
 func (x *ResumeSendingRequest) Reset() {
 	*x = ResumeSendingRequest{}
-	mi := &file_postrider_v1_settings_service_proto_msgTypes[13]
+	mi := &file_postrider_v1_settings_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1161,7 @@ func (x *ResumeSendingRequest) String() string {
 func (*ResumeSendingRequest) ProtoMessage() {}
 
 func (x *ResumeSendingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postrider_v1_settings_service_proto_msgTypes[13]
+	mi := &file_postrider_v1_settings_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1174,7 @@ func (x *ResumeSendingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeSendingRequest.ProtoReflect.Descriptor instead.
 func (*ResumeSendingRequest) Descriptor() ([]byte, []int) {
-	return file_postrider_v1_settings_service_proto_rawDescGZIP(), []int{13}
+	return file_postrider_v1_settings_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ResumeSendingRequest) GetReseller() string {
@@ -1014,7 +1202,7 @@ type ResumeSendingResponse struct {
 
 func (x *ResumeSendingResponse) Reset() {
 	*x = ResumeSendingResponse{}
-	mi := &file_postrider_v1_settings_service_proto_msgTypes[14]
+	mi := &file_postrider_v1_settings_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1026,7 +1214,7 @@ func (x *ResumeSendingResponse) String() string {
 func (*ResumeSendingResponse) ProtoMessage() {}
 
 func (x *ResumeSendingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_postrider_v1_settings_service_proto_msgTypes[14]
+	mi := &file_postrider_v1_settings_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1039,7 +1227,7 @@ func (x *ResumeSendingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeSendingResponse.ProtoReflect.Descriptor instead.
 func (*ResumeSendingResponse) Descriptor() ([]byte, []int) {
-	return file_postrider_v1_settings_service_proto_rawDescGZIP(), []int{14}
+	return file_postrider_v1_settings_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ResumeSendingResponse) GetSettings() *Settings {
@@ -1093,7 +1281,19 @@ const file_postrider_v1_settings_service_proto_rawDesc = "" +
 	"\x06passed\x18\x01 \x01(\bB\x04\xe2A\x01\x03R\x06passed\x128\n" +
 	"\x05steps\x18\x02 \x03(\v2\x1c.postrider.v1.TestStepResultB\x04\xe2A\x01\x03R\x05steps\x12#\n" +
 	"\n" +
-	"message_id\x18\x03 \x01(\tB\x04\xe2A\x01\x03R\tmessageId\"U\n" +
+	"message_id\x18\x03 \x01(\tB\x04\xe2A\x01\x03R\tmessageId\"\xf6\x01\n" +
+	"\x18WatchSettingsTestRequest\x12 \n" +
+	"\breseller\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\breseller\x12:\n" +
+	"\tcandidate\x18\x02 \x01(\v2\x16.postrider.v1.SettingsB\x04\xe2A\x01\x01R\tcandidate\x123\n" +
+	"\x05level\x18\x03 \x01(\x0e2\x17.postrider.v1.TestLevelB\x04\xe2A\x01\x01R\x05level\x12\"\n" +
+	"\trecipient\x18\x04 \x01(\tB\x04\xe2A\x01\x01R\trecipient\x12#\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\x04\xe2A\x01\x01R\trequestId\"\xda\x01\n" +
+	"\x19WatchSettingsTestResponse\x124\n" +
+	"\x05began\x18\x01 \x01(\x0e2\x16.postrider.v1.TestStepB\x04\xe2A\x01\x03H\x00R\x05began\x12:\n" +
+	"\x05ended\x18\x02 \x01(\v2\x1c.postrider.v1.TestStepResultB\x04\xe2A\x01\x03H\x00R\x05ended\x12B\n" +
+	"\x06result\x18\x03 \x01(\v2\".postrider.v1.TestSettingsResponseB\x04\xe2A\x01\x03H\x00R\x06resultB\a\n" +
+	"\x05event\"U\n" +
 	"\x13PauseSendingRequest\x12 \n" +
 	"\breseller\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\breseller\x12\x1c\n" +
 	"\x06reason\x18\x02 \x01(\tB\x04\xe2A\x01\x01R\x06reason\"P\n" +
@@ -1121,13 +1321,14 @@ const file_postrider_v1_settings_service_proto_rawDesc = "" +
 	"\x12TEST_STATUS_PASSED\x10\x01\x12\x16\n" +
 	"\x12TEST_STATUS_WARNED\x10\x02\x12\x16\n" +
 	"\x12TEST_STATUS_FAILED\x10\x03\x12\x17\n" +
-	"\x13TEST_STATUS_SKIPPED\x10\x042\xf5\x04\n" +
+	"\x13TEST_STATUS_SKIPPED\x10\x042\xdd\x05\n" +
 	"\x0fSettingsService\x12R\n" +
 	"\vPutSettings\x12 .postrider.v1.PutSettingsRequest\x1a!.postrider.v1.PutSettingsResponse\x12R\n" +
 	"\vGetSettings\x12 .postrider.v1.GetSettingsRequest\x1a!.postrider.v1.GetSettingsResponse\x12U\n" +
 	"\fListSettings\x12!.postrider.v1.ListSettingsRequest\x1a\".postrider.v1.ListSettingsResponse\x12[\n" +
 	"\x0eDeleteSettings\x12#.postrider.v1.DeleteSettingsRequest\x1a$.postrider.v1.DeleteSettingsResponse\x12U\n" +
-	"\fTestSettings\x12!.postrider.v1.TestSettingsRequest\x1a\".postrider.v1.TestSettingsResponse\x12U\n" +
+	"\fTestSettings\x12!.postrider.v1.TestSettingsRequest\x1a\".postrider.v1.TestSettingsResponse\x12f\n" +
+	"\x11WatchSettingsTest\x12&.postrider.v1.WatchSettingsTestRequest\x1a'.postrider.v1.WatchSettingsTestResponse0\x01\x12U\n" +
 	"\fPauseSending\x12!.postrider.v1.PauseSendingRequest\x1a\".postrider.v1.PauseSendingResponse\x12X\n" +
 	"\rResumeSending\x12\".postrider.v1.ResumeSendingRequest\x1a#.postrider.v1.ResumeSendingResponseB\xb0\x01\n" +
 	"\x10com.postrider.v1B\x14SettingsServiceProtoP\x01Z5github.com/postrider/postrider/clients/go/postriderv1\xa2\x02\x03PXX\xaa\x02\fPostrider.V1\xca\x02\fPostrider\\V1\xe2\x02\x18Postrider\\V1\\GPBMetadata\xea\x02\rPostrider::V1b\x06proto3"
@@ -1145,66 +1346,75 @@ func file_postrider_v1_settings_service_proto_rawDescGZIP() []byte {
 }
 
 var file_postrider_v1_settings_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_postrider_v1_settings_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_postrider_v1_settings_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_postrider_v1_settings_service_proto_goTypes = []any{
-	(TestLevel)(0),                 // 0: postrider.v1.TestLevel
-	(TestStep)(0),                  // 1: postrider.v1.TestStep
-	(TestStatus)(0),                // 2: postrider.v1.TestStatus
-	(*TestStepResult)(nil),         // 3: postrider.v1.TestStepResult
-	(*PutSettingsRequest)(nil),     // 4: postrider.v1.PutSettingsRequest
-	(*PutSettingsResponse)(nil),    // 5: postrider.v1.PutSettingsResponse
-	(*GetSettingsRequest)(nil),     // 6: postrider.v1.GetSettingsRequest
-	(*GetSettingsResponse)(nil),    // 7: postrider.v1.GetSettingsResponse
-	(*ListSettingsRequest)(nil),    // 8: postrider.v1.ListSettingsRequest
-	(*ListSettingsResponse)(nil),   // 9: postrider.v1.ListSettingsResponse
-	(*DeleteSettingsRequest)(nil),  // 10: postrider.v1.DeleteSettingsRequest
-	(*DeleteSettingsResponse)(nil), // 11: postrider.v1.DeleteSettingsResponse
-	(*TestSettingsRequest)(nil),    // 12: postrider.v1.TestSettingsRequest
-	(*TestSettingsResponse)(nil),   // 13: postrider.v1.TestSettingsResponse
-	(*PauseSendingRequest)(nil),    // 14: postrider.v1.PauseSendingRequest
-	(*PauseSendingResponse)(nil),   // 15: postrider.v1.PauseSendingResponse
-	(*ResumeSendingRequest)(nil),   // 16: postrider.v1.ResumeSendingRequest
-	(*ResumeSendingResponse)(nil),  // 17: postrider.v1.ResumeSendingResponse
-	(*Finding)(nil),                // 18: postrider.v1.Finding
-	(*durationpb.Duration)(nil),    // 19: google.protobuf.Duration
-	(*Settings)(nil),               // 20: postrider.v1.Settings
-	(SettingsState)(0),             // 21: postrider.v1.SettingsState
+	(TestLevel)(0),                    // 0: postrider.v1.TestLevel
+	(TestStep)(0),                     // 1: postrider.v1.TestStep
+	(TestStatus)(0),                   // 2: postrider.v1.TestStatus
+	(*TestStepResult)(nil),            // 3: postrider.v1.TestStepResult
+	(*PutSettingsRequest)(nil),        // 4: postrider.v1.PutSettingsRequest
+	(*PutSettingsResponse)(nil),       // 5: postrider.v1.PutSettingsResponse
+	(*GetSettingsRequest)(nil),        // 6: postrider.v1.GetSettingsRequest
+	(*GetSettingsResponse)(nil),       // 7: postrider.v1.GetSettingsResponse
+	(*ListSettingsRequest)(nil),       // 8: postrider.v1.ListSettingsRequest
+	(*ListSettingsResponse)(nil),      // 9: postrider.v1.ListSettingsResponse
+	(*DeleteSettingsRequest)(nil),     // 10: postrider.v1.DeleteSettingsRequest
+	(*DeleteSettingsResponse)(nil),    // 11: postrider.v1.DeleteSettingsResponse
+	(*TestSettingsRequest)(nil),       // 12: postrider.v1.TestSettingsRequest
+	(*TestSettingsResponse)(nil),      // 13: postrider.v1.TestSettingsResponse
+	(*WatchSettingsTestRequest)(nil),  // 14: postrider.v1.WatchSettingsTestRequest
+	(*WatchSettingsTestResponse)(nil), // 15: postrider.v1.WatchSettingsTestResponse
+	(*PauseSendingRequest)(nil),       // 16: postrider.v1.PauseSendingRequest
+	(*PauseSendingResponse)(nil),      // 17: postrider.v1.PauseSendingResponse
+	(*ResumeSendingRequest)(nil),      // 18: postrider.v1.ResumeSendingRequest
+	(*ResumeSendingResponse)(nil),     // 19: postrider.v1.ResumeSendingResponse
+	(*Finding)(nil),                   // 20: postrider.v1.Finding
+	(*durationpb.Duration)(nil),       // 21: google.protobuf.Duration
+	(*Settings)(nil),                  // 22: postrider.v1.Settings
+	(SettingsState)(0),                // 23: postrider.v1.SettingsState
 }
 var file_postrider_v1_settings_service_proto_depIdxs = []int32{
 	1,  // 0: postrider.v1.TestStepResult.name:type_name -> postrider.v1.TestStep
 	2,  // 1: postrider.v1.TestStepResult.status:type_name -> postrider.v1.TestStatus
-	18, // 2: postrider.v1.TestStepResult.findings:type_name -> postrider.v1.Finding
-	19, // 3: postrider.v1.TestStepResult.duration:type_name -> google.protobuf.Duration
-	20, // 4: postrider.v1.PutSettingsRequest.settings:type_name -> postrider.v1.Settings
-	20, // 5: postrider.v1.PutSettingsResponse.settings:type_name -> postrider.v1.Settings
-	20, // 6: postrider.v1.GetSettingsResponse.settings:type_name -> postrider.v1.Settings
-	21, // 7: postrider.v1.ListSettingsRequest.status:type_name -> postrider.v1.SettingsState
-	19, // 8: postrider.v1.ListSettingsRequest.expiring_within:type_name -> google.protobuf.Duration
-	20, // 9: postrider.v1.ListSettingsResponse.settings:type_name -> postrider.v1.Settings
-	20, // 10: postrider.v1.TestSettingsRequest.candidate:type_name -> postrider.v1.Settings
+	20, // 2: postrider.v1.TestStepResult.findings:type_name -> postrider.v1.Finding
+	21, // 3: postrider.v1.TestStepResult.duration:type_name -> google.protobuf.Duration
+	22, // 4: postrider.v1.PutSettingsRequest.settings:type_name -> postrider.v1.Settings
+	22, // 5: postrider.v1.PutSettingsResponse.settings:type_name -> postrider.v1.Settings
+	22, // 6: postrider.v1.GetSettingsResponse.settings:type_name -> postrider.v1.Settings
+	23, // 7: postrider.v1.ListSettingsRequest.status:type_name -> postrider.v1.SettingsState
+	21, // 8: postrider.v1.ListSettingsRequest.expiring_within:type_name -> google.protobuf.Duration
+	22, // 9: postrider.v1.ListSettingsResponse.settings:type_name -> postrider.v1.Settings
+	22, // 10: postrider.v1.TestSettingsRequest.candidate:type_name -> postrider.v1.Settings
 	0,  // 11: postrider.v1.TestSettingsRequest.level:type_name -> postrider.v1.TestLevel
 	3,  // 12: postrider.v1.TestSettingsResponse.steps:type_name -> postrider.v1.TestStepResult
-	20, // 13: postrider.v1.PauseSendingResponse.settings:type_name -> postrider.v1.Settings
-	20, // 14: postrider.v1.ResumeSendingResponse.settings:type_name -> postrider.v1.Settings
-	4,  // 15: postrider.v1.SettingsService.PutSettings:input_type -> postrider.v1.PutSettingsRequest
-	6,  // 16: postrider.v1.SettingsService.GetSettings:input_type -> postrider.v1.GetSettingsRequest
-	8,  // 17: postrider.v1.SettingsService.ListSettings:input_type -> postrider.v1.ListSettingsRequest
-	10, // 18: postrider.v1.SettingsService.DeleteSettings:input_type -> postrider.v1.DeleteSettingsRequest
-	12, // 19: postrider.v1.SettingsService.TestSettings:input_type -> postrider.v1.TestSettingsRequest
-	14, // 20: postrider.v1.SettingsService.PauseSending:input_type -> postrider.v1.PauseSendingRequest
-	16, // 21: postrider.v1.SettingsService.ResumeSending:input_type -> postrider.v1.ResumeSendingRequest
-	5,  // 22: postrider.v1.SettingsService.PutSettings:output_type -> postrider.v1.PutSettingsResponse
-	7,  // 23: postrider.v1.SettingsService.GetSettings:output_type -> postrider.v1.GetSettingsResponse
-	9,  // 24: postrider.v1.SettingsService.ListSettings:output_type -> postrider.v1.ListSettingsResponse
-	11, // 25: postrider.v1.SettingsService.DeleteSettings:output_type -> postrider.v1.DeleteSettingsResponse
-	13, // 26: postrider.v1.SettingsService.TestSettings:output_type -> postrider.v1.TestSettingsResponse
-	15, // 27: postrider.v1.SettingsService.PauseSending:output_type -> postrider.v1.PauseSendingResponse
-	17, // 28: postrider.v1.SettingsService.ResumeSending:output_type -> postrider.v1.ResumeSendingResponse
-	22, // [22:29] is the sub-list for method output_type
-	15, // [15:22] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	22, // 13: postrider.v1.WatchSettingsTestRequest.candidate:type_name -> postrider.v1.Settings
+	0,  // 14: postrider.v1.WatchSettingsTestRequest.level:type_name -> postrider.v1.TestLevel
+	1,  // 15: postrider.v1.WatchSettingsTestResponse.began:type_name -> postrider.v1.TestStep
+	3,  // 16: postrider.v1.WatchSettingsTestResponse.ended:type_name -> postrider.v1.TestStepResult
+	13, // 17: postrider.v1.WatchSettingsTestResponse.result:type_name -> postrider.v1.TestSettingsResponse
+	22, // 18: postrider.v1.PauseSendingResponse.settings:type_name -> postrider.v1.Settings
+	22, // 19: postrider.v1.ResumeSendingResponse.settings:type_name -> postrider.v1.Settings
+	4,  // 20: postrider.v1.SettingsService.PutSettings:input_type -> postrider.v1.PutSettingsRequest
+	6,  // 21: postrider.v1.SettingsService.GetSettings:input_type -> postrider.v1.GetSettingsRequest
+	8,  // 22: postrider.v1.SettingsService.ListSettings:input_type -> postrider.v1.ListSettingsRequest
+	10, // 23: postrider.v1.SettingsService.DeleteSettings:input_type -> postrider.v1.DeleteSettingsRequest
+	12, // 24: postrider.v1.SettingsService.TestSettings:input_type -> postrider.v1.TestSettingsRequest
+	14, // 25: postrider.v1.SettingsService.WatchSettingsTest:input_type -> postrider.v1.WatchSettingsTestRequest
+	16, // 26: postrider.v1.SettingsService.PauseSending:input_type -> postrider.v1.PauseSendingRequest
+	18, // 27: postrider.v1.SettingsService.ResumeSending:input_type -> postrider.v1.ResumeSendingRequest
+	5,  // 28: postrider.v1.SettingsService.PutSettings:output_type -> postrider.v1.PutSettingsResponse
+	7,  // 29: postrider.v1.SettingsService.GetSettings:output_type -> postrider.v1.GetSettingsResponse
+	9,  // 30: postrider.v1.SettingsService.ListSettings:output_type -> postrider.v1.ListSettingsResponse
+	11, // 31: postrider.v1.SettingsService.DeleteSettings:output_type -> postrider.v1.DeleteSettingsResponse
+	13, // 32: postrider.v1.SettingsService.TestSettings:output_type -> postrider.v1.TestSettingsResponse
+	15, // 33: postrider.v1.SettingsService.WatchSettingsTest:output_type -> postrider.v1.WatchSettingsTestResponse
+	17, // 34: postrider.v1.SettingsService.PauseSending:output_type -> postrider.v1.PauseSendingResponse
+	19, // 35: postrider.v1.SettingsService.ResumeSending:output_type -> postrider.v1.ResumeSendingResponse
+	28, // [28:36] is the sub-list for method output_type
+	20, // [20:28] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_postrider_v1_settings_service_proto_init() }
@@ -1214,13 +1424,18 @@ func file_postrider_v1_settings_service_proto_init() {
 	}
 	file_postrider_v1_finding_proto_init()
 	file_postrider_v1_settings_proto_init()
+	file_postrider_v1_settings_service_proto_msgTypes[12].OneofWrappers = []any{
+		(*WatchSettingsTestResponse_Began)(nil),
+		(*WatchSettingsTestResponse_Ended)(nil),
+		(*WatchSettingsTestResponse_Result)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_postrider_v1_settings_service_proto_rawDesc), len(file_postrider_v1_settings_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,13 +21,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SettingsService_PutSettings_FullMethodName    = "/postrider.v1.SettingsService/PutSettings"
-	SettingsService_GetSettings_FullMethodName    = "/postrider.v1.SettingsService/GetSettings"
-	SettingsService_ListSettings_FullMethodName   = "/postrider.v1.SettingsService/ListSettings"
-	SettingsService_DeleteSettings_FullMethodName = "/postrider.v1.SettingsService/DeleteSettings"
-	SettingsService_TestSettings_FullMethodName   = "/postrider.v1.SettingsService/TestSettings"
-	SettingsService_PauseSending_FullMethodName   = "/postrider.v1.SettingsService/PauseSending"
-	SettingsService_ResumeSending_FullMethodName  = "/postrider.v1.SettingsService/ResumeSending"
+	SettingsService_PutSettings_FullMethodName       = "/postrider.v1.SettingsService/PutSettings"
+	SettingsService_GetSettings_FullMethodName       = "/postrider.v1.SettingsService/GetSettings"
+	SettingsService_ListSettings_FullMethodName      = "/postrider.v1.SettingsService/ListSettings"
+	SettingsService_DeleteSettings_FullMethodName    = "/postrider.v1.SettingsService/DeleteSettings"
+	SettingsService_TestSettings_FullMethodName      = "/postrider.v1.SettingsService/TestSettings"
+	SettingsService_WatchSettingsTest_FullMethodName = "/postrider.v1.SettingsService/WatchSettingsTest"
+	SettingsService_PauseSending_FullMethodName      = "/postrider.v1.SettingsService/PauseSending"
+	SettingsService_ResumeSending_FullMethodName     = "/postrider.v1.SettingsService/ResumeSending"
 )
 
 // SettingsServiceClient is the client API for SettingsService service.
@@ -74,6 +75,14 @@ type SettingsServiceClient interface {
 	// `SCOPE_ADMIN`. Reasons: `SETTINGS_MISSING` (without a candidate); `REQUEST_ID_REUSED` (ALREADY_EXISTS);
 	// `QUEUE_FULL`, `RATE_LIMITED` (RESOURCE_EXHAUSTED, `QuotaFailure` and `RetryInfo`).
 	TestSettings(ctx context.Context, in *TestSettingsRequest, opts ...grpc.CallOption) (*TestSettingsResponse, error)
+	// Does what TestSettings does, and tells of each step when it begins and when it ends, for whoever looks on. The last
+	// answer is that of TestSettings.
+	//
+	// A test goes on to its end also when nobody reads any more; with the same `request_id`, TestSettings then tells what
+	// became of it.
+	//
+	// Scope and reasons: those of TestSettings.
+	WatchSettingsTest(ctx context.Context, in *WatchSettingsTestRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchSettingsTestResponse], error)
 	// Stops a reseller's mail until ResumeSending. Mail is still accepted and waits; attempts under way end by
 	// themselves.
 	//
@@ -143,6 +152,25 @@ func (c *settingsServiceClient) TestSettings(ctx context.Context, in *TestSettin
 	return out, nil
 }
 
+func (c *settingsServiceClient) WatchSettingsTest(ctx context.Context, in *WatchSettingsTestRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchSettingsTestResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &SettingsService_ServiceDesc.Streams[0], SettingsService_WatchSettingsTest_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchSettingsTestRequest, WatchSettingsTestResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SettingsService_WatchSettingsTestClient = grpc.ServerStreamingClient[WatchSettingsTestResponse]
+
 func (c *settingsServiceClient) PauseSending(ctx context.Context, in *PauseSendingRequest, opts ...grpc.CallOption) (*PauseSendingResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PauseSendingResponse)
@@ -207,6 +235,14 @@ type SettingsServiceServer interface {
 	// `SCOPE_ADMIN`. Reasons: `SETTINGS_MISSING` (without a candidate); `REQUEST_ID_REUSED` (ALREADY_EXISTS);
 	// `QUEUE_FULL`, `RATE_LIMITED` (RESOURCE_EXHAUSTED, `QuotaFailure` and `RetryInfo`).
 	TestSettings(context.Context, *TestSettingsRequest) (*TestSettingsResponse, error)
+	// Does what TestSettings does, and tells of each step when it begins and when it ends, for whoever looks on. The last
+	// answer is that of TestSettings.
+	//
+	// A test goes on to its end also when nobody reads any more; with the same `request_id`, TestSettings then tells what
+	// became of it.
+	//
+	// Scope and reasons: those of TestSettings.
+	WatchSettingsTest(*WatchSettingsTestRequest, grpc.ServerStreamingServer[WatchSettingsTestResponse]) error
 	// Stops a reseller's mail until ResumeSending. Mail is still accepted and waits; attempts under way end by
 	// themselves.
 	//
@@ -240,6 +276,9 @@ func (UnimplementedSettingsServiceServer) DeleteSettings(context.Context, *Delet
 }
 func (UnimplementedSettingsServiceServer) TestSettings(context.Context, *TestSettingsRequest) (*TestSettingsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TestSettings not implemented")
+}
+func (UnimplementedSettingsServiceServer) WatchSettingsTest(*WatchSettingsTestRequest, grpc.ServerStreamingServer[WatchSettingsTestResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchSettingsTest not implemented")
 }
 func (UnimplementedSettingsServiceServer) PauseSending(context.Context, *PauseSendingRequest) (*PauseSendingResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PauseSending not implemented")
@@ -358,6 +397,17 @@ func _SettingsService_TestSettings_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SettingsService_WatchSettingsTest_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchSettingsTestRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(SettingsServiceServer).WatchSettingsTest(m, &grpc.GenericServerStream[WatchSettingsTestRequest, WatchSettingsTestResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SettingsService_WatchSettingsTestServer = grpc.ServerStreamingServer[WatchSettingsTestResponse]
+
 func _SettingsService_PauseSending_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PauseSendingRequest)
 	if err := dec(in); err != nil {
@@ -430,6 +480,12 @@ var SettingsService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _SettingsService_ResumeSending_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchSettingsTest",
+			Handler:       _SettingsService_WatchSettingsTest_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "postrider/v1/settings_service.proto",
 }

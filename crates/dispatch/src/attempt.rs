@@ -8,9 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_domain::{
     AttemptEnd, AttemptNumber, AttemptStart, Bug, Etag, Finding, FindingCode, Hold, Lane, LaneSignal,
-    LeaseToken, OpenAttempt, Outcome, Queued, Resolution, TokenRefusal, Verdict, limits, planted,
+    LeaseToken, OpenAttempt, Outcome, Queued, Resolution, TRACE, TokenRefusal, Verdict, limits, planted,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 use uuid::Uuid;
 
 use crate::breaker::{Pass, Told};
@@ -71,6 +73,7 @@ pub(crate) struct Started {
     turn: Turn,
     pass: Pass,
     _place: Place,
+    span: Span,
 }
 
 pub(crate) enum Begun {
@@ -84,8 +87,23 @@ pub(crate) enum Begun {
 }
 
 impl Attempts {
-    /// Token, then the attempt's row.
+    /// Token, then the attempt's row. A trace of its own: the mail may have waited for days.
     pub(crate) async fn begin(
+        &self,
+        chosen: Chosen,
+        hold: Option<Hold>,
+        place: Place,
+        pass: Pass,
+    ) -> Result<Begun, PortError> {
+        let queued = &chosen.queued;
+        let span = info_span!(
+            target: TRACE, parent: None, "attempt", otel.kind = "consumer", reseller = %self.lane.reseller,
+            message_id = %queued.id, number = queued.attempts + 1, outcome = Empty, finding = Empty
+        );
+        self.prepare(chosen, hold, place, pass).instrument(span).await
+    }
+
+    async fn prepare(
         &self,
         chosen: Chosen,
         hold: Option<Hold>,
@@ -94,12 +112,13 @@ impl Attempts {
     ) -> Result<Begun, PortError> {
         let Chosen { queued, mut turn, room, now } = chosen;
         let reseller = &self.lane.reseller;
-        let grant = match self.ports.tokens.grant(reseller).await {
-            Ok(grant) => grant,
-            Err(refusal) => {
-                return self.refuse(&queued, hold.as_ref(), now, turn, no_token(refusal)).await;
-            }
-        };
+        let grant =
+            match self.ports.tokens.grant(reseller).instrument(info_span!(target: TRACE, "token")).await {
+                Ok(grant) => grant,
+                Err(refusal) => {
+                    return self.refuse(&queued, hold.as_ref(), now, turn, no_token(refusal)).await;
+                }
+            };
         let Some(content) = self.ports.outbox.content(reseller, &queued.id).await? else {
             let finding = Finding::new(FindingCode::MessageInvalid).with("reason", "its content is gone");
             let verdict = Verdict::of(Outcome::Rejected, finding);
@@ -121,7 +140,8 @@ impl Attempts {
         }
         let submission =
             Submission { grant, message: queued.id, content, client_request_id: Uuid::new_v4(), timeout };
-        let started = Started { queued, start, submission, hold, turn, pass, _place: place };
+        let started =
+            Started { queued, start, submission, hold, turn, pass, _place: place, span: Span::current() };
         Ok(Begun::Started(Box::new(started)))
     }
 
@@ -183,7 +203,12 @@ impl Attempts {
 
     /// The call, and its outcome on disk.
     pub(crate) async fn finish(self, started: Started, may_try_another_token: bool) -> Turn {
-        let Started { queued, start, mut submission, hold, mut turn, pass, _place } = started;
+        let span = started.span.clone();
+        self.submit(started, may_try_another_token).instrument(span).await
+    }
+
+    async fn submit(self, started: Started, may_try_another_token: bool) -> Turn {
+        let Started { queued, start, mut submission, hold, mut turn, pass, _place, .. } = started;
         let grant = submission.grant.clone();
         let begins = self.ports.clock.now();
         submission.timeout = remaining(begins, start.call_deadline);
@@ -271,7 +296,7 @@ impl Attempts {
         let ended = self.told(&end);
         // A lane that is gone has nothing to stop.
         drop(self.news.send(ended.clone()));
-        self.record(end).await;
+        self.record(end).instrument(info_span!(target: TRACE, "record")).await;
         self.log(queued, &ended);
     }
 
@@ -291,6 +316,7 @@ impl Attempts {
 
     fn log(&self, queued: &Queued, ended: &Ended) {
         let finding = ended.verdict.finding.as_ref().map_or("", |finding| finding.code.as_str());
+        Span::current().record("outcome", ended.verdict.outcome.as_str()).record("finding", finding);
         tracing::info!(
             event = "attempt_ended", reseller = %self.lane.reseller, message_id = %queued.id,
             outcome = ended.verdict.outcome.as_str(), finding, "attempt ended"

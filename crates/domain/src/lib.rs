@@ -34,6 +34,7 @@ mod planted;
 mod reseller;
 mod settings;
 mod token;
+mod trace;
 mod violation;
 
 pub use address::{Address, EmailAddress};
@@ -63,4 +64,5 @@ pub use settings::{
     SettingsStatus, SettingsValues, Usage,
 };
 pub use token::{AccessToken, TokenKey, TokenRefusal};
+pub use trace::TRACE;
 pub use violation::{Violation, Violations};

@@ -3,7 +3,10 @@
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
+use postrider_domain::TRACE;
 use reqwest::Response;
+use tracing::field::Empty;
+use tracing::{Instrument as _, info_span};
 
 use crate::Microsoft;
 use crate::http::NoAnswer;
@@ -49,8 +52,13 @@ impl Microsoft {
         request: impl Future<Output = Result<Response, NoAnswer>>,
     ) -> Result<Response, NoAnswer> {
         let began = Instant::now();
-        let answer = request.await;
+        let span = info_span!(
+            target: TRACE, "microsoft_request", otel.kind = "client", call = call.as_str(),
+            http.response.status_code = Empty
+        );
+        let answer = request.instrument(span.clone()).await;
         let status = answer.as_ref().ok().map(|response| response.status().as_u16());
+        span.record("http.response.status_code", status);
         self.observer.asked(call, status, began.elapsed());
         answer
     }

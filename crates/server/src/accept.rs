@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use postrider_domain::{
     AttemptNumber, AttemptStart, Email, InDoubtPolicy, Labels, Message, MessageId, MessageState, PayloadForm,
-    Priority, RequestId, ResellerId, Settings, SettingsState, SettingsValues, Violations, limits,
+    Priority, RequestId, ResellerId, Settings, SettingsState, SettingsValues, TRACE, Violations, limits,
 };
 use postrider_microsoft::{Fit, Payload, internet_message_id};
 use postrider_proto::v1;
 use postrider_store::{Accepted, ContentHash, NewMessage, Refused, TestMail};
+use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::convert::from_proto::SendMail;
@@ -15,6 +16,7 @@ use crate::convert::{canonical, content, from_proto, to_proto};
 use crate::ids::message_id;
 use crate::ladder::Trial;
 use crate::status::Refusal;
+use crate::traces;
 
 /// What a request comes to, before anything is written.
 pub(crate) enum Prepared {
@@ -60,7 +62,8 @@ async fn accepted_before(
 pub(crate) async fn accept(app: &App, new: NewMessage) -> Result<(Message, bool), Refusal> {
     let place = app.queue.admit(1, new.content.len())?;
     let (id, reseller) = (new.id, new.reseller.clone());
-    let accepted = app.store.accept(new, app.limits.of_reseller()).await;
+    let span = tracing::info_span!(target: TRACE, "accept", %reseller, message_id = %id);
+    let accepted = app.store.accept(new, app.limits.of_reseller()).instrument(span).await;
     if !matches!(accepted, Ok(Accepted::New(_))) {
         place.give_back();
     }
@@ -145,7 +148,7 @@ fn new_message(
         id,
         request_id: mail.request_id.clone(),
         content_hash,
-        content: body,
+        content: content::with_origin(body, traces::origin()),
         internet_message_id: (form == PayloadForm::Mime)
             .then(|| internet_message_id(id, &settings.values.mailbox)),
         subject: mail.email.subject.as_str().to_owned(),

@@ -18,6 +18,7 @@ use tracing::Instrument as _;
 use crate::access::{Caller, ResellerClaim, authorise};
 use crate::app::App;
 use crate::status::{CallId, Refusal};
+use crate::traces;
 
 /// For which reseller a request is, before anything else of it is looked at.
 pub(crate) trait Claims {
@@ -76,9 +77,11 @@ where
     Fut: Future<Output = Result<Res, Refusal>> + Send + 'static,
 {
     let (id, began) = (CallId::of(request.extensions()), Instant::now());
-    let answer = answer(app, id, rpc, request, handler).await;
+    let span = traces::of_call(rpc, request.metadata());
+    let answer = answer(app, id, rpc, request, handler).instrument(span.clone()).await;
     let reason = answer.as_ref().err().map_or("", Refusal::reason);
-    app.metrics.called(rpc, reason, began.elapsed());
+    traces::ended(&span, reason);
+    span.in_scope(|| app.metrics.called(rpc, reason, began.elapsed()));
     answer.map(Response::new).map_err(|refusal| refusal.into_status(id))
 }
 
@@ -121,7 +124,7 @@ where
     let (id, rpc, deadline) = (call.id, call.origin.rpc, call.deadline);
     authorise(&call.caller, rpc, call.request.claim())?;
     let span = tracing::info_span!("call", request_id = %id, rpc, caller = %call.caller.key_id());
-    let handled = app.tasks.spawn(handler(Arc::clone(app), call).instrument(span));
+    let handled = app.tasks.spawn(handler(Arc::clone(app), call).instrument(span).in_current_span());
     let handled = match deadline {
         Some(deadline) => {
             tokio::time::timeout_at(deadline, handled).await.map_err(|_| Refusal::DeadlineExceeded)?

@@ -55,6 +55,6 @@ pub(crate) async fn nothing_here() -> (StatusCode, &'static str) {
     (
         StatusCode::NOT_FOUND,
         "There is nothing here: /healthz, /readyz and /metrics are, unless they have a listener of their own, and \
-         under /v1/ three calls of the API as JSON. The whole API speaks gRPC on its own port.\n",
+         under /v1/ three calls of the API as JSON. The whole API speaks gRPC on its own port, and gRPC-Web here.\n",
     )
 }

@@ -9,15 +9,17 @@ use postrider_dispatch::PortError;
 use postrider_dispatch::ports::{self, Submission};
 use postrider_domain::{
     AttemptEnd, AttemptStart, Cloud, Content, Finding, FindingCode, Lane, LaneSignal, Lease, LeaseToken,
-    MessageId, MessageState, Outcome, PaceLimits, Queued, ResellerId, Verdict,
+    MessageId, MessageState, Outcome, PaceLimits, Queued, ResellerId, TRACE, Verdict,
 };
 use postrider_microsoft::{Handed, Microsoft, Payload, SendMail};
 use postrider_store::{DynStore, StoreError};
 use postrider_token_cache::TokenCache;
+use tracing::Instrument as _;
 
 use crate::convert::content;
 use crate::left_drafts::LeftDrafts;
 use crate::metrics::Metrics;
+use crate::traces;
 
 /// The store as the dispatcher sees it. Its errors are logged here, where they are last seen whole.
 pub(crate) struct OutboxPort {
@@ -138,6 +140,15 @@ pub(crate) struct MicrosoftPort {
 #[async_trait]
 impl ports::Microsoft for MicrosoftPort {
     async fn submit(&self, submission: Submission) -> Verdict {
+        traces::link(content::origin(&submission.content.body));
+        let client_request_id = submission.client_request_id;
+        let span = tracing::info_span!(target: TRACE, "submit", %client_request_id);
+        self.hand(submission).instrument(span).await
+    }
+}
+
+impl MicrosoftPort {
+    async fn hand(&self, submission: Submission) -> Verdict {
         let Submission { grant, message, content, client_request_id, timeout } = submission;
         let values = &grant.settings.values;
         let Some(email) = content::decode(content.body) else {

@@ -42,7 +42,7 @@ use crate::queue::WholeQueue;
 use crate::reflection::add_reflection;
 use crate::rpc::{AccessRpcs, Mail, SettingsRpcs};
 use crate::wait::Waits;
-use crate::{door, json, purge};
+use crate::{door, grpc_web, json, purge};
 
 /// Memory that access tokens may take: some 10,000 of them.
 const TOKEN_CACHE_BYTES: u64 = 32 * 1024 * 1024;
@@ -252,10 +252,11 @@ async fn run(
     let upkeep = upkeep(config, &app, vault);
     let health = Health::new(app.store.health(), is_vault_there).await;
     let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
-    let pages = serve_pages(&app, health.readiness(), web, metrics)?;
-    let following = tokio::spawn(health.follow(shutdown.clone()));
     let (door, access) =
         (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
+    let api = json::router(Arc::clone(&app))?.merge(grpc_web::router(routes.clone(), door, &access));
+    let pages = serve_pages(&app, health.readiness(), api, web, metrics);
+    let following = tokio::spawn(health.follow(shutdown.clone()));
     let serving = async {
         let served = door::serve_grpc(grpc, routes, door, access, shutdown.clone()).await;
         // Also when serving ended by itself.
@@ -281,17 +282,17 @@ async fn run(
     served.map_err(|error| ServeError::Serve(error.to_string()))
 }
 
-/// The HTTP pages, on one listener or two.
+/// The API over HTTP and the pages, on one listener or two.
 fn serve_pages(
     app: &Arc<App>,
     readiness: watch::Receiver<Readiness>,
+    api: axum::Router,
     web: TcpListener,
     metrics: Option<TcpListener>,
-) -> Result<JoinSet<io::Result<()>>, ServeError> {
+) -> JoinSet<io::Result<()>> {
     let (metrics_of, store, clock) =
         (Arc::clone(&app.metrics), Arc::clone(&app.store), Arc::clone(&app.clock));
     let pages = Pages { readiness, metrics: metrics_of, store, clock }.router();
-    let api = json::router(Arc::clone(app))?;
     let (web_pages, own) = match metrics {
         Some(listener) => (api, Some((listener, pages))),
         None => (api.merge(pages), None),
@@ -300,7 +301,7 @@ fn serve_pages(
     for (listener, pages) in own.into_iter().chain([(web, web_pages)]) {
         serving.spawn(door::serve_http(listener, pages.fallback(nothing_here), app.shutdown.clone()));
     }
-    Ok(serving)
+    serving
 }
 
 /// What keeps the database and the credentials in order while the service runs. Ends when dropped, anywhere.

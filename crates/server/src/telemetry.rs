@@ -1,4 +1,4 @@
-//! Where events go: standard error, as text or as JSON.
+//! Where events go: standard error, as text or as JSON; and spans, to a collector where one is named (`traces`).
 //!
 //! Rules
 //! - `log.level` is for Postrider's own events. Libraries say warnings at most: below that they print frames, headers and
@@ -9,16 +9,22 @@ use std::convert::Infallible;
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
 use std::panic;
+use std::time::Duration;
 
+use http::Uri;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use postrider_domain::TRACE;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, Registry, fmt, registry};
 
 use crate::config::{Log, LogFormat, LogLevel};
+use crate::traces::{ExportError, exporting};
 
 /// With what the names of all our crates begin.
 const OWN: &str = "postrider";
@@ -26,14 +32,32 @@ const OWN: &str = "postrider";
 /// They print bodies of answers, among which are secrets, as errors; what went wrong we say ourselves.
 const SILENT: [&str; 2] = ["vaultrs", "rustify"];
 
+/// How long the last spans may take to leave.
+const LAST_SPANS: Duration = Duration::from_secs(2);
+
 #[derive(Debug, thiserror::Error)]
-#[error("logging was set up twice: {0}")]
-pub struct TelemetryError(#[from] TryInitError);
+pub enum TelemetryError {
+    #[error("logging was set up twice: {0}")]
+    Twice(#[from] TryInitError),
+    #[error(transparent)]
+    Traces(#[from] ExportError),
+}
 
-/// Sets the level while the service runs.
-pub struct LogSwitch(Handle<Targets, Registry>);
+/// What is told of the process while it runs.
+#[must_use = "the last spans leave at its end"]
+pub struct Telemetry {
+    level: Handle<Targets, Registry>,
+    traces: Option<SdkTracerProvider>,
+}
 
-impl LogSwitch {
+impl Telemetry {
+    /// At the end of the process: what is not told yet leaves, or not.
+    pub fn end(self) {
+        if let Some(traces) = self.traces {
+            drop(traces.shutdown_with_timeout(LAST_SPANS));
+        }
+    }
+
     /// At each SIGHUP: takes over the level that the configuration has then.
     pub async fn follow<E: Display>(
         &self,
@@ -43,7 +67,7 @@ impl LogSwitch {
         loop {
             hang_up.recv().await;
             let changed = level().map_err(|error| error.to_string());
-            let changed = changed.and_then(|level| match self.0.reload(filter(level)) {
+            let changed = changed.and_then(|level| match self.level.reload(filter(level)) {
                 Ok(()) => Ok(level),
                 Err(error) => Err(error.to_string()),
             });
@@ -62,8 +86,8 @@ impl LogSwitch {
     }
 }
 
-/// Once for the process.
-pub fn init(log: Log) -> Result<LogSwitch, TelemetryError> {
+/// Once for the process. With a collector for its traces, within a runtime.
+pub fn init(log: Log, collector: Option<&Uri>) -> Result<Telemetry, TelemetryError> {
     let events = match log.format {
         LogFormat::Text => {
             let colours = std::io::stderr().is_terminal();
@@ -71,13 +95,20 @@ pub fn init(log: Log) -> Result<LogSwitch, TelemetryError> {
         }
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
     };
-    let (level, switch) = reload::Layer::new(filter(log.level));
-    registry().with(events.with_filter(level)).try_init()?;
+    let (shown, level) = reload::Layer::new(filter(log.level));
+    let traces = collector.map(exporting).transpose()?;
+    let spans = traces.as_ref().map(|traces| {
+        let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer("postrider"));
+        let layer = layer.with_location(false).with_threads(false).with_target(false).with_level(false);
+        let layer = layer.with_tracked_inactivity(false);
+        layer.with_filter(filter_fn(|of| of.is_span() && of.target() == TRACE))
+    });
+    registry().with(events.with_filter(shown)).with(spans).try_init()?;
     panic::set_hook(Box::new(|panicked| {
         let place = panicked.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(target: OWN, event = "panicked", place, "panicked");
     }));
-    Ok(LogSwitch(switch))
+    Ok(Telemetry { level, traces })
 }
 
 fn filter(level: LogLevel) -> Targets {
@@ -90,7 +121,10 @@ fn filter(level: LogLevel) -> Targets {
         LogLevel::Trace => LevelFilter::TRACE,
     };
     let libraries = Targets::new().with_target(OWN, own).with_default(own.min(LevelFilter::WARN));
-    SILENT.into_iter().fold(libraries, |targets, library| targets.with_target(library, LevelFilter::OFF))
+    SILENT
+        .into_iter()
+        .chain([TRACE])
+        .fold(libraries, |targets, library| targets.with_target(library, LevelFilter::OFF))
 }
 
 #[cfg(test)]

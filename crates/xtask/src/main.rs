@@ -1,5 +1,6 @@
 //! Every task of the project that is not cargo's own: `cargo xtask <command>`.
 
+mod api_doc;
 mod clients;
 mod counts;
 mod crash_loop;
@@ -64,7 +65,7 @@ enum Command {
     },
     /// Holds the project's invariants: dependency edges, words, headers, budgets
     Tidy,
-    /// Generates the API's types and descriptor set anew
+    /// Generates the API's types, its descriptor set and docs/api.md anew
     Proto {
         /// Only compare, and fail when what is checked in is stale
         #[arg(long)]
@@ -124,7 +125,7 @@ fn main() -> ExitCode {
             program.map_or_else(workspace::program, Ok).and_then(|program| deploy::run(&program))
         }
         Command::Tidy => tidy::run().map(|note| println!("{note}")),
-        Command::Proto { check } => proto::run(check),
+        Command::Proto { check } => proto::run(check).and_then(|()| api_doc::run(check)),
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),
         Command::CrashLoop { kills, seed, stores } => crash_loop::run(kills, seed, &stores),
         Command::TornDisks { images, seed } => crash_loop::run_torn(images, seed),

@@ -1,16 +1,19 @@
-//! `postrider settings test`: the ladder, one line a step, and under it what was found and what to do.
+//! `postrider settings test`: the ladder, one line a step as it ends, and under it what was found and what to do.
 
 use std::time::Duration;
 
+use anyhow::anyhow;
 use clap::Args;
+use postrider_proto::v1::watch_settings_test_response::Event;
 use postrider_proto::v1::{
-    Settings, TestLevel, TestSettingsRequest, TestSettingsResponse, TestStatus, TestStepResult,
+    FindingClass, Settings, TestLevel, TestSettingsRequest, TestSettingsResponse, TestStatus, TestStep,
+    TestStepResult, WatchSettingsTestRequest,
 };
 
 use super::candidate::SettingsFlags;
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
-use crate::cli::screen::{Colour, Screen, add, plain};
+use crate::cli::screen::{Colour, Output, Screen, add, json, plain, say};
 use crate::cli::{finding, time, words};
 
 /// Four calls to Microsoft and a test mail through its lane.
@@ -39,10 +42,49 @@ pub(super) async fn run(arguments: TestArguments, client: &Client, screen: &Scre
         recipient: recipient.unwrap_or_default(),
         request_id: String::new(),
     };
-    let response = client.settings(DEADLINE).test_settings(request).await;
-    let response = response.map_err(|status| client.refused(&status))?.into_inner();
-    screen.answer("postrider.v1.TestSettingsResponse", &response, text)?;
+    let response = match screen.output() {
+        Output::Text => {
+            let watched = tokio::time::timeout(DEADLINE, watched(request, client, screen)).await;
+            let response = watched.map_err(|_| anyhow!("the test did not end within {DEADLINE:?}"))??;
+            say(&ending(&response))?;
+            response
+        }
+        Output::Json => {
+            let response = client.settings(DEADLINE).test_settings(request).await;
+            let response = response.map_err(|status| client.refused(&status))?.into_inner();
+            say(&json("postrider.v1.TestSettingsResponse", &response)?)?;
+            response
+        }
+    };
     if response.passed { Ok(()) } else { Err(Failure::Answered) }
+}
+
+/// Shows each step as it ends, and on a terminal which one is under way.
+async fn watched(
+    request: TestSettingsRequest,
+    client: &Client,
+    screen: &Screen,
+) -> Result<TestSettingsResponse, Failure> {
+    let TestSettingsRequest { reseller, candidate, level, recipient, request_id } = request;
+    let request = WatchSettingsTestRequest { reseller, candidate, level, recipient, request_id };
+    let events = client.settings(DEADLINE).watch_settings_test(request).await;
+    let mut events = events.map_err(|status| client.refused(&status))?.into_inner();
+    while let Some(told) = events.message().await.map_err(|status| client.refused(&status))? {
+        match told.event {
+            Some(Event::Began(name)) => screen.meanwhile(&under_way(name, screen))?,
+            Some(Event::Ended(result)) => say(&screen.in_its_place(&step(&result, screen)))?,
+            Some(Event::Result(response)) => return Ok(response),
+            // One that is new since this program was built.
+            None => {}
+        }
+    }
+    Err(Failure::Failed(anyhow!("the service ended the test without its result")))
+}
+
+fn under_way(name: i32, screen: &Screen) -> String {
+    let name = TestStep::try_from(name).unwrap_or_default();
+    let name = words::short(name.as_str_name(), "TEST_STEP_");
+    format!("{} {name:<10}  under way", screen.paint(Colour::Faint, "…"))
 }
 
 /// The saved settings with the flags over them; none without flags.
@@ -66,7 +108,12 @@ async fn candidate(
 }
 
 pub(super) fn text(response: &TestSettingsResponse, screen: &Screen) -> String {
-    let mut text: String = response.steps.iter().map(|result| step(result, screen)).collect();
+    let steps: String = response.steps.iter().map(|result| step(result, screen)).collect();
+    steps + &ending(response)
+}
+
+fn ending(response: &TestSettingsResponse) -> String {
+    let mut text = String::new();
     if !response.message_id.is_empty() {
         add(&mut text, format_args!("test mail: {}\n", plain(&response.message_id)));
     }
@@ -85,14 +132,17 @@ fn step(result: &TestStepResult, screen: &Screen) -> String {
         Some(span) if result.status() != TestStatus::Skipped => time::took(span),
         _ => "skipped".to_owned(),
     };
-    let findings = result.findings.iter().map(|finding| finding::text(finding, "    ", screen));
+    let findings = result.findings.iter().map(|found| match found.class() {
+        FindingClass::Advice => finding::short(found, "    ", screen),
+        _ => finding::text(found, "    ", screen),
+    });
     let line = format!("{mark} {name:<10}  {took:<8}  {}", plain(&result.detail));
     format!("{}\n{}", line.trim_end(), findings.collect::<String>())
 }
 
 #[cfg(test)]
 mod tests {
-    use postrider_proto::v1::{Finding, FindingClass, TestStep};
+    use postrider_proto::v1::Finding;
 
     use super::*;
 

@@ -2150,6 +2150,50 @@ pub struct TestSettingsResponse {
     #[prost(string, tag = "3")]
     pub message_id: ::prost::alloc::string::String,
 }
+/// Which settings to try, and how far: the fields of `TestSettingsRequest`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchSettingsTestRequest {
+    /// The reseller.
+    #[prost(string, tag = "1")]
+    pub reseller: ::prost::alloc::string::String,
+    /// Settings to try without saving them; its `reseller` is empty or the same, and without a credential the saved one
+    /// is used. Absent: the saved settings.
+    #[prost(message, optional, tag = "2")]
+    pub candidate: ::core::option::Option<Settings>,
+    /// How far to go. Default: `TEST_LEVEL_SEND`.
+    #[prost(enumeration = "TestLevel", tag = "3")]
+    pub level: i32,
+    /// The address that gets the test mail. Empty: the sender mailbox itself. Any other needs `SCOPE_SEND`.
+    #[prost(string, tag = "4")]
+    pub recipient: ::prost::alloc::string::String,
+    /// Makes the call safe to repeat without a second test mail: 1 to 128 visible ASCII characters. Empty: each call is
+    /// a new test.
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// What happens to the test.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchSettingsTestResponse {
+    /// What is told.
+    #[prost(oneof = "watch_settings_test_response::Event", tags = "1, 2, 3")]
+    pub event: ::core::option::Option<watch_settings_test_response::Event>,
+}
+/// Nested message and enum types in `WatchSettingsTestResponse`.
+pub mod watch_settings_test_response {
+    /// What is told.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Event {
+        /// This step begins.
+        #[prost(enumeration = "super::TestStep", tag = "1")]
+        Began(i32),
+        /// This step came to something, or is skipped.
+        #[prost(message, tag = "2")]
+        Ended(super::TestStepResult),
+        /// The whole, once it is through: the last answer.
+        #[prost(message, tag = "3")]
+        Result(super::TestSettingsResponse),
+    }
+}
 /// Whose mail to stop, and why.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PauseSendingRequest {
@@ -2550,6 +2594,39 @@ pub mod settings_service_client {
                 .insert(GrpcMethod::new("postrider.v1.SettingsService", "TestSettings"));
             self.inner.unary(req, path, codec).await
         }
+        /// Does what TestSettings does, and tells of each step when it begins and when it ends, for whoever looks on. The last
+        /// answer is that of TestSettings.
+        ///
+        /// A test goes on to its end also when nobody reads any more; with the same `request_id`, TestSettings then tells what
+        /// became of it.
+        ///
+        /// Scope and reasons: those of TestSettings.
+        pub async fn watch_settings_test(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchSettingsTestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchSettingsTestResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/postrider.v1.SettingsService/WatchSettingsTest",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("postrider.v1.SettingsService", "WatchSettingsTest"),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Stops a reseller's mail until ResumeSending. Mail is still accepted and waits; attempts under way end by
         /// themselves.
         ///
@@ -2684,6 +2761,29 @@ pub mod settings_service_server {
             request: tonic::Request<super::TestSettingsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::TestSettingsResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the WatchSettingsTest method.
+        type WatchSettingsTestStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::WatchSettingsTestResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Does what TestSettings does, and tells of each step when it begins and when it ends, for whoever looks on. The last
+        /// answer is that of TestSettings.
+        ///
+        /// A test goes on to its end also when nobody reads any more; with the same `request_id`, TestSettings then tells what
+        /// became of it.
+        ///
+        /// Scope and reasons: those of TestSettings.
+        async fn watch_settings_test(
+            &self,
+            request: tonic::Request<super::WatchSettingsTestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchSettingsTestStream>,
             tonic::Status,
         >;
         /// Stops a reseller's mail until ResumeSending. Mail is still accepted and waits; attempts under way end by
@@ -3011,6 +3111,54 @@ pub mod settings_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/postrider.v1.SettingsService/WatchSettingsTest" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchSettingsTestSvc<T: SettingsService>(pub Arc<T>);
+                    impl<
+                        T: SettingsService,
+                    > tonic::server::ServerStreamingService<
+                        super::WatchSettingsTestRequest,
+                    > for WatchSettingsTestSvc<T> {
+                        type Response = super::WatchSettingsTestResponse;
+                        type ResponseStream = T::WatchSettingsTestStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchSettingsTestRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SettingsService>::watch_settings_test(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchSettingsTestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

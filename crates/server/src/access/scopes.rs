@@ -39,7 +39,7 @@ const fn of(rpc: &'static str, scopes: &'static [Scope], reach: Reach) -> Rule {
     Rule { rpc, scopes, reach }
 }
 
-static RULES: [Rule; 19] = [
+static RULES: [Rule; 20] = [
     one("/postrider.v1.MailService/SendMail", &[Send]),
     one("/postrider.v1.MailService/BatchSendMail", &[Send]),
     one("/postrider.v1.MailService/GetMessage", &[Send, Read]),
@@ -53,6 +53,7 @@ static RULES: [Rule; 19] = [
     of("/postrider.v1.SettingsService/ListSettings", &[Settings, Read], Reach::Mine),
     one("/postrider.v1.SettingsService/DeleteSettings", &[Settings]),
     one("/postrider.v1.SettingsService/TestSettings", &[Test]),
+    one("/postrider.v1.SettingsService/WatchSettingsTest", &[Test]),
     one("/postrider.v1.SettingsService/PauseSending", &[Settings]),
     one("/postrider.v1.SettingsService/ResumeSending", &[Settings]),
     of("/postrider.v1.AccessService/CreateKey", &[Admin], Reach::Each),

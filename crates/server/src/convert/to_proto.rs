@@ -210,14 +210,17 @@ fn scope(scope: Scope) -> v1::Scope {
     }
 }
 
-pub(crate) fn step_result(result: &StepResult) -> v1::TestStepResult {
-    let name = match result.step {
+pub(crate) fn step(step: Step) -> v1::TestStep {
+    match step {
         Step::Shape => v1::TestStep::Shape,
         Step::Directory => v1::TestStep::Directory,
         Step::Credential => v1::TestStep::Credential,
         Step::Permission => v1::TestStep::Permission,
         Step::Send => v1::TestStep::Send,
-    };
+    }
+}
+
+pub(crate) fn step_result(result: &StepResult) -> v1::TestStepResult {
     let status = match result.status {
         StepStatus::Passed => v1::TestStatus::Passed,
         StepStatus::Warned => v1::TestStatus::Warned,
@@ -225,7 +228,7 @@ pub(crate) fn step_result(result: &StepResult) -> v1::TestStepResult {
         StepStatus::Skipped => v1::TestStatus::Skipped,
     };
     v1::TestStepResult {
-        name: name.into(),
+        name: step(result.step).into(),
         status: status.into(),
         findings: result.findings.iter().map(finding).collect(),
         duration: result.duration.and_then(|took| prost_types::Duration::try_from(took).ok()),

@@ -16,6 +16,7 @@ use postrider_dispatch::{Breakers, Told};
 use postrider_domain::{AccessToken, Clock, Finding, FindingCode, ResellerId, Settings, TokenRefusal};
 use postrider_store::DynStore;
 use postrider_token_cache::TokenCache;
+use tracing::{Instrument as _, Span};
 
 use super::rotation::Rotation;
 use super::token_fetch::TokenFetch;
@@ -46,8 +47,9 @@ impl ports::Tokens for TokensPort {
                 return Err(unavailable("the settings could not be read"));
             }
         };
-        let (port, of) = (self.clone(), settings.clone());
-        let token = self.cache.get_or_fetch(settings.token_key(), move || port.fetch(of)).await?;
+        let (port, of, span) = (self.clone(), settings.clone(), Span::current());
+        let token =
+            self.cache.get_or_fetch(settings.token_key(), move || port.fetch(of).instrument(span)).await?;
         Ok(Grant { settings, token })
     }
 

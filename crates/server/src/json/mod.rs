@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use axum::{Router, response::IntoResponse as _};
@@ -20,6 +20,7 @@ use postrider_domain::Violations;
 use postrider_proto::v1;
 use postrider_proto::v1::mail_service_server::MailService as _;
 use postrider_proto::v1::settings_service_server::SettingsService as _;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
 use self::codec::Codec;
@@ -28,6 +29,7 @@ use crate::app::App;
 use crate::door::Peer;
 use crate::rpc::{Mail, SettingsRpcs};
 use crate::status::{CallId, Refusal};
+use crate::traces::TRACEPARENT;
 
 const SEND_MAIL: &str = "/postrider.v1.MailService/SendMail";
 const GET_MESSAGE: &str = "/postrider.v1.MailService/GetMessage";
@@ -144,13 +146,14 @@ impl Api {
         peer: Peer,
         reseller: Reseller,
         mut headers: HeaderMap,
-    ) -> Result<(Caller, String), Refusal> {
+    ) -> Result<(Known, String), Refusal> {
         let authorization = take_authorization(&mut headers);
+        let traceparent = headers.remove(TRACEPARENT);
         let caller = self.app.access.admit(rpc, &authorization, Some(peer.0)).await?;
         let Path(reseller) = reseller.unwrap_or_else(|_| Path(String::new()));
         authorise(&caller, rpc, ResellerClaim::One(&reseller))
             .map_err(|_| self.app.access.denied(rpc, &caller))?;
-        Ok((caller, reseller))
+        Ok((Known { caller, traceparent }, reseller))
     }
 
     async fn read<M: prost::Message + Default>(&self, name: &str, body: Body) -> Result<M, Refusal> {
@@ -201,9 +204,18 @@ fn of_path(named: &mut String, reseller: String) -> Result<(), Violations> {
     Ok(())
 }
 
+/// Who calls, and in which trace.
+struct Known {
+    caller: Caller,
+    traceparent: Option<HeaderValue>,
+}
+
 /// As the layers of gRPC leave it.
-fn called<M>(request: M, caller: Caller, id: CallId) -> Request<M> {
-    let mut request = Request::new(request);
+fn called<M>(request: M, known: Known, id: CallId) -> Request<M> {
+    let Known { caller, traceparent } = known;
+    let headers =
+        traceparent.map(|value| (HeaderName::from_static(TRACEPARENT), value)).into_iter().collect();
+    let mut request = Request::from_parts(MetadataMap::from_headers(headers), Extensions::new(), request);
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(id);
     request

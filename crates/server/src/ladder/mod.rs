@@ -19,9 +19,8 @@ use postrider_domain::{
     Cloud, Credential, DirectoryId, EmailAddress, RequestId, ResellerId, SettingsValues, Violations,
 };
 use postrider_store::ContentHash;
-use tokio::time::Instant;
 
-pub(crate) use report::{Report, Step, StepResult, StepStatus};
+pub(crate) use report::{Progress, Report, Step, StepResult, StepStatus, Teller};
 
 use crate::app::App;
 use crate::status::Refusal;
@@ -47,15 +46,16 @@ pub(crate) struct Trial {
     pub token_only: bool,
 }
 
-/// Climbs as far as it goes. An error is Postrider's own trouble; whatever is wrong with the settings is in the report.
-pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusal> {
-    let mut report = Report::default();
+/// Climbs as far as it goes, and tells of each step. An error is Postrider's own trouble; whatever is wrong with the settings is in the report.
+pub(crate) async fn climb(app: &Arc<App>, trial: Trial, tell: Teller) -> Result<Report, Refusal> {
+    let mut report = Report::told_by(tell);
+    let started = report.begins(Step::Shape);
     let looked = shape::look(&trial, &app.proofs, app.clock.now());
-    let looked = report.step(Step::Shape, Instant::now(), looked);
+    let looked = report.step(Step::Shape, started, looked);
     let Some((cloud, directory)) = &trial.place else {
         return Ok(report.rest_skipped());
     };
-    let started = Instant::now();
+    let started = report.begins(Step::Directory);
     let found = ask::directory(app, *cloud, directory).await;
     // With a value that cannot be right the ladder ends; only what else is wrong is still of use.
     if looked.is_none() && found.as_ref().is_ok_and(|(.., advice)| advice.is_empty()) {
@@ -70,20 +70,21 @@ pub(crate) async fn climb(app: &Arc<App>, trial: Trial) -> Result<Report, Refusa
     let Some(((values, credential), ())) = looked.zip(found) else {
         return Ok(report.rest_skipped());
     };
-    let started = Instant::now();
+    let started = report.begins(Step::Credential);
     let token = ask::token(app, &trial.reseller, values, credential).await;
     let Some(token) = report.step(Step::Credential, started, token) else {
         return Ok(report.rest_skipped());
     };
-    report.step(Step::Permission, Instant::now(), Ok(ask::permission(&token)));
+    let started = report.begins(Step::Permission);
+    report.step(Step::Permission, started, Ok(ask::permission(&token)));
     if trial.token_only {
         return Ok(report.rest_skipped());
     }
-    let started = Instant::now();
+    let started = report.begins(Step::Send);
     let sent = send::send(app, &trial, values, &token).await?;
     report.message = sent.message;
     report.proven = sent.status == StepStatus::Passed && !sent.is_repeat;
-    report.steps.push(StepResult {
+    report.note(StepResult {
         step: Step::Send,
         status: sent.status,
         detail: sent.detail,

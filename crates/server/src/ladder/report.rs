@@ -47,8 +47,16 @@ pub(crate) struct StepResult {
     pub duration: Option<Duration>,
 }
 
-#[derive(Debug, Default)]
+/// What of a test happens, for whoever looks on.
+pub(crate) enum Progress<'a> {
+    Began(Step),
+    Ended(&'a StepResult),
+}
+
+pub(crate) type Teller = Box<dyn Fn(Progress<'_>) + Send + Sync>;
+
 pub(crate) struct Report {
+    tell: Teller,
     pub steps: Vec<StepResult>,
     /// The test mail, if one was made.
     pub message: Option<MessageId>,
@@ -67,6 +75,21 @@ pub(super) struct Wrong {
 }
 
 impl Report {
+    pub(super) fn told_by(tell: Teller) -> Self {
+        Self { tell, steps: Vec::new(), message: None, proven: false }
+    }
+
+    /// A step is under way from now on.
+    pub(super) fn begins(&self, step: Step) -> Instant {
+        (self.tell)(Progress::Began(step));
+        Instant::now()
+    }
+
+    pub(super) fn note(&mut self, result: StepResult) {
+        (self.tell)(Progress::Ended(&result));
+        self.steps.push(result);
+    }
+
     /// Notes a step, and hands on what it gives to the next.
     pub(super) fn step<T>(&mut self, step: Step, started: Instant, result: Noted<T>) -> Option<T> {
         let (value, status, detail, findings) = match result {
@@ -76,14 +99,14 @@ impl Report {
             }
             Err(Wrong { detail, findings }) => (None, StepStatus::Failed, detail, findings),
         };
-        self.steps.push(StepResult { step, status, detail, findings, duration: Some(started.elapsed()) });
+        self.note(StepResult { step, status, detail, findings, duration: Some(started.elapsed()) });
         value
     }
 
     /// A step after a failed one, tried for what more it could tell, which was nothing: the ladder ended before it.
     pub(super) fn told_nothing(&mut self, step: Step, started: Instant, detail: &str) {
         let (status, detail, findings) = (StepStatus::Skipped, detail.to_owned(), Vec::new());
-        self.steps.push(StepResult { step, status, detail, findings, duration: Some(started.elapsed()) });
+        self.note(StepResult { step, status, detail, findings, duration: Some(started.elapsed()) });
     }
 
     /// The steps that were not reached, with the reason: others failed, or the test was to go no further.
@@ -98,7 +121,7 @@ impl Report {
         for step in Step::ALL.into_iter().skip(self.steps.len()) {
             let (status, duration) = (StepStatus::Skipped, None);
             let (detail, findings) = (detail.clone(), Vec::new());
-            self.steps.push(StepResult { step, status, detail, findings, duration });
+            self.note(StepResult { step, status, detail, findings, duration });
         }
         self
     }

@@ -17,9 +17,9 @@ use postrider_microsoft::{Call, Observer};
 use postrider_store::DynStore;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
 use self::census::Census;
@@ -27,6 +27,7 @@ use self::labels::{Labels, ResellerLabels};
 use crate::credentials::TokenFetch;
 use crate::health::Readiness;
 use crate::ids::accept_time;
+use crate::traces;
 
 /// Of what we do ourselves.
 const SHORT: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -36,17 +37,20 @@ const CALL: [f64; 11] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 const QUEUE: [f64; 14] =
     [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 259_200.0];
 
+/// Durations, each with an example of a trace that took so long.
+type Timed = HistogramWithExemplars<[(&'static str, String); 1]>;
+
 pub(crate) struct Metrics {
     registry: Registry,
     resellers: ResellerLabels,
     accepted: Family<Labels, Counter>,
     finished: Family<Labels, Counter>,
     attempts: Family<Labels, Counter>,
-    accept_seconds: Histogram,
-    queue_seconds: Histogram,
+    accept_seconds: Timed,
+    queue_seconds: Timed,
     token_fetches: Family<Labels, Counter>,
     microsoft: Arc<MicrosoftCalls>,
-    rpcs: Family<Labels, Histogram>,
+    rpcs: Family<Labels, Timed>,
     readiness: Family<Labels, Gauge>,
     census: Census,
 }
@@ -92,13 +96,13 @@ impl Metrics {
                 &mut registry,
                 "microsoft_request",
                 "Requests to Microsoft until the head of the answer, by HTTP status",
-                || Histogram::new(CALL),
+                || Timed::new(CALL.into_iter()),
             ))),
             rpcs: each_of_seconds(
                 &mut registry,
                 "rpc",
                 "Calls of the API, by the reason they were refused for; of a watch, until it began",
-                || Histogram::new(SHORT),
+                || Timed::new(SHORT.into_iter()),
             ),
             readiness: registered(&mut registry, "readiness", "1 for the state that /readyz tells"),
             census: Census::registered(&mut registry),
@@ -131,7 +135,7 @@ impl Metrics {
 
     /// One was, so long after its call began.
     pub(crate) fn accepted_after(&self, took: Duration) {
-        self.accept_seconds.observe(took.as_secs_f64());
+        observe(&self.accept_seconds, took.as_secs_f64());
     }
 
     pub(crate) fn finished(&self, reseller: &ResellerId, state: MessageState, messages: u64) {
@@ -150,7 +154,8 @@ impl Metrics {
         if end.verdict.outcome == Outcome::Sent
             && let Some(accepted) = accept_time(&end.message)
         {
-            self.queue_seconds.observe(end.end_time.duration_since(accepted).as_secs_f64().max(0.0));
+            let queued = end.end_time.duration_since(accepted).as_secs_f64();
+            observe(&self.queue_seconds, queued.max(0.0));
         }
     }
 
@@ -162,7 +167,7 @@ impl Metrics {
     pub(crate) fn called(&self, rpc: &'static str, reason: &'static str, took: Duration) {
         let name = rpc.rsplit('/').next().unwrap_or_default();
         let labels = vec![("rpc", name.into()), ("reason", reason.into())];
-        self.rpcs.get_or_create(&labels).observe(took.as_secs_f64());
+        observe(&self.rpcs.get_or_create(&labels), took.as_secs_f64());
     }
 
     /// To be told of each request to Microsoft.
@@ -186,34 +191,35 @@ impl Metrics {
 }
 
 #[derive(Debug)]
-struct MicrosoftCalls(Family<Labels, Histogram>);
+struct MicrosoftCalls(Family<Labels, Timed>);
 
 impl Observer for MicrosoftCalls {
     fn asked(&self, call: Call, status: Option<u16>, took: Duration) {
         let labels = vec![("call", Cow::from(call.as_str())), ("status", labels::status(status))];
-        self.0.get_or_create(&labels).observe(took.as_secs_f64());
+        observe(&self.0.get_or_create(&labels), took.as_secs_f64());
     }
+}
+
+/// With the trace that it is observed in, where there is one.
+fn observe(histogram: &Timed, seconds: f64) {
+    let trace = traces::sampled().map(|trace_id| [("trace_id", trace_id)]);
+    histogram.observe(seconds, trace, None);
 }
 
 fn registered<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
     keep(registry, name, help, M::default())
 }
 
-fn of_seconds<const N: usize>(
-    registry: &mut Registry,
-    name: &str,
-    help: &str,
-    buckets: [f64; N],
-) -> Histogram {
-    keep(registry, &format!("{name}_seconds"), help, Histogram::new(buckets))
+fn of_seconds<const N: usize>(registry: &mut Registry, name: &str, help: &str, buckets: [f64; N]) -> Timed {
+    keep(registry, &format!("{name}_seconds"), help, Timed::new(buckets.into_iter()))
 }
 
 fn each_of_seconds(
     registry: &mut Registry,
     name: &str,
     help: &str,
-    one: fn() -> Histogram,
-) -> Family<Labels, Histogram> {
+    one: fn() -> Timed,
+) -> Family<Labels, Timed> {
     keep(registry, &format!("{name}_seconds"), help, Family::new_with_constructor(one))
 }
 

@@ -37,6 +37,7 @@ names_one!(
     GetSettingsRequest,
     DeleteSettingsRequest,
     TestSettingsRequest,
+    WatchSettingsTestRequest,
     PauseSendingRequest,
     ResumeSendingRequest,
     ListAuditEventsRequest,

@@ -14,6 +14,8 @@ pub(crate) struct SettingsRpcs(pub Arc<App>);
 
 #[tonic::async_trait]
 impl SettingsService for SettingsRpcs {
+    type WatchSettingsTestStream = test_settings::Events;
+
     async fn put_settings(
         &self,
         request: Request<v1::PutSettingsRequest>,
@@ -55,6 +57,19 @@ impl SettingsService for SettingsRpcs {
     ) -> Result<Response<v1::TestSettingsResponse>, Status> {
         call(&self.0, "/postrider.v1.SettingsService/TestSettings", request, test_settings::test_settings)
             .await
+    }
+
+    async fn watch_settings_test(
+        &self,
+        request: Request<v1::WatchSettingsTestRequest>,
+    ) -> Result<Response<Self::WatchSettingsTestStream>, Status> {
+        call(
+            &self.0,
+            "/postrider.v1.SettingsService/WatchSettingsTest",
+            request,
+            test_settings::watch_settings_test,
+        )
+        .await
     }
 
     async fn pause_sending(

@@ -1,4 +1,5 @@
-//! `TestSettings`: a candidate, or what is saved, climbs the ladder. A failed test is an answer, not an error.
+//! `TestSettings`, and `WatchSettingsTest` for whoever looks on: a candidate, or what is saved, climbs the ladder. A
+//! failed test is an answer, not an error.
 
 use std::sync::Arc;
 
@@ -6,22 +7,86 @@ use postrider_domain::{
     Cloud, Credential, DirectoryId, EmailAddress, Etag, ResellerId, Settings, SettingsValues, Violations,
 };
 use postrider_proto::v1;
+use postrider_proto::v1::watch_settings_test_response::Event;
 use postrider_store::Scope;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use tracing::Instrument as _;
 
 use super::put_settings::{check_federated, check_kept, is_taken};
 use crate::access::Caller;
 use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::{self, Candidate, CredentialInput, canonical, from_proto, to_proto};
-use crate::ladder::{Report, Trial, climb};
+use crate::ladder::{Progress, Report, Teller, Trial, climb};
 use crate::status::Refusal;
+
+pub(crate) type Events = ReceiverStream<Result<v1::WatchSettingsTestResponse, Status>>;
+
+/// More than a test has to tell, so that it waits for no reader.
+const EVENTS_MAX: usize = 16;
 
 pub(super) async fn test_settings(
     app: Arc<App>,
     call: Authorised<v1::TestSettingsRequest>,
 ) -> Result<v1::TestSettingsResponse, Refusal> {
-    let Authorised { request, caller, .. } = call;
-    check_federated(&caller, request.candidate.as_ref())?;
+    let prepared = prepared(&app, &call.caller, call.request).await?;
+    run(&app, prepared, Box::new(|_| ())).await
+}
+
+pub(super) async fn watch_settings_test(
+    app: Arc<App>,
+    call: Authorised<v1::WatchSettingsTestRequest>,
+) -> Result<Events, Refusal> {
+    let Authorised { request, caller, id, .. } = call;
+    let v1::WatchSettingsTestRequest { reseller, candidate, level, recipient, request_id } = request;
+    let request = v1::TestSettingsRequest { reseller, candidate, level, recipient, request_id };
+    let prepared = prepared(&app, &caller, request).await?;
+    let (events, stream) = mpsc::channel(EVENTS_MAX);
+    let (teller, running) = (events.clone(), Arc::clone(&app));
+    let work = async move {
+        let result =
+            run(&running, prepared, Box::new(move |progress| drop(teller.try_send(Ok(told(&progress))))))
+                .await;
+        let last = result.map(|response| event(Event::Result(response)));
+        drop(events.try_send(last.map_err(|refusal| refusal.into_status(id))));
+    };
+    app.tasks.spawn(work.in_current_span());
+    Ok(ReceiverStream::new(stream))
+}
+
+fn event(event: Event) -> v1::WatchSettingsTestResponse {
+    v1::WatchSettingsTestResponse { event: Some(event) }
+}
+
+fn told(progress: &Progress<'_>) -> v1::WatchSettingsTestResponse {
+    event(match progress {
+        Progress::Began(step) => Event::Began(to_proto::step(*step).into()),
+        Progress::Ended(result) => Event::Ended(to_proto::step_result(result)),
+    })
+}
+
+/// What is to be tried, and the etag where it is what is saved.
+struct Prepared {
+    trial: Trial,
+    etag: Option<Etag>,
+}
+
+async fn run(app: &Arc<App>, prepared: Prepared, tell: Teller) -> Result<v1::TestSettingsResponse, Refusal> {
+    let Prepared { trial, etag } = prepared;
+    let reseller = trial.reseller.clone();
+    let report = climb(app, trial, tell).await?;
+    if let Some(etag) = etag.filter(|_| report.proven) {
+        app.store.settings_work(&reseller, &etag).await?;
+        app.tokens.forget_reseller(&reseller);
+        app.wakeup.lane_changed(&reseller);
+    }
+    Ok(reply(&report))
+}
+
+async fn prepared(app: &App, caller: &Caller, request: v1::TestSettingsRequest) -> Result<Prepared, Refusal> {
+    check_federated(caller, request.candidate.as_ref())?;
     let content_hash = canonical::hash_of_test(&app.content_hash, &request);
     let mut violations = Violations::default();
     let v = &mut violations;
@@ -42,18 +107,18 @@ pub(super) async fn test_settings(
     };
     let reseller = violations.into_result(reseller)?;
     let Tested { sender_mailbox, place, values, credential, wrong, etag } =
-        tested(&app, &caller, &reseller, candidate).await?;
+        tested(app, caller, &reseller, candidate).await?;
     let elsewhere = recipient.as_ref().is_some_and(|to| !sender_mailbox.eq_ignore_ascii_case(to.as_str()));
     if elsewhere && !caller.has(Scope::Send) {
         return Err(Refusal::AccessDenied);
     }
     let source_is_anothers = match (&credential, &values) {
-        (Some(credential), Some(values)) => is_taken(&app, credential, &reseller, values).await?,
+        (Some(credential), Some(values)) => is_taken(app, credential, &reseller, values).await?,
         _ => false,
     };
     let token_only = level == Some(v1::TestLevel::Token);
     let trial = Trial {
-        reseller: reseller.clone(),
+        reseller,
         place,
         values,
         credential,
@@ -64,13 +129,7 @@ pub(super) async fn test_settings(
         content_hash,
         token_only,
     };
-    let report = climb(&app, trial).await?;
-    if let Some(etag) = etag.filter(|_| report.proven) {
-        app.store.settings_work(&reseller, &etag).await?;
-        app.tokens.forget_reseller(&reseller);
-        app.wakeup.lane_changed(&reseller);
-    }
-    Ok(reply(&report))
+    Ok(Prepared { trial, etag })
 }
 
 /// What to test, and the etag where it is what is saved.

@@ -28,7 +28,7 @@ from postrider.v1 import finding_pb2 as postrider_dot_v1_dot_finding__pb2
 from postrider.v1 import settings_pb2 as postrider_dot_v1_dot_settings__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#postrider/v1/settings_service.proto\x12\x0cpostrider.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1apostrider/v1/finding.proto\x1a\x1bpostrider/v1/settings.proto\"\xe4\x01\n\x0eTestStepResult\x12*\n\x04name\x18\x01 \x01(\x0e\x32\x16.postrider.v1.TestStepB\x04\xe2\x41\x01\x03\x12.\n\x06status\x18\x02 \x01(\x0e\x32\x18.postrider.v1.TestStatusB\x04\xe2\x41\x01\x03\x12-\n\x08\x66indings\x18\x03 \x03(\x0b\x32\x15.postrider.v1.FindingB\x04\xe2\x41\x01\x03\x12\x31\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x64\x65tail\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\"D\n\x12PutSettingsRequest\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x02\"E\n\x13PutSettingsResponse\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x03\",\n\x12GetSettingsRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"E\n\x13GetSettingsResponse\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x03\"\xb5\x01\n\x13ListSettingsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32\x1b.postrider.v1.SettingsStateB\x04\xe2\x41\x01\x01\x12\x38\n\x0f\x65xpiring_within\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"e\n\x14ListSettingsResponse\x12.\n\x08settings\x18\x01 \x03(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"d\n\x15\x44\x65leteSettingsRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1f\n\x11\x63\x61ncel_unfinished\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x18\n\x16\x44\x65leteSettingsResponse\"\xbf\x01\n\x13TestSettingsRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\tcandidate\x18\x02 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x01\x12,\n\x05level\x18\x03 \x01(\x0e\x32\x17.postrider.v1.TestLevelB\x04\xe2\x41\x01\x01\x12\x17\n\trecipient\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"y\n\x14TestSettingsResponse\x12\x14\n\x06passed\x18\x01 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x31\n\x05steps\x18\x02 \x03(\x0b\x32\x1c.postrider.v1.TestStepResultB\x04\xe2\x41\x01\x03\x12\x18\n\nmessage_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"C\n\x13PauseSendingRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"F\n\x14PauseSendingResponse\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x03\"D\n\x14ResumeSendingRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"G\n\x15ResumeSendingResponse\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x03*R\n\tTestLevel\x12\x1a\n\x16TEST_LEVEL_UNSPECIFIED\x10\x00\x12\x14\n\x10TEST_LEVEL_TOKEN\x10\x01\x12\x13\n\x0fTEST_LEVEL_SEND\x10\x02*\x9b\x01\n\x08TestStep\x12\x19\n\x15TEST_STEP_UNSPECIFIED\x10\x00\x12\x13\n\x0fTEST_STEP_SHAPE\x10\x01\x12\x17\n\x13TEST_STEP_DIRECTORY\x10\x02\x12\x18\n\x14TEST_STEP_CREDENTIAL\x10\x03\x12\x18\n\x14TEST_STEP_PERMISSION\x10\x04\x12\x12\n\x0eTEST_STEP_SEND\x10\x05*\x8a\x01\n\nTestStatus\x12\x1b\n\x17TEST_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12TEST_STATUS_PASSED\x10\x01\x12\x16\n\x12TEST_STATUS_WARNED\x10\x02\x12\x16\n\x12TEST_STATUS_FAILED\x10\x03\x12\x17\n\x13TEST_STATUS_SKIPPED\x10\x04\x32\xf5\x04\n\x0fSettingsService\x12R\n\x0bPutSettings\x12 .postrider.v1.PutSettingsRequest\x1a!.postrider.v1.PutSettingsResponse\x12R\n\x0bGetSettings\x12 .postrider.v1.GetSettingsRequest\x1a!.postrider.v1.GetSettingsResponse\x12U\n\x0cListSettings\x12!.postrider.v1.ListSettingsRequest\x1a\".postrider.v1.ListSettingsResponse\x12[\n\x0e\x44\x65leteSettings\x12#.postrider.v1.DeleteSettingsRequest\x1a$.postrider.v1.DeleteSettingsResponse\x12U\n\x0cTestSettings\x12!.postrider.v1.TestSettingsRequest\x1a\".postrider.v1.TestSettingsResponse\x12U\n\x0cPauseSending\x12!.postrider.v1.PauseSendingRequest\x1a\".postrider.v1.PauseSendingResponse\x12X\n\rResumeSending\x12\".postrider.v1.ResumeSendingRequest\x1a#.postrider.v1.ResumeSendingResponseB@\n\x0cpostrider.v1B\x14SettingsServiceProtoP\x01Z\x18postrider/v1;postriderv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#postrider/v1/settings_service.proto\x12\x0cpostrider.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1apostrider/v1/finding.proto\x1a\x1bpostrider/v1/settings.proto\"\xe4\x01\n\x0eTestStepResult\x12*\n\x04name\x18\x01 \x01(\x0e\x32\x16.postrider.v1.TestStepB\x04\xe2\x41\x01\x03\x12.\n\x06status\x18\x02 \x01(\x0e\x32\x18.postrider.v1.TestStatusB\x04\xe2\x41\x01\x03\x12-\n\x08\x66indings\x18\x03 \x03(\x0b\x32\x15.postrider.v1.FindingB\x04\xe2\x41\x01\x03\x12\x31\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x64\x65tail\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\"D\n\x12PutSettingsRequest\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x02\"E\n\x13PutSettingsResponse\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x03\",\n\x12GetSettingsRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"E\n\x13GetSettingsResponse\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x03\"\xb5\x01\n\x13ListSettingsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32\x1b.postrider.v1.SettingsStateB\x04\xe2\x41\x01\x01\x12\x38\n\x0f\x65xpiring_within\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"e\n\x14ListSettingsResponse\x12.\n\x08settings\x18\x01 \x03(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"d\n\x15\x44\x65leteSettingsRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1f\n\x11\x63\x61ncel_unfinished\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x18\n\x16\x44\x65leteSettingsResponse\"\xbf\x01\n\x13TestSettingsRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\tcandidate\x18\x02 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x01\x12,\n\x05level\x18\x03 \x01(\x0e\x32\x17.postrider.v1.TestLevelB\x04\xe2\x41\x01\x01\x12\x17\n\trecipient\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"y\n\x14TestSettingsResponse\x12\x14\n\x06passed\x18\x01 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x31\n\x05steps\x18\x02 \x03(\x0b\x32\x1c.postrider.v1.TestStepResultB\x04\xe2\x41\x01\x03\x12\x18\n\nmessage_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"\xc4\x01\n\x18WatchSettingsTestRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\tcandidate\x18\x02 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x01\x12,\n\x05level\x18\x03 \x01(\x0e\x32\x17.postrider.v1.TestLevelB\x04\xe2\x41\x01\x01\x12\x17\n\trecipient\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"\xc4\x01\n\x19WatchSettingsTestResponse\x12-\n\x05\x62\x65gan\x18\x01 \x01(\x0e\x32\x16.postrider.v1.TestStepB\x04\xe2\x41\x01\x03H\x00\x12\x33\n\x05\x65nded\x18\x02 \x01(\x0b\x32\x1c.postrider.v1.TestStepResultB\x04\xe2\x41\x01\x03H\x00\x12:\n\x06result\x18\x03 \x01(\x0b\x32\".postrider.v1.TestSettingsResponseB\x04\xe2\x41\x01\x03H\x00\x42\x07\n\x05\x65vent\"C\n\x13PauseSendingRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"F\n\x14PauseSendingResponse\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x03\"D\n\x14ResumeSendingRequest\x12\x16\n\x08reseller\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"G\n\x15ResumeSendingResponse\x12.\n\x08settings\x18\x01 \x01(\x0b\x32\x16.postrider.v1.SettingsB\x04\xe2\x41\x01\x03*R\n\tTestLevel\x12\x1a\n\x16TEST_LEVEL_UNSPECIFIED\x10\x00\x12\x14\n\x10TEST_LEVEL_TOKEN\x10\x01\x12\x13\n\x0fTEST_LEVEL_SEND\x10\x02*\x9b\x01\n\x08TestStep\x12\x19\n\x15TEST_STEP_UNSPECIFIED\x10\x00\x12\x13\n\x0fTEST_STEP_SHAPE\x10\x01\x12\x17\n\x13TEST_STEP_DIRECTORY\x10\x02\x12\x18\n\x14TEST_STEP_CREDENTIAL\x10\x03\x12\x18\n\x14TEST_STEP_PERMISSION\x10\x04\x12\x12\n\x0eTEST_STEP_SEND\x10\x05*\x8a\x01\n\nTestStatus\x12\x1b\n\x17TEST_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12TEST_STATUS_PASSED\x10\x01\x12\x16\n\x12TEST_STATUS_WARNED\x10\x02\x12\x16\n\x12TEST_STATUS_FAILED\x10\x03\x12\x17\n\x13TEST_STATUS_SKIPPED\x10\x04\x32\xdd\x05\n\x0fSettingsService\x12R\n\x0bPutSettings\x12 .postrider.v1.PutSettingsRequest\x1a!.postrider.v1.PutSettingsResponse\x12R\n\x0bGetSettings\x12 .postrider.v1.GetSettingsRequest\x1a!.postrider.v1.GetSettingsResponse\x12U\n\x0cListSettings\x12!.postrider.v1.ListSettingsRequest\x1a\".postrider.v1.ListSettingsResponse\x12[\n\x0e\x44\x65leteSettings\x12#.postrider.v1.DeleteSettingsRequest\x1a$.postrider.v1.DeleteSettingsResponse\x12U\n\x0cTestSettings\x12!.postrider.v1.TestSettingsRequest\x1a\".postrider.v1.TestSettingsResponse\x12\x66\n\x11WatchSettingsTest\x12&.postrider.v1.WatchSettingsTestRequest\x1a\'.postrider.v1.WatchSettingsTestResponse0\x01\x12U\n\x0cPauseSending\x12!.postrider.v1.PauseSendingRequest\x1a\".postrider.v1.PauseSendingResponse\x12X\n\rResumeSending\x12\".postrider.v1.ResumeSendingRequest\x1a#.postrider.v1.ResumeSendingResponseB@\n\x0cpostrider.v1B\x14SettingsServiceProtoP\x01Z\x18postrider/v1;postriderv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -88,6 +88,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TESTSETTINGSRESPONSE'].fields_by_name['steps']._serialized_options = b'\342A\001\003'
   _globals['_TESTSETTINGSRESPONSE'].fields_by_name['message_id']._loaded_options = None
   _globals['_TESTSETTINGSRESPONSE'].fields_by_name['message_id']._serialized_options = b'\342A\001\003'
+  _globals['_WATCHSETTINGSTESTREQUEST'].fields_by_name['reseller']._loaded_options = None
+  _globals['_WATCHSETTINGSTESTREQUEST'].fields_by_name['reseller']._serialized_options = b'\342A\001\002'
+  _globals['_WATCHSETTINGSTESTREQUEST'].fields_by_name['candidate']._loaded_options = None
+  _globals['_WATCHSETTINGSTESTREQUEST'].fields_by_name['candidate']._serialized_options = b'\342A\001\001'
+  _globals['_WATCHSETTINGSTESTREQUEST'].fields_by_name['level']._loaded_options = None
+  _globals['_WATCHSETTINGSTESTREQUEST'].fields_by_name['level']._serialized_options = b'\342A\001\001'
+  _globals['_WATCHSETTINGSTESTREQUEST'].fields_by_name['recipient']._loaded_options = None
+  _globals['_WATCHSETTINGSTESTREQUEST'].fields_by_name['recipient']._serialized_options = b'\342A\001\001'
+  _globals['_WATCHSETTINGSTESTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_WATCHSETTINGSTESTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_WATCHSETTINGSTESTRESPONSE'].fields_by_name['began']._loaded_options = None
+  _globals['_WATCHSETTINGSTESTRESPONSE'].fields_by_name['began']._serialized_options = b'\342A\001\003'
+  _globals['_WATCHSETTINGSTESTRESPONSE'].fields_by_name['ended']._loaded_options = None
+  _globals['_WATCHSETTINGSTESTRESPONSE'].fields_by_name['ended']._serialized_options = b'\342A\001\003'
+  _globals['_WATCHSETTINGSTESTRESPONSE'].fields_by_name['result']._loaded_options = None
+  _globals['_WATCHSETTINGSTESTRESPONSE'].fields_by_name['result']._serialized_options = b'\342A\001\003'
   _globals['_PAUSESENDINGREQUEST'].fields_by_name['reseller']._loaded_options = None
   _globals['_PAUSESENDINGREQUEST'].fields_by_name['reseller']._serialized_options = b'\342A\001\002'
   _globals['_PAUSESENDINGREQUEST'].fields_by_name['reason']._loaded_options = None
@@ -100,12 +116,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESUMESENDINGREQUEST'].fields_by_name['reason']._serialized_options = b'\342A\001\001'
   _globals['_RESUMESENDINGRESPONSE'].fields_by_name['settings']._loaded_options = None
   _globals['_RESUMESENDINGRESPONSE'].fields_by_name['settings']._serialized_options = b'\342A\001\003'
-  _globals['_TESTLEVEL']._serialized_start=1680
-  _globals['_TESTLEVEL']._serialized_end=1762
-  _globals['_TESTSTEP']._serialized_start=1765
-  _globals['_TESTSTEP']._serialized_end=1920
-  _globals['_TESTSTATUS']._serialized_start=1923
-  _globals['_TESTSTATUS']._serialized_end=2061
+  _globals['_TESTLEVEL']._serialized_start=2078
+  _globals['_TESTLEVEL']._serialized_end=2160
+  _globals['_TESTSTEP']._serialized_start=2163
+  _globals['_TESTSTEP']._serialized_end=2318
+  _globals['_TESTSTATUS']._serialized_start=2321
+  _globals['_TESTSTATUS']._serialized_end=2459
   _globals['_TESTSTEPRESULT']._serialized_start=176
   _globals['_TESTSTEPRESULT']._serialized_end=404
   _globals['_PUTSETTINGSREQUEST']._serialized_start=406
@@ -128,14 +144,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TESTSETTINGSREQUEST']._serialized_end=1271
   _globals['_TESTSETTINGSRESPONSE']._serialized_start=1273
   _globals['_TESTSETTINGSRESPONSE']._serialized_end=1394
-  _globals['_PAUSESENDINGREQUEST']._serialized_start=1396
-  _globals['_PAUSESENDINGREQUEST']._serialized_end=1463
-  _globals['_PAUSESENDINGRESPONSE']._serialized_start=1465
-  _globals['_PAUSESENDINGRESPONSE']._serialized_end=1535
-  _globals['_RESUMESENDINGREQUEST']._serialized_start=1537
-  _globals['_RESUMESENDINGREQUEST']._serialized_end=1605
-  _globals['_RESUMESENDINGRESPONSE']._serialized_start=1607
-  _globals['_RESUMESENDINGRESPONSE']._serialized_end=1678
-  _globals['_SETTINGSSERVICE']._serialized_start=2064
-  _globals['_SETTINGSSERVICE']._serialized_end=2693
+  _globals['_WATCHSETTINGSTESTREQUEST']._serialized_start=1397
+  _globals['_WATCHSETTINGSTESTREQUEST']._serialized_end=1593
+  _globals['_WATCHSETTINGSTESTRESPONSE']._serialized_start=1596
+  _globals['_WATCHSETTINGSTESTRESPONSE']._serialized_end=1792
+  _globals['_PAUSESENDINGREQUEST']._serialized_start=1794
+  _globals['_PAUSESENDINGREQUEST']._serialized_end=1861
+  _globals['_PAUSESENDINGRESPONSE']._serialized_start=1863
+  _globals['_PAUSESENDINGRESPONSE']._serialized_end=1933
+  _globals['_RESUMESENDINGREQUEST']._serialized_start=1935
+  _globals['_RESUMESENDINGREQUEST']._serialized_end=2003
+  _globals['_RESUMESENDINGRESPONSE']._serialized_start=2005
+  _globals['_RESUMESENDINGRESPONSE']._serialized_end=2076
+  _globals['_SETTINGSSERVICE']._serialized_start=2462
+  _globals['_SETTINGSSERVICE']._serialized_end=3195
 # @@protoc_insertion_point(module_scope)

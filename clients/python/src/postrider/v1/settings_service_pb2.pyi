@@ -146,6 +146,30 @@ class TestSettingsResponse(_message.Message):
     message_id: str
     def __init__(self, passed: _Optional[bool] = ..., steps: _Optional[_Iterable[_Union[TestStepResult, _Mapping]]] = ..., message_id: _Optional[str] = ...) -> None: ...
 
+class WatchSettingsTestRequest(_message.Message):
+    __slots__ = ("reseller", "candidate", "level", "recipient", "request_id")
+    RESELLER_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    reseller: str
+    candidate: _settings_pb2.Settings
+    level: TestLevel
+    recipient: str
+    request_id: str
+    def __init__(self, reseller: _Optional[str] = ..., candidate: _Optional[_Union[_settings_pb2.Settings, _Mapping]] = ..., level: _Optional[_Union[TestLevel, str]] = ..., recipient: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class WatchSettingsTestResponse(_message.Message):
+    __slots__ = ("began", "ended", "result")
+    BEGAN_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    began: TestStep
+    ended: TestStepResult
+    result: TestSettingsResponse
+    def __init__(self, began: _Optional[_Union[TestStep, str]] = ..., ended: _Optional[_Union[TestStepResult, _Mapping]] = ..., result: _Optional[_Union[TestSettingsResponse, _Mapping]] = ...) -> None: ...
+
 class PauseSendingRequest(_message.Message):
     __slots__ = ("reseller", "reason")
     RESELLER_FIELD_NUMBER: _ClassVar[int]

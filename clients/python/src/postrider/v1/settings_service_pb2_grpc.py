@@ -64,6 +64,11 @@ class SettingsServiceStub:
                 request_serializer=postrider_dot_v1_dot_settings__service__pb2.TestSettingsRequest.SerializeToString,
                 response_deserializer=postrider_dot_v1_dot_settings__service__pb2.TestSettingsResponse.FromString,
                 _registered_method=True)
+        self.WatchSettingsTest = channel.unary_stream(
+                '/postrider.v1.SettingsService/WatchSettingsTest',
+                request_serializer=postrider_dot_v1_dot_settings__service__pb2.WatchSettingsTestRequest.SerializeToString,
+                response_deserializer=postrider_dot_v1_dot_settings__service__pb2.WatchSettingsTestResponse.FromString,
+                _registered_method=True)
         self.PauseSending = channel.unary_unary(
                 '/postrider.v1.SettingsService/PauseSending',
                 request_serializer=postrider_dot_v1_dot_settings__service__pb2.PauseSendingRequest.SerializeToString,
@@ -143,6 +148,19 @@ class SettingsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchSettingsTest(self, request, context):
+        """Does what TestSettings does, and tells of each step when it begins and when it ends, for whoever looks on. The last
+        answer is that of TestSettings.
+
+        A test goes on to its end also when nobody reads any more; with the same `request_id`, TestSettings then tells what
+        became of it.
+
+        Scope and reasons: those of TestSettings.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PauseSending(self, request, context):
         """Stops a reseller's mail until ResumeSending. Mail is still accepted and waits; attempts under way end by
         themselves.
@@ -189,6 +207,11 @@ def add_SettingsServiceServicer_to_server(servicer, server):
                     servicer.TestSettings,
                     request_deserializer=postrider_dot_v1_dot_settings__service__pb2.TestSettingsRequest.FromString,
                     response_serializer=postrider_dot_v1_dot_settings__service__pb2.TestSettingsResponse.SerializeToString,
+            ),
+            'WatchSettingsTest': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchSettingsTest,
+                    request_deserializer=postrider_dot_v1_dot_settings__service__pb2.WatchSettingsTestRequest.FromString,
+                    response_serializer=postrider_dot_v1_dot_settings__service__pb2.WatchSettingsTestResponse.SerializeToString,
             ),
             'PauseSending': grpc.unary_unary_rpc_method_handler(
                     servicer.PauseSending,
@@ -341,6 +364,33 @@ class SettingsService:
             '/postrider.v1.SettingsService/TestSettings',
             postrider_dot_v1_dot_settings__service__pb2.TestSettingsRequest.SerializeToString,
             postrider_dot_v1_dot_settings__service__pb2.TestSettingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchSettingsTest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/postrider.v1.SettingsService/WatchSettingsTest',
+            postrider_dot_v1_dot_settings__service__pb2.WatchSettingsTestRequest.SerializeToString,
+            postrider_dot_v1_dot_settings__service__pb2.WatchSettingsTestResponse.FromString,
             options,
             channel_credentials,
             insecure,

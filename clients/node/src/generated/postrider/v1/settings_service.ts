@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -296,6 +298,44 @@ export interface TestSettingsResponse {
   steps: TestStepResult[];
   /** The test mail's id, for GetMessage. Empty where none was made. */
   messageId: string;
+}
+
+/** Which settings to try, and how far: the fields of `TestSettingsRequest`. */
+export interface WatchSettingsTestRequest {
+  /** The reseller. */
+  reseller: string;
+  /**
+   * Settings to try without saving them; its `reseller` is empty or the same, and without a credential the saved one
+   * is used. Absent: the saved settings.
+   */
+  candidate:
+    | Settings
+    | undefined;
+  /** How far to go. Default: `TEST_LEVEL_SEND`. */
+  level: TestLevel;
+  /** The address that gets the test mail. Empty: the sender mailbox itself. Any other needs `SCOPE_SEND`. */
+  recipient: string;
+  /**
+   * Makes the call safe to repeat without a second test mail: 1 to 128 visible ASCII characters. Empty: each call is
+   * a new test.
+   */
+  requestId: string;
+}
+
+/** What happens to the test. */
+export interface WatchSettingsTestResponse {
+  /** What is told. */
+  event:
+    | //
+    /** This step begins. */
+    { $case: "began"; value: TestStep }
+    | //
+    /** This step came to something, or is skipped. */
+    { $case: "ended"; value: TestStepResult }
+    | //
+    /** The whole, once it is through: the last answer. */
+    { $case: "result"; value: TestSettingsResponse }
+    | undefined;
 }
 
 /** Whose mail to stop, and why. */
@@ -1129,6 +1169,209 @@ export const TestSettingsResponse: MessageFns<TestSettingsResponse> = {
   },
 };
 
+function createBaseWatchSettingsTestRequest(): WatchSettingsTestRequest {
+  return { reseller: "", candidate: undefined, level: TestLevel.TEST_LEVEL_UNSPECIFIED, recipient: "", requestId: "" };
+}
+
+export const WatchSettingsTestRequest: MessageFns<WatchSettingsTestRequest> = {
+  encode(message: WatchSettingsTestRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reseller !== "") {
+      writer.uint32(10).string(message.reseller);
+    }
+    if (message.candidate !== undefined) {
+      Settings.encode(message.candidate, writer.uint32(18).fork()).join();
+    }
+    if (message.level !== TestLevel.TEST_LEVEL_UNSPECIFIED) {
+      writer.uint32(24).int32(testLevelToNumber(message.level));
+    }
+    if (message.recipient !== "") {
+      writer.uint32(34).string(message.recipient);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(42).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchSettingsTestRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchSettingsTestRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reseller = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.candidate = Settings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.level = testLevelFromJSON(reader.int32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.recipient = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchSettingsTestRequest>): WatchSettingsTestRequest {
+    return WatchSettingsTestRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchSettingsTestRequest>): WatchSettingsTestRequest {
+    const message = createBaseWatchSettingsTestRequest();
+    message.reseller = object.reseller ?? "";
+    message.candidate = (object.candidate !== undefined && object.candidate !== null)
+      ? Settings.fromPartial(object.candidate)
+      : undefined;
+    message.level = object.level ?? TestLevel.TEST_LEVEL_UNSPECIFIED;
+    message.recipient = object.recipient ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchSettingsTestResponse(): WatchSettingsTestResponse {
+  return { event: undefined };
+}
+
+export const WatchSettingsTestResponse: MessageFns<WatchSettingsTestResponse> = {
+  encode(message: WatchSettingsTestResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "began":
+        writer.uint32(8).int32(testStepToNumber(message.event.value));
+        break;
+      case "ended":
+        TestStepResult.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+      case "result":
+        TestSettingsResponse.encode(message.event.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchSettingsTestResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchSettingsTestResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.event = { $case: "began", value: testStepFromJSON(reader.int32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "ended", value: TestStepResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = { $case: "result", value: TestSettingsResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchSettingsTestResponse>): WatchSettingsTestResponse {
+    return WatchSettingsTestResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchSettingsTestResponse>): WatchSettingsTestResponse {
+    const message = createBaseWatchSettingsTestResponse();
+    switch (object.event?.$case) {
+      case "began": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "began", value: object.event.value };
+        }
+        break;
+      }
+      case "ended": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "ended", value: TestStepResult.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "result": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "result", value: TestSettingsResponse.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
 function createBasePauseSendingRequest(): PauseSendingRequest {
   return { reseller: "", reason: "" };
 }
@@ -1475,6 +1718,26 @@ export const SettingsServiceService = {
     responseDeserialize: (value: Buffer): TestSettingsResponse => TestSettingsResponse.decode(value),
   },
   /**
+   * Does what TestSettings does, and tells of each step when it begins and when it ends, for whoever looks on. The last
+   * answer is that of TestSettings.
+   *
+   * A test goes on to its end also when nobody reads any more; with the same `request_id`, TestSettings then tells what
+   * became of it.
+   *
+   * Scope and reasons: those of TestSettings.
+   */
+  watchSettingsTest: {
+    path: "/postrider.v1.SettingsService/WatchSettingsTest" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchSettingsTestRequest): Buffer =>
+      Buffer.from(WatchSettingsTestRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchSettingsTestRequest => WatchSettingsTestRequest.decode(value),
+    responseSerialize: (value: WatchSettingsTestResponse): Buffer =>
+      Buffer.from(WatchSettingsTestResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchSettingsTestResponse => WatchSettingsTestResponse.decode(value),
+  },
+  /**
    * Stops a reseller's mail until ResumeSending. Mail is still accepted and waits; attempts under way end by
    * themselves.
    *
@@ -1552,6 +1815,16 @@ export interface SettingsServiceServer extends UntypedServiceImplementation {
    * `QUEUE_FULL`, `RATE_LIMITED` (RESOURCE_EXHAUSTED, `QuotaFailure` and `RetryInfo`).
    */
   testSettings: handleUnaryCall<TestSettingsRequest, TestSettingsResponse>;
+  /**
+   * Does what TestSettings does, and tells of each step when it begins and when it ends, for whoever looks on. The last
+   * answer is that of TestSettings.
+   *
+   * A test goes on to its end also when nobody reads any more; with the same `request_id`, TestSettings then tells what
+   * became of it.
+   *
+   * Scope and reasons: those of TestSettings.
+   */
+  watchSettingsTest: handleServerStreamingCall<WatchSettingsTestRequest, WatchSettingsTestResponse>;
   /**
    * Stops a reseller's mail until ResumeSending. Mail is still accepted and waits; attempts under way end by
    * themselves.
@@ -1682,6 +1955,24 @@ export interface SettingsServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: TestSettingsResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Does what TestSettings does, and tells of each step when it begins and when it ends, for whoever looks on. The last
+   * answer is that of TestSettings.
+   *
+   * A test goes on to its end also when nobody reads any more; with the same `request_id`, TestSettings then tells what
+   * became of it.
+   *
+   * Scope and reasons: those of TestSettings.
+   */
+  watchSettingsTest(
+    request: WatchSettingsTestRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchSettingsTestResponse>;
+  watchSettingsTest(
+    request: WatchSettingsTestRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchSettingsTestResponse>;
   /**
    * Stops a reseller's mail until ResumeSending. Mail is still accepted and waits; attempts under way end by
    * themselves.
