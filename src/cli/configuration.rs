@@ -38,7 +38,14 @@ impl ConfigurationFlags {
         sandbox: bool,
         environment: &Environment,
     ) -> Sources {
-        Sources { file: self.config, environment: environment.pairs(), overrides, data_dir, sandbox }
+        Sources {
+            file: self.config,
+            environment: environment.pairs(),
+            overrides,
+            data_dir,
+            sandbox,
+            restored: false,
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use postrider_sandbox::Options;
-use postrider_server::config::Config;
+use postrider_server::config::{Config, Sources};
 use postrider_server::{Endpoints, ServeError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,10 @@ pub(crate) struct ServeArguments {
     /// Serves a stand-in Microsoft too, with an inbox page, a data directory of its own and reseller `acme` ready to send.
     #[arg(long)]
     sandbox: bool,
+    /// The database was restored from a backup: mail that waits in it may have been sent since, and ends as OUTCOME_UNKNOWN instead of being
+    /// sent again. For one start, while no other replica runs.
+    #[arg(long)]
+    restored: bool,
     #[command(flatten)]
     flags: ConfigurationFlags,
 }
@@ -51,6 +55,7 @@ pub(crate) fn run(
     environment: &Environment,
 ) -> Result<(), Failure> {
     let sources = arguments.flags.sources(data_dir, overrides, arguments.sandbox, environment);
+    let sources = Sources { restored: arguments.restored, ..sources };
     let config = configuration::load(sources.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let telemetry = {

@@ -18,6 +18,9 @@ mod durable_accept;
 mod check_store;
 
 #[cfg(test)]
+mod restored;
+
+#[cfg(test)]
 mod full_disk;
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ mod proofs;
 mod purge;
 mod queue;
 mod reflection;
+mod restored;
 mod rpc;
 mod start;
 mod status;

@@ -40,6 +40,7 @@ use crate::ports::{MicrosoftPort, OutboxPort};
 use crate::proofs::Proofs;
 use crate::queue::WholeQueue;
 use crate::reflection::add_reflection;
+use crate::restored;
 use crate::rpc::{AccessRpcs, Mail, SettingsRpcs};
 use crate::wait::Waits;
 use crate::{door, grpc_web, json, purge};
@@ -112,6 +113,14 @@ pub async fn serve(
     let keys = found.keys(&config.vault, &opened.store, &database).await?;
     let store = Arc::clone(&opened.store).sealed_by(keys.content());
     let opened = Opened { store: Arc::clone(&store), ..opened };
+    if config.restored {
+        let messages = restored::take_as_in_doubt(&store, opened.clock.now()).await?;
+        tracing::warn!(
+            event = "restored",
+            messages,
+            "what waited in the backup may have been sent, and is OUTCOME_UNKNOWN now; leave --restored out from the next start on"
+        );
+    }
     let credentials = Arc::new(keys.stores(&config, &store, vault.as_ref()));
     let queue = WholeQueue::new(config.limits.of_all(), store.queue().await?);
     let parts = Parts { opened, credentials, queue };

@@ -5,8 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptStart, Cloud, Content, EmailAddress, InDoubtPolicy, Labels, Lane, LaneSignal, Lease,
-    LeaseToken, Message, MessageId, MessageState, PaceLimits, Priority, Queued, RequestId, ResellerId,
+    AttemptEnd, AttemptNumber, AttemptStart, Cloud, Content, EmailAddress, Finding, InDoubtPolicy, Labels,
+    Lane, LaneSignal, Lease, LeaseToken, Message, MessageId, MessageState, PaceLimits, Priority, Queued,
+    RequestId, ResellerId,
 };
 
 use crate::StoreError;
@@ -258,6 +259,15 @@ pub trait Outbox: Send + Sync {
         token: LeaseToken,
         start: AttemptStart,
         end: AttemptEnd,
+    ) -> Result<bool, StoreError>;
+    /// OUTCOME_UNKNOWN with an attempt in doubt, whatever its policy, for what waits or is in flight: another may have sent it.
+    /// `attempt` is its open attempt, or its next. `false`: it is not there, has ended, or that is no such attempt.
+    async fn doubt(
+        &self,
+        reseller: &ResellerId,
+        id: &MessageId,
+        attempt: AttemptNumber,
+        finding: Finding,
     ) -> Result<bool, StoreError>;
 
     // purge

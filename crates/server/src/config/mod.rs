@@ -73,12 +73,15 @@ pub struct Sources {
     pub data_dir: Option<PathBuf>,
     /// Whether the stand-in Microsoft is served too, which has a data directory of its own.
     pub sandbox: bool,
+    /// Whether the store was restored from a backup: what waits in it is taken as in doubt.
+    pub restored: bool,
 }
 
 #[derive(Debug, Clone)]
 pub struct Config {
     pub data_dir: PathBuf,
     pub sandbox: bool,
+    pub restored: bool,
     pub listen: Listen,
     pub storage: Storage,
     pub credentials: Credentials,
@@ -123,7 +126,7 @@ struct Fault {
 
 impl Config {
     pub fn load(sources: Sources) -> Result<Self, ConfigError> {
-        let Sources { file, environment, overrides, data_dir, sandbox } = sources;
+        let Sources { file, environment, overrides, data_dir, sandbox, restored } = sources;
         let layers = layers::Layers::read(file.as_deref(), &environment, &overrides)?;
         let sections: Sections = layers.deserialize()?;
         sections.check().map_err(|fault| layers.blame(fault.key, fault.problem))?;
@@ -147,6 +150,7 @@ impl Config {
         Ok(Self {
             data_dir,
             sandbox,
+            restored,
             listen,
             storage,
             credentials,

@@ -6,15 +6,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptStart, Cloud, Content, Lane, LaneSignal, Lease, LeaseToken, Message, MessageId,
-    Queued, RequestId, ResellerId, limits,
+    AttemptEnd, AttemptNumber, AttemptStart, Cloud, Content, Finding, Lane, LaneSignal, Lease, LeaseToken,
+    Message, MessageId, Queued, RequestId, ResellerId, limits,
 };
 
 use super::{Backend, sealing};
 use crate::reads::Reads;
 use crate::verbs::{
-    Accept, AcceptAll, AcceptTest, Admitted, Cancel, End, Expire, Hindered, Over, Pause, Purge, Refuse,
-    Release, Renew, Reread, Resume, RetryMessage, Start, Take,
+    Accept, AcceptAll, AcceptTest, Admitted, Cancel, Doubt, End, Expire, Hindered, Over, Pause, Purge,
+    Refuse, Release, Renew, Reread, Resume, RetryMessage, Start, Take,
 };
 use crate::{
     Accepted, AllAccepted, ContentHash, MessageFilter, MessagePage, NewMessage, Outbox, Queue, QueueBounds,
@@ -123,6 +123,16 @@ impl<B: Backend> Outbox for B {
 
     async fn retry(&self, reseller: &ResellerId, id: &MessageId, how: Retry) -> Result<Steered, StoreError> {
         self.write(RetryMessage { reseller: reseller.clone(), id: *id, how }).await
+    }
+
+    async fn doubt(
+        &self,
+        reseller: &ResellerId,
+        id: &MessageId,
+        number: AttemptNumber,
+        finding: Finding,
+    ) -> Result<bool, StoreError> {
+        self.write(Doubt { reseller: reseller.clone(), id: *id, number, finding }).await
     }
 
     async fn pause(&self, reseller: &ResellerId, reason: &str) -> Result<bool, StoreError> {

@@ -56,6 +56,7 @@ macro_rules! conformance {
             steer {
                 what_waits_is_cancelled_and_stays_so
                 what_is_on_its_way_or_in_doubt_is_not_cancelled
+                what_another_may_have_sent_ends_in_doubt_whatever_its_policy
                 a_retry_waits_again_with_a_fresh_expiry_and_its_history
                 whatever_ended_unsent_can_be_retried_and_what_was_sent_cannot
                 a_full_queue_takes_no_retry

@@ -1,6 +1,8 @@
 //! Steer: cancel, retry, pause and resume; and what a doubt forbids.
 
-use postrider_domain::{FindingCode, MessageState, Resolution, SettingsState};
+use postrider_domain::{
+    AttemptNumber, Finding, FindingCode, MessageState, Outcome, Resolution, SettingsState,
+};
 
 use super::{World, again, at, doubt, held_by, hold, sent, token};
 use crate::{NewMessage, QueueBounds, Retry, Steered};
@@ -47,6 +49,31 @@ pub async fn what_is_on_its_way_or_in_doubt_is_not_cancelled(world: &World) {
     assert_eq!(world.store.cancel(&acme, &flying).await.expect("an answer"), over);
     let beta = world.reseller("beta").await;
     assert_eq!(world.store.cancel(&beta, &flying).await.expect("an answer"), Steered::Missing);
+}
+
+pub async fn what_another_may_have_sent_ends_in_doubt_whatever_its_policy(world: &World) {
+    let acme = world.reseller("acme").await;
+    let (waiting, flying, done) =
+        (world.accepted(&acme).await, world.accepted(&acme).await, world.accepted(&acme).await);
+    world.tries(&acme, done, 1, sent()).await;
+    world.leased(&acme, token(1)).await;
+    assert!(world.starts(&acme, token(1), flying, 1).await);
+    let doubts = async |id, number| {
+        let finding = Finding::new(FindingCode::OutcomeUnknown);
+        world.store.doubt(&acme, &id, AttemptNumber(number), finding).await.expect("an answer")
+    };
+    assert!(!doubts(waiting, 2).await, "that is not its next attempt");
+    assert!(doubts(waiting, 1).await && doubts(flying, 1).await);
+    for id in [waiting, flying] {
+        let message = world.message(&acme, id).await;
+        let outcomes: Vec<_> = message.attempts.iter().map(|attempt| attempt.outcome).collect();
+        assert_eq!((message.state, outcomes), (MessageState::OutcomeUnknown, vec![Some(Outcome::InDoubt)]));
+    }
+    assert!(!doubts(waiting, 2).await && !doubts(done, 2).await, "what has ended stays as it is");
+    assert_eq!(world.state(&acme, done).await, MessageState::Sent);
+    assert_eq!(world.store.queue().await.expect("an answer").messages, 0);
+    world.ends(&acme, flying, 1, sent()).await;
+    assert_eq!(world.state(&acme, flying).await, MessageState::Sent, "a late 202 is known");
 }
 
 pub async fn a_retry_waits_again_with_a_fresh_expiry_and_its_history(world: &World) {

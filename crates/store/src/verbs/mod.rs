@@ -33,7 +33,7 @@ pub(crate) use self::content::{MakeDataKey, ReplaceDataKey};
 pub(crate) use self::credential_change::{AdoptCredential, BeginChange, CloseChanges, EndChanges};
 pub(crate) use self::lease::{Expire, Release, Renew, Reread, Take};
 pub(crate) use self::purge::{Over, Purge};
-pub(crate) use self::record::{End, Refuse, Start};
+pub(crate) use self::record::{Doubt, End, Refuse, Start};
 pub(crate) use self::sealed::{BindKey, PruneSealed, PutSealed, ReplaceSealed, SwapKeyRing};
 pub(crate) use self::settings::{CancelWaiting, DeleteSettings, IsSourceTaken, PutSettings, SettingsWork};
 pub(crate) use self::steer::{Cancel, Pause, Resume, RetryMessage};

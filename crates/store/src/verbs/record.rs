@@ -12,7 +12,8 @@
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptStart, Bug, Hold, LeaseToken, MessageState, Outcome, ResellerId, Resolution, planted,
+    AttemptEnd, AttemptNumber, AttemptStart, Bug, Finding, Hold, LeaseToken, MessageId, MessageState,
+    Outcome, ResellerId, Resolution, Verdict, planted,
 };
 
 use super::Write;
@@ -43,7 +44,7 @@ impl Write for Start {
         let Some(row) = self.admitted(book) else { return Ok(false) };
         let recipients = book.message(&self.reseller, self.attempt.message)?.recipient_count;
         let mailbox = row.mailbox.clone();
-        self.insert(book, row)?;
+        insert(book, &self.reseller, &self.attempt, row)?;
         count_recipients(book, &self.reseller, &mailbox, self.attempt.start_time, recipients);
         Ok(true)
     }
@@ -64,16 +65,20 @@ impl Start {
         let (mailbox, revision) = (lane.mailbox.clone(), Some(lane.revision));
         waits.then(|| AttemptRow::started(&self.attempt, mailbox, Some(self.token), revision))
     }
+}
 
-    fn insert(&self, book: &mut Book, row: AttemptRow) -> Result<(), StoreError> {
-        let AttemptStart { message, number, start_time, .. } = self.attempt;
-        let key = (self.reseller.clone(), message, number.0);
-        book.attempts.insert(key, row);
-        let before = book.message(&self.reseller, message)?;
-        let (in_doubt, finding) = (before.in_doubt, before.finding.clone());
-        let change = Change { to: MessageState::Sending, in_doubt, time: start_time };
-        book.moves(&self.reseller, message, change, finding, |row| row.attempts = number.0)
-    }
+fn insert(
+    book: &mut Book,
+    reseller: &ResellerId,
+    start: &AttemptStart,
+    row: AttemptRow,
+) -> Result<(), StoreError> {
+    let key = (reseller.clone(), start.message, start.number.0);
+    book.attempts.insert(key, row);
+    let before = book.message(reseller, start.message)?;
+    let (in_doubt, finding) = (before.in_doubt, before.finding.clone());
+    let change = Change { to: MessageState::Sending, in_doubt, time: start.start_time };
+    book.moves(reseller, start.message, change, finding, |row| row.attempts = start.number.0)
 }
 
 /// Start and end of an attempt that never left.
@@ -97,8 +102,60 @@ impl Write for Refuse {
 
     fn run(&self, book: &mut Book) -> Result<bool, StoreError> {
         let Some(row) = self.start.admitted(book) else { return Ok(false) };
-        self.start.insert(book, AttemptRow { call_deadline: None, ..row })?;
+        insert(book, &self.start.reseller, &self.start.attempt, AttemptRow { call_deadline: None, ..row })?;
         end(book, &self.start.reseller, &self.end)?;
+        Ok(true)
+    }
+}
+
+/// Ends what waits, or is in flight, as in doubt whatever its policy: another may have sent it.
+pub(crate) struct Doubt {
+    pub reseller: ResellerId,
+    pub id: MessageId,
+    /// The open attempt, or the next.
+    pub number: AttemptNumber,
+    pub finding: Finding,
+}
+
+impl Write for Doubt {
+    type Answer = bool;
+
+    const NAME: &'static str = "doubt";
+
+    fn reseller(&self) -> Option<&ResellerId> {
+        Some(&self.reseller)
+    }
+
+    fn needs(&self, needs: &mut Needs) {
+        let Self { reseller, id, number, .. } = self;
+        needs.reseller(reseller).message(reseller, *id).attempt(reseller, *id, *number);
+    }
+
+    fn run(&self, book: &mut Book) -> Result<bool, StoreError> {
+        let (message, number, now) = (self.id, self.number, book.now());
+        let (Some(row), Some(lane)) =
+            (book.messages.get(&(self.reseller.clone(), message)), book.lane(&self.reseller))
+        else {
+            return Ok(false);
+        };
+        if row.state.waits() && row.attempts + 1 == number.0 {
+            let mailbox = lane.mailbox.clone();
+            let start = AttemptStart {
+                message,
+                number,
+                start_time: now,
+                call_deadline: now,
+                settings: None,
+                heard: None,
+            };
+            let attempt = AttemptRow::started(&start, mailbox, None, None);
+            insert(book, &self.reseller, &start, AttemptRow { call_deadline: None, ..attempt })?;
+        } else if row.state != MessageState::Sending {
+            return Ok(false);
+        }
+        let verdict = Verdict::of(Outcome::InDoubt, self.finding.clone());
+        let resolution = Resolution::End(MessageState::OutcomeUnknown);
+        end(book, &self.reseller, &AttemptEnd { message, number, end_time: now, verdict, resolution })?;
         Ok(true)
     }
 }
