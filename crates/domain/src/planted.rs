@@ -34,6 +34,10 @@ pub enum Bug {
     EndNotTold,
     /// Two events have one number.
     EventNumberedTwice,
+    /// A lane's event is told of those who still wait when it is read.
+    WaitsForgotten,
+    /// Mail that comes due in a lane that is stopped is not told as HELD.
+    HeldNotTold,
     /// The call is made though nobody knows whether its attempt was written down.
     CallWithoutAttempt,
     /// A call begins however long ago its attempt was written down.
@@ -65,7 +69,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::RequestKeyNotStored,
         Self::ScheduleIgnored,
         Self::PlaceNotGivenBack,
@@ -81,6 +85,8 @@ impl Bug {
         Self::PauseEndedBySettings,
         Self::EndNotTold,
         Self::EventNumberedTwice,
+        Self::WaitsForgotten,
+        Self::HeldNotTold,
         Self::CallWithoutAttempt,
         Self::BeginsLate,
         Self::RetryAfterHalved,

@@ -235,6 +235,13 @@ impl ModelMicrosoft {
         }
     }
 
+    /// Settings were saved, which lifts a hold, though what is broken may still be.
+    pub fn are_saved(&self, reseller: &ResellerId) {
+        if let Some(mailbox) = self.state().mailboxes.get_mut(reseller) {
+            mailbox.is_held_no_more();
+        }
+    }
+
     /// An operator paused the lane: what comes long after is a breach.
     pub fn is_paused(&self, reseller: &ResellerId) {
         let now = self.clock.now();

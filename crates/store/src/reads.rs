@@ -69,15 +69,8 @@ pub(crate) trait Reads: Send + Sync {
     async fn kept_events(&self, reseller: &ResellerId) -> Read<KeptEvents>;
     async fn last_position(&self) -> Read<i64>;
     async fn purged_position(&self) -> Read<i64>;
-    /// Waiting messages from the oldest to the newest, made until a moment.
-    async fn waiting(
-        &self,
-        reseller: &ResellerId,
-        after: Option<MessageId>,
-        created_until: Timestamp,
-        limit: u32,
-        now: Timestamp,
-    ) -> Read<Vec<Message>>;
+    /// Messages that waited when their lane was stopped or let go, as they read from then on, by id.
+    async fn waited(&self, of_lane: &Event, after: Option<MessageId>, limit: u32) -> Read<Vec<Message>>;
 
     async fn queued(&self) -> Read<Queue>;
     async fn over_contents(&self, now: Timestamp, limit: u32) -> Read<Vec<MessageKey>>;

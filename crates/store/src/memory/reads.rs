@@ -6,14 +6,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
-    Content, Lane, Message, MessageId, Queued, RequestId, ResellerId, Settings, SettingsState, SettingsStatus,
+    Content, Lane, Message, MessageId, MessageState, Queued, RequestId, ResellerId, Settings, SettingsState,
+    SettingsStatus,
 };
 
 use super::tables::Tables;
 use super::{Fate, Shared};
 use crate::book::{AttemptKey, LaneRow, MessageKey, RequestKey};
 use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
-use crate::watch::{Change, Event, KeptEvents, Position};
+use crate::watch::{Change, Event, KeptEvents, Position, Waited};
 use crate::{
     AccessKey, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord, SettingsFilter,
     SettingsPage, etag,
@@ -112,6 +113,26 @@ impl Tables {
         };
         let (number, time) = (row.number, row.time);
         Some(Event { reseller: reseller.clone(), number, order: position, time, change })
+    }
+
+    /// As `read/waited.sql`.
+    fn waited(&self, of_lane: &Event) -> BTreeMap<MessageId, Waited> {
+        let Event { reseller, number, .. } = of_lane;
+        let not_before = self.lane(reseller).and_then(|lane| lane.seen().not_before);
+        let still = self.messages_of(reseller).filter(|(_, row)| {
+            matches!(row.state, MessageState::Accepted | MessageState::Deferred) && row.last_event < *number
+        });
+        let still = still.map(|((_, id), row)| {
+            let next_attempt_time = Some(row.due_time).max(not_before);
+            (*id, Waited { state: row.state, attempts: row.attempts, next_attempt_time })
+        });
+        let later = self.events.values().filter(|(owner, row)| owner == reseller && row.number > *number);
+        let until_later = later.filter_map(|(_, row)| {
+            let waited = row.waited.filter(|waited| waited.since < *number)?;
+            let attempts = row.attempts - u32::from(row.state == MessageState::Sending);
+            Some((row.message?, Waited { state: waited.state, attempts, next_attempt_time: None }))
+        });
+        still.chain(until_later).collect()
     }
 
     fn due_lanes<'t>(
@@ -347,19 +368,15 @@ impl Reads for MemoryReads {
         self.read(|tables| tables.events_purged).await
     }
 
-    async fn waiting(
-        &self,
-        reseller: &ResellerId,
-        after: Option<MessageId>,
-        created_until: Timestamp,
-        limit: u32,
-        now: Timestamp,
-    ) -> Read<Vec<Message>> {
+    async fn waited(&self, of_lane: &Event, after: Option<MessageId>, limit: u32) -> Read<Vec<Message>> {
         self.read(|tables| {
-            let waiting = tables.waiting_of(reseller).filter(|((_, id), row)| {
-                after.is_none_or(|after| *id > after) && row.create_time <= created_until
+            let waited = tables.waited(of_lane).into_iter();
+            let waited = waited.filter(|(id, _)| after.is_none_or(|after| *id > after));
+            let told = waited.filter_map(|(id, waited)| {
+                let message = tables.stored(&(of_lane.reseller.clone(), id))?;
+                Some(of_lane.tells_of(message, waited))
             });
-            first(limit, waiting.filter_map(|(key, _)| tables.message(key, now)))
+            first(limit, told)
         })
         .await
     }

@@ -29,6 +29,7 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     (2, "federated", include_str!("../../migrations/postgres/0002_federated.sql")),
     (3, "pace", include_str!("../../migrations/postgres/0003_pace.sql")),
+    (4, "waits", include_str!("../../migrations/postgres/0004_waits.sql")),
 ]);
 
 /// Where the database is, and what it is.

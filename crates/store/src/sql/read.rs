@@ -20,7 +20,6 @@ use crate::{
 
 static MESSAGE: Statement = statement!(each dialect "read/message");
 static MESSAGES: Statement = statement!(each dialect "read/messages");
-static WAITING: Statement = statement!(each dialect "read/waiting");
 static CONTENT: Statement = statement!("read/content");
 static REQUEST_KEY: Statement = statement!("read/request_key");
 static DUE_LANES: Statement = statement!(each dialect "read/due_lanes");
@@ -61,18 +60,6 @@ impl<R: Reader> Reads for R {
         let (page, more) = page(&found, filter.limit);
         let messages = page.iter().map(|row| message(row, reseller, now)).collect::<Result<_, _>>()?;
         Ok(MessagePage { messages, more })
-    }
-
-    async fn waiting(
-        &self,
-        reseller: &ResellerId,
-        after: Option<MessageId>,
-        created_until: Timestamp,
-        limit: u32,
-        now: Timestamp,
-    ) -> Read<Vec<Message>> {
-        let found = self.read(&WAITING, values![reseller, after, created_until, limit]).await?;
-        found.iter().map(|row| message(row, reseller, now)).collect()
     }
 
     async fn content(&self, reseller: &ResellerId, id: MessageId) -> Read<Option<Content>> {
@@ -178,6 +165,10 @@ impl<R: Reader> Reads for R {
 
     async fn all_events(&self, after: &Position, limit: u32) -> Read<Vec<Event>> {
         watch::all_events(self, after, limit).await
+    }
+
+    async fn waited(&self, of_lane: &Event, after: Option<MessageId>, limit: u32) -> Read<Vec<Message>> {
+        watch::waited(self, of_lane, after, limit).await
     }
 
     async fn kept_events(&self, reseller: &ResellerId) -> Read<KeptEvents> {

@@ -43,6 +43,7 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     (3, "credential changes", include_str!("../../migrations/sqlite/0003_credential_changes.sql")),
     (4, "federated", include_str!("../../migrations/sqlite/0004_federated.sql")),
     (5, "pace", include_str!("../../migrations/sqlite/0005_pace.sql")),
+    (6, "waits", include_str!("../../migrations/sqlite/0006_waits.sql")),
 ]);
 
 /// The connections of an open file.
