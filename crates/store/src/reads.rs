@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use postrider_domain::{Cloud, Content, Lane, Message, MessageId, Queued, RequestId, ResellerId, Settings};
 
 use crate::book::{AttemptKey, MessageKey, RequestKey};
+use crate::seen::Outlook;
 use crate::watch::{Event, KeptEvents, Position};
 use crate::{
     AccessKey, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord, SettingsFilter,
@@ -22,15 +23,15 @@ pub(crate) struct PassOver {
     pub clouds: Vec<Cloud>,
 }
 
-/// How a backend reads. `now` is the moment by which HELD, due and over are told.
+/// How a backend reads. `now`, the outlook's too, is the moment by which HELD, due and over are told.
 #[async_trait::async_trait]
 pub(crate) trait Reads: Send + Sync {
-    async fn message(&self, reseller: &ResellerId, id: MessageId, now: Timestamp) -> Read<Option<Message>>;
+    async fn message(&self, reseller: &ResellerId, id: MessageId, outlook: Outlook) -> Read<Option<Message>>;
     async fn messages(
         &self,
         reseller: &ResellerId,
         filter: MessageFilter,
-        now: Timestamp,
+        outlook: Outlook,
     ) -> Read<MessagePage>;
     async fn content(&self, reseller: &ResellerId, id: MessageId) -> Read<Option<Content>>;
     async fn request_key(

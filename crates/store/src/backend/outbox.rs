@@ -12,6 +12,7 @@ use postrider_domain::{
 
 use super::Backend;
 use crate::reads::Reads;
+use crate::seen::Outlook;
 use crate::verbs::{
     Accept, AcceptAll, AcceptTest, Admitted, Cancel, End, Expire, Over, Pause, Purge, Refuse, Release, Renew,
     Reread, Resume, RetryMessage, Start, Take,
@@ -73,7 +74,7 @@ impl<B: Backend> Outbox for B {
         reseller: &ResellerId,
         id: &MessageId,
     ) -> Result<Option<Message>, StoreError> {
-        self.reads().message(reseller, *id, self.now()).await
+        self.reads().message(reseller, *id, outlook(self)).await
     }
 
     async fn list_messages(
@@ -81,7 +82,7 @@ impl<B: Backend> Outbox for B {
         reseller: &ResellerId,
         filter: MessageFilter,
     ) -> Result<MessagePage, StoreError> {
-        self.reads().messages(reseller, filter, self.now()).await
+        self.reads().messages(reseller, filter, outlook(self)).await
     }
 
     async fn content(&self, reseller: &ResellerId, id: &MessageId) -> Result<Option<Content>, StoreError> {
@@ -224,11 +225,15 @@ async fn accepted(
         Admitted::New(message) => Ok(Accepted::New(message)),
         Admitted::Refused(refused) => Ok(Accepted::Refused(refused)),
         Admitted::Replayed(id) => {
-            let first = backend.reads().message(reseller, id, backend.now()).await?;
+            let first = backend.reads().message(reseller, id, outlook(backend)).await?;
             first.map(|first| Accepted::Replayed(Box::new(first))).ok_or_else(|| {
                 let row = format!("{reseller}/{id}");
                 StoreError::Inconsistent { table: "request_keys", column: "message_id", row }
             })
         }
     }
+}
+
+fn outlook(backend: &impl Backend) -> Outlook {
+    Outlook { now: backend.now(), messages_per_minute: backend.messages_per_minute() }
 }

@@ -85,6 +85,7 @@ macro_rules! conformance {
                 pages_go_from_the_newest_to_the_oldest
                 all_given_labels_match
                 a_waiting_message_of_a_held_lane_reads_as_held
+                a_message_tells_when_it_is_likely_to_go_by_its_place_and_its_pace
                 a_scheduled_message_is_held_only_once_its_time_has_come
                 lists_filter_by_the_state_that_is_seen
                 the_next_attempt_is_told_after_the_lanes_wait

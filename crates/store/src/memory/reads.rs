@@ -12,8 +12,9 @@ use postrider_domain::{
 
 use super::tables::Tables;
 use super::{Fate, Shared};
-use crate::book::{AttemptKey, LaneRow, MessageKey, RequestKey};
+use crate::book::{AttemptKey, LaneRow, MessageKey, MessageRow, RequestKey};
 use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
+use crate::seen::Outlook;
 use crate::watch::{Change, Event, KeptEvents, Position, Waited};
 use crate::{
     AccessKey, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord, SettingsFilter,
@@ -41,14 +42,26 @@ impl Tables {
         self.resellers.get(reseller)?.lane.as_ref()
     }
 
-    fn message(&self, key: &MessageKey, now: Timestamp) -> Option<Message> {
+    fn message(&self, key: &MessageKey, outlook: Outlook) -> Option<Message> {
         let row = self.messages.get(key)?;
-        let seen = self.lane(&key.0).map(LaneRow::seen).unwrap_or_default();
-        let seen = seen.shows(row.state, row.due_time, row.finding.as_ref(), now);
+        let lane = self.lane(&key.0);
+        let lowered = lane.and_then(|lane| lane.pace.messages_per_minute);
+        let lane = lane.map(LaneRow::seen).unwrap_or_default();
+        let lane = lane.behind(self.ahead(key, row, outlook.now), lowered, outlook);
+        let seen = lane.shows(row.state, row.due_time, row.finding.as_ref(), outlook.now);
         let mut message = self.stored(key)?;
         (message.state, message.next_attempt_time, message.finding) =
             (seen.state, seen.next_attempt_time, seen.finding);
         Some(message)
+    }
+
+    /// Messages that go before it.
+    fn ahead(&self, key: &MessageKey, row: &MessageRow, now: Timestamp) -> u32 {
+        let place = |id, row: &MessageRow| (row.priority, row.due_time, id);
+        let before = self.waiting_of(&key.0).filter(|((_, id), other)| {
+            other.due_time <= row.due_time.max(now) && place(*id, other) < place(key.1, row)
+        });
+        u32::try_from(before.count()).unwrap_or(u32::MAX)
     }
 
     fn stored(&self, key: &MessageKey) -> Option<Message> {
@@ -149,20 +162,20 @@ impl Tables {
 
 #[async_trait]
 impl Reads for MemoryReads {
-    async fn message(&self, reseller: &ResellerId, id: MessageId, now: Timestamp) -> Read<Option<Message>> {
-        self.read(|tables| tables.message(&(reseller.clone(), id), now)).await
+    async fn message(&self, reseller: &ResellerId, id: MessageId, outlook: Outlook) -> Read<Option<Message>> {
+        self.read(|tables| tables.message(&(reseller.clone(), id), outlook)).await
     }
 
     async fn messages(
         &self,
         reseller: &ResellerId,
         filter: MessageFilter,
-        now: Timestamp,
+        outlook: Outlook,
     ) -> Read<MessagePage> {
         self.read(|tables| {
             let own = tables.messages_of(reseller).rev().map(|(key, _)| key);
             let own = own.filter(|(_, id)| filter.before.is_none_or(|before| *id < before));
-            let seen = own.filter_map(|key| tables.message(key, now));
+            let seen = own.filter_map(|key| tables.message(key, outlook));
             let wanted = seen.filter(|message| {
                 (filter.states.is_empty() || filter.states.contains(&message.state))
                     && filter.labels.iter().all(|(key, value)| message.labels.get(key) == Some(value))

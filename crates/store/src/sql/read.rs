@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{Cells, Reader, Row, Statement, Value, json, rows, values, watch};
 use crate::book::{AttemptKey, AttemptRow, EndRow, LateRow, MessageKey, RequestKey};
 use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
-use crate::seen::LaneSeen;
+use crate::seen::{LaneSeen, Outlook};
 use crate::watch::{Event, KeptEvents, Position};
 use crate::{
     AccessKey, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord, SettingsFilter,
@@ -41,24 +41,24 @@ static ABANDONED: Statement = statement!(each dialect "read/abandoned");
 
 #[async_trait]
 impl<R: Reader> Reads for R {
-    async fn message(&self, reseller: &ResellerId, id: MessageId, now: Timestamp) -> Read<Option<Message>> {
-        let found = self.read(&MESSAGE, values![reseller, id]).await?;
-        found.first().map(|row| message(row, reseller, now)).transpose()
+    async fn message(&self, reseller: &ResellerId, id: MessageId, outlook: Outlook) -> Read<Option<Message>> {
+        let found = self.read(&MESSAGE, values![reseller, id, outlook.now]).await?;
+        found.first().map(|row| message(row, reseller, outlook)).transpose()
     }
 
     async fn messages(
         &self,
         reseller: &ResellerId,
         filter: MessageFilter,
-        now: Timestamp,
+        outlook: Outlook,
     ) -> Read<MessagePage> {
         let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
         let states = Some(json(&states)).filter(|_| !filter.states.is_empty());
         let limit = i64::from(filter.limit) + 1;
-        let wanted = values![reseller, filter.before, states, json(&filter.labels), limit, now];
+        let wanted = values![reseller, filter.before, states, json(&filter.labels), limit, outlook.now];
         let found = self.read(&MESSAGES, wanted).await?;
         let (page, more) = page(&found, filter.limit);
-        let messages = page.iter().map(|row| message(row, reseller, now)).collect::<Result<_, _>>()?;
+        let messages = page.iter().map(|row| message(row, reseller, outlook)).collect::<Result<_, _>>()?;
         Ok(MessagePage { messages, more })
     }
 
@@ -278,11 +278,13 @@ fn queued(cells: Cells<'_>) -> Result<Queued, StoreError> {
 }
 
 /// A row with a message and its lane.
-fn message(row: &Row, reseller: &ResellerId, now: Timestamp) -> Result<Message, StoreError> {
+fn message(row: &Row, reseller: &ResellerId, outlook: Outlook) -> Result<Message, StoreError> {
     let cells = Cells::new(row, "messages", reseller.as_str());
     let message = stored_message(cells, reseller)?;
     let due = cells.time("due_time")?;
-    let seen = lane_seen(cells)?.shows(message.state, due, message.finding.as_ref(), now);
+    let lowered = cells.of("resellers").optional_count("pace_messages_per_minute")?;
+    let lane = lane_seen(cells)?.behind(cells.count("ahead")?, lowered, outlook);
+    let seen = lane.shows(message.state, due, message.finding.as_ref(), outlook.now);
     Ok(Message {
         state: seen.state,
         next_attempt_time: seen.next_attempt_time,
