@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use postrider_proto::v1::batch_send_mail_result::Result as Of;
-use postrider_proto::v1::{BatchSendMailRequest, MessageState, PauseSendingRequest, ResumeSendingRequest};
+use postrider_proto::v1::{
+    BatchSendMailRequest, CancelMessageRequest, Message, MessageState, PauseSendingRequest,
+    ResumeSendingRequest, RetryMessageRequest, RetryMessagesRequest,
+};
 use postrider_sandbox::seed;
-use postrider_testkit::{Client, Refusal, Service, acme_settings, from_now, mail, reason};
+use postrider_testkit::{Client, Mail, Refusal, Service, acme_settings, from_now, mail, reason};
 use serde_json::json;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -77,6 +80,63 @@ async fn the_whole_queue_has_a_bound_and_makes_room_again() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_is_retried_takes_a_place_in_the_whole_queue() {
+    let service = still(&[("queued_messages", "2")]).await;
+    let client = service.admin();
+    let cancelled = client.sends(mail("acme")).await;
+    cancels(client, &cancelled).await;
+    let waits = in_a_place(client, mail("globex")).await;
+    in_a_place(client, mail("globex")).await;
+
+    is_full(&retries_all(client).await.unwrap_err(), "queue");
+    let one = RetryMessageRequest {
+        reseller: "acme".to_owned(),
+        message_id: cancelled.message_id.clone(),
+        accept_duplicate: false,
+    };
+    is_full(&client.mail().retry_message(one).await.unwrap_err(), "queue");
+
+    cancels(client, &waits).await;
+    postrider_testkit::in_time("there is room", async {
+        loop {
+            match retries_all(client).await {
+                Ok(retried) => return assert_eq!(retried, 1),
+                Err(status) => assert_eq!(reason(&status), "QUEUE_FULL"),
+            }
+        }
+    })
+    .await;
+}
+
+async fn cancels(client: &Client, message: &Message) {
+    let (reseller, message_id) = (message.reseller.clone(), message.message_id.clone());
+    client.mail().cancel_message(CancelMessageRequest { reseller, message_id }).await.unwrap();
+}
+
+/// How many of `acme` that were cancelled.
+async fn retries_all(client: &Client) -> Result<i32, Status> {
+    let request = RetryMessagesRequest {
+        reseller: "acme".to_owned(),
+        states: vec![MessageState::Cancelled.into()],
+        ..RetryMessagesRequest::default()
+    };
+    Ok(client.mail().retry_messages(request).await?.into_inner().retried_count)
+}
+
+/// Accepted as soon as there is a place.
+async fn in_a_place(client: &Client, mail: Mail) -> Message {
+    postrider_testkit::in_time("there is room", async {
+        loop {
+            match client.tries(mail.clone()).await {
+                Ok(response) => return response.message.unwrap(),
+                Err(status) => assert_eq!(reason(&status), "QUEUE_FULL"),
+            }
+        }
+    })
+    .await
 }
 
 #[tokio::test]

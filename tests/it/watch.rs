@@ -1,11 +1,13 @@
 //! Watching: each change once, as it happens, over breaks of whatever kind.
 
+use std::time::Duration;
+
 use postrider_proto::v1::{
     Message, MessageState, PauseSendingRequest, ResumeSendingRequest, RevokeKeyRequest, Scope,
     WatchMessagesRequest,
 };
 use postrider_sandbox::seed;
-use postrider_testkit::{Mistake, Refusal, acme_settings, mail};
+use postrider_testkit::{Mistake, Refusal, acme_settings, from_now, mail};
 use serde_json::json;
 use tonic::Code;
 
@@ -146,6 +148,38 @@ async fn a_lane_that_is_stopped_and_freed_tells_of_each_message_that_waits() {
     let mut both = [one.message_id, other.message_id];
     both.sort();
     assert_eq!(ended, both);
+}
+
+#[tokio::test]
+async fn whoever_reads_later_is_told_all_that_one_heard_who_was_there() {
+    let service = ready().await;
+    let mut there = service.admin().watches("acme").await;
+    let start = there.cursor.clone();
+    let pause = PauseSendingRequest { reseller: "acme".to_owned(), reason: "an audit".to_owned() };
+    service.admin().settings().pause_sending(pause).await.unwrap();
+    service.admin().sends(mail("acme")).await;
+    let resume = ResumeSendingRequest { reseller: "acme".to_owned(), reason: String::new() };
+    service.admin().settings().resume_sending(resume).await.unwrap();
+    let heard = there.states_until(MessageState::Sent).await;
+    let all = [MessageState::Held, MessageState::Accepted, MessageState::Sending, MessageState::Sent];
+    assert_eq!(heard, all);
+
+    let mut later = service.admin().watches_for(after(&start)).await;
+
+    assert_eq!(later.states_until(MessageState::Sent).await, heard);
+}
+
+#[tokio::test]
+async fn scheduled_mail_that_comes_due_while_sending_is_paused_is_told_as_held() {
+    let service = ready().await;
+    let pause = PauseSendingRequest { reseller: "acme".to_owned(), reason: "an audit".to_owned() };
+    service.admin().settings().pause_sending(pause).await.unwrap();
+    let mut watching = service.admin().watches("acme").await;
+
+    service.admin().sends(mail("acme").at(from_now(Duration::from_secs(2)))).await;
+
+    let states = watching.states_until(MessageState::Held).await;
+    assert_eq!(states, [MessageState::Scheduled, MessageState::Held]);
 }
 
 #[tokio::test]

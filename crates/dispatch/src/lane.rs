@@ -27,8 +27,8 @@ use crate::signal::Signal;
 
 /// While every turn is taken.
 const BUSY_LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// While mail waits for memory, which may take minutes: others expire meanwhile.
-const CROWDED_LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// While a call is in flight, or mail waits for memory, which may take minutes: other mail expires or comes due meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Messages of each priority read ahead of their turn.
 const READ_AHEAD: u32 = 32;
 /// How long a lane keeps its place while others wait for one.
@@ -81,14 +81,11 @@ impl Draining {
     }
 
     fn leave_or_wait(&self, now: Timestamp, until: Option<Timestamp>) -> Next {
-        match (self.crowded_out.waits(), self.in_flight.is_empty()) {
-            (true, _) => {
-                let look_again = now.saturating_add(CROWDED_LOOK_AGAIN).unwrap_or(now);
-                Next::Wait(Some(until.map_or(look_again, |until| until.min(look_again))))
-            }
-            (false, false) => Next::Wait(until),
-            (false, true) => Next::Leave,
+        if self.in_flight.is_empty() && !self.crowded_out.waits() {
+            return Next::Leave;
         }
+        let look_again = now.saturating_add(LOOK_AGAIN).unwrap_or(now);
+        Next::Wait(Some(until.map_or(look_again, |until| until.min(look_again))))
     }
 }
 

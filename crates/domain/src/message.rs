@@ -170,7 +170,7 @@ impl MessageState {
             Accepted, Cancelled, Deferred, Expired, Failed, OutcomeUnknown, Scheduled, Sending, Sent,
         };
         match next {
-            Accepted => matches!(self, Deferred | Failed | Expired | Cancelled | OutcomeUnknown),
+            Accepted => matches!(self, Scheduled | Deferred | Failed | Expired | Cancelled | OutcomeUnknown),
             Sending | Cancelled | Expired => self.waits(),
             Deferred | Failed => self == Sending,
             OutcomeUnknown => self == Sending || self.waits(),

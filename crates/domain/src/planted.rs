@@ -36,6 +36,10 @@ pub enum Bug {
     EndNotTold,
     /// Two events have one number.
     EventNumberedTwice,
+    /// A lane's event is told of those who still wait when it is read.
+    WaitsForgotten,
+    /// Mail that comes due in a lane that is stopped is not told as HELD.
+    HeldNotTold,
     /// The call is made though nobody knows whether its attempt was written down.
     CallWithoutAttempt,
     /// A call begins however long ago its attempt was written down.
@@ -67,7 +71,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::RequestKeyNotStored,
         Self::ScheduleIgnored,
         Self::PlaceNotGivenBack,
@@ -84,6 +88,8 @@ impl Bug {
         Self::PauseEndedBySettings,
         Self::EndNotTold,
         Self::EventNumberedTwice,
+        Self::WaitsForgotten,
+        Self::HeldNotTold,
         Self::CallWithoutAttempt,
         Self::BeginsLate,
         Self::RetryAfterHalved,

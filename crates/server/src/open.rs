@@ -28,6 +28,7 @@ impl Opened {
             kind: if config.sandbox { StoreKind::Sandbox } else { StoreKind::Real },
             retention: Retention { content: config.retention.content, history: config.retention.history },
             free_bytes_min: config.storage.free_bytes_min,
+            messages_per_minute: config.pace.limits().messages_per_minute,
         };
         Ok(match database {
             Database::Sqlite(file) => {

@@ -128,7 +128,7 @@ impl Callers {
             self.accepts_once(index, &new).await;
         }
         if self.chance.one_in(self.plan.faults.cancelled) {
-            tokio::time::sleep(self.chance.millis(0, 5_000)).await;
+            tokio::time::sleep(self.chance.millis(0, 20_000)).await;
             self.cancels(index).await;
         }
     }

@@ -24,6 +24,8 @@ const PAUSE_SEEN: Duration = Duration::from_secs(11);
 const WRITTEN_DOWN_WITHIN: Duration = Duration::from_mins(3);
 /// An outage is looked at again after this at the latest.
 const OUTAGE_GAP_MAX: Duration = Duration::from_mins(1);
+/// So long before its call an attempt may have been written down, with the settings of then.
+const WRITTEN_BEFORE: Duration = Duration::from_secs(1);
 const PROBED: &str = "a second probe of broken settings";
 
 /// How long a request is on its way, and how long Graph takes: from so many milliseconds to so many.
@@ -98,6 +100,8 @@ struct Mailbox {
     probes: usize,
     /// How often in a row a process was told to wait, and when it heard that.
     waits: BTreeMap<u64, Vec<Timestamp>>,
+    /// When its settings were last saved: what was refused of those before says nothing of these.
+    saved: Option<Timestamp>,
     /// Since when an operator has it paused.
     paused: Option<Timestamp>,
     breaches: BTreeSet<String>,
@@ -235,6 +239,15 @@ impl ModelMicrosoft {
         if let Some(mailbox) = state.mailboxes.get_mut(reseller) {
             mailbox.is_held_no_more();
         }
+    }
+
+    /// Settings were saved, which lifts a hold, though what is broken may still be.
+    pub fn are_saved(&self, reseller: &ResellerId) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let mailbox = state.mailboxes.entry(reseller.clone()).or_default();
+        mailbox.saved = Some(now);
+        mailbox.is_held_no_more();
     }
 
     /// An operator paused the lane: what comes long after is a breach.
@@ -440,7 +453,8 @@ impl ModelMicrosoft {
             is_closed(gap.min(OUTAGE_GAP_MAX), "a call before the gap of its lane");
         }
         let is_held = class == Some(FindingClass::Settings);
-        if is_held && is_broken && self.faults.leave_storage_alone() {
+        let was_of_these = mailbox.saved.is_none_or(|saved| saved + WRITTEN_BEFORE < left);
+        if is_held && is_broken && was_of_these && self.faults.leave_storage_alone() {
             is_closed(limits::PROBE_GAP_FIRST, PROBED);
         }
     }

@@ -87,6 +87,15 @@ async fn storm_and_calm(seed: u64, trace: Trace) -> Report {
     let callers = Arc::new(Callers::new(Arc::clone(&world), plan.clone(), chance.split()));
     let watcher = Arc::new(Watcher::new(Arc::clone(&world), chance.split()));
     let watching = tokio::spawn(Arc::clone(&watcher).watches());
+    let comparing = {
+        let (watcher, resellers, alone) =
+            (Arc::clone(&watcher), resellers.clone(), plan.faults.leave_storage_alone());
+        tokio::spawn(async move {
+            if alone {
+                watcher.compares(&resellers).await;
+            }
+        })
+    };
     let raging = tokio::spawn(weather.clone().rages());
     let retrying = tokio::spawn(Arc::clone(&callers).retries());
     let sending = {
@@ -96,6 +105,7 @@ async fn storm_and_calm(seed: u64, trace: Trace) -> Report {
     tokio::time::sleep(plan.stormy).await;
     raging.abort();
     retrying.abort();
+    comparing.abort();
     weather.clears().await;
     let is_drained = tokio::time::timeout(DRAINED_WITHIN, async {
         sending.await.expect("callers");
@@ -105,6 +115,7 @@ async fn storm_and_calm(seed: u64, trace: Trace) -> Report {
     // The watcher has read all by then.
     tokio::time::sleep(Duration::from_secs(5)).await;
     watching.abort();
+    watcher.reads_again().await;
     let mut logs = logs(&world, &resellers, &callers, &watcher).await;
     if plan.faults.stop_lanes() {
         logs.stopped.extend(resellers);

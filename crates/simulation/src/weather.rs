@@ -138,6 +138,7 @@ impl Weather {
         let mut lowered = self.world.settings(&reseller);
         lowered.values.pace.recipients_per_day = Some(1 + self.chance.below(8));
         self.world.puts(lowered).await;
+        self.world.microsoft.are_saved(&reseller);
         self.replica().hears_of_lane(&reseller);
         tokio::time::sleep(self.chance.millis(1_000, 120_000)).await;
         self.lifts(&reseller).await;
@@ -147,6 +148,7 @@ impl Weather {
     async fn lifts(&self, reseller: &ResellerId) {
         if self.faults.lowered > 0 {
             self.world.puts(self.world.settings(reseller)).await;
+            self.world.microsoft.are_saved(reseller);
         }
     }
 

@@ -105,12 +105,14 @@ pub struct Options {
     pub retention: Retention,
     /// Below so many free bytes of its disk no new mail is accepted.
     pub free_bytes_min: u64,
+    /// Of a mailbox: by it a message's place in the queue tells when it is likely to go. 0: no limit.
+    pub messages_per_minute: u32,
 }
 
 impl Options {
     /// With what nobody asked for otherwise.
     pub fn of(kind: StoreKind) -> Self {
-        Self { kind, retention: Retention::default(), free_bytes_min: 0 }
+        Self { kind, retention: Retention::default(), free_bytes_min: 0, messages_per_minute: 0 }
     }
 }
 

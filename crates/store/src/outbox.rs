@@ -226,7 +226,8 @@ pub trait Outbox: Send + Sync {
         token: LeaseToken,
         pace_until: Option<Timestamp>,
     ) -> Result<(), StoreError>;
-    /// Ends waiting messages whose time ran out: EXPIRED, or OUTCOME_UNKNOWN with a doubt. Returns them.
+    /// Ends waiting messages whose time ran out: EXPIRED, or OUTCOME_UNKNOWN with a doubt. Returns them. In a lane that is
+    /// stopped it also tells of what came due meanwhile.
     async fn expire(&self, reseller: &ResellerId, token: LeaseToken) -> Result<Vec<MessageId>, StoreError>;
     /// Messages to try now whose content is of fewer bytes, by priority, due time and id: so many of each priority.
     async fn next_queued(

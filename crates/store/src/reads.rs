@@ -5,6 +5,7 @@ use postrider_domain::{Cloud, Content, Lane, Message, MessageId, Queued, Request
 
 use crate::book::{AttemptKey, MessageKey, RequestKey};
 use crate::census::{Backlog, FirstExpiry, LaneState};
+use crate::seen::Outlook;
 use crate::watch::{Event, KeptEvents, Position};
 use crate::{
     AccessKey, AuditFilter, AuditPage, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord,
@@ -23,15 +24,15 @@ pub(crate) struct PassOver {
     pub clouds: Vec<Cloud>,
 }
 
-/// How a backend reads. `now` is the moment by which HELD, due and over are told.
+/// How a backend reads. `now`, the outlook's too, is the moment by which HELD, due and over are told.
 #[async_trait::async_trait]
 pub(crate) trait Reads: Send + Sync {
-    async fn message(&self, reseller: &ResellerId, id: MessageId, now: Timestamp) -> Read<Option<Message>>;
+    async fn message(&self, reseller: &ResellerId, id: MessageId, outlook: Outlook) -> Read<Option<Message>>;
     async fn messages(
         &self,
         reseller: &ResellerId,
         filter: MessageFilter,
-        now: Timestamp,
+        outlook: Outlook,
     ) -> Read<MessagePage>;
     async fn content(&self, reseller: &ResellerId, id: MessageId) -> Read<Option<Content>>;
     async fn request_key(
@@ -74,15 +75,8 @@ pub(crate) trait Reads: Send + Sync {
     async fn kept_events(&self, reseller: &ResellerId) -> Read<KeptEvents>;
     async fn last_position(&self) -> Read<i64>;
     async fn purged_position(&self) -> Read<i64>;
-    /// Waiting messages from the oldest to the newest, made until a moment.
-    async fn waiting(
-        &self,
-        reseller: &ResellerId,
-        after: Option<MessageId>,
-        created_until: Timestamp,
-        limit: u32,
-        now: Timestamp,
-    ) -> Read<Vec<Message>>;
+    /// Messages that waited when their lane was stopped or let go, as they read from then on, by id.
+    async fn waited(&self, of_lane: &Event, after: Option<MessageId>, limit: u32) -> Read<Vec<Message>>;
 
     async fn queued(&self) -> Read<Queue>;
     async fn backlog(&self, by_reseller: bool, now: Timestamp) -> Read<Vec<Backlog>>;

@@ -3,7 +3,24 @@
 //! Nothing is written to a lane's messages when it is stopped or freed. `read/messages.sql` filters by the same rule.
 
 use jiff::Timestamp;
-use postrider_domain::{Finding, MessageState};
+use postrider_domain::{Finding, MessageState, limits};
+
+/// By what a place in the queue becomes a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outlook {
+    pub now: Timestamp,
+    /// The operator's limit of a mailbox, unless its settings lower it; 0: none.
+    pub messages_per_minute: u32,
+}
+
+impl Outlook {
+    /// When so many have gone.
+    fn after(self, ahead: u32, lowered: Option<u32>, not_before: Option<Timestamp>) -> Option<Timestamp> {
+        let minutes = ahead.checked_div(lowered.unwrap_or(self.messages_per_minute)).filter(|n| *n > 0)?;
+        let from = not_before.map_or(self.now, |time| time.max(self.now));
+        Some(from.saturating_add(limits::PACE_MINUTE * minutes).unwrap_or(Timestamp::MAX))
+    }
+}
 
 /// What a waiting message shows of its lane.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +39,12 @@ pub(crate) struct Seen {
 }
 
 impl LaneSeen {
+    /// For a message with so many before it, of which so many go in a minute.
+    pub(crate) fn behind(self, ahead: u32, lowered: Option<u32>, outlook: Outlook) -> Self {
+        let not_before = self.not_before.max(outlook.after(ahead, lowered, self.not_before));
+        Self { not_before, ..self }
+    }
+
     /// `state`, `due` and `finding` are the message's own.
     pub(crate) fn shows(
         self,

@@ -47,6 +47,31 @@ impl Event {
     }
 }
 
+/// How a message waited when its lane was stopped or let go.
+pub(crate) struct Waited {
+    pub state: MessageState,
+    pub attempts: u32,
+    /// Where it still waits.
+    pub next_attempt_time: Option<Timestamp>,
+}
+
+impl Event {
+    /// Its lane's event, as it is told of a message that waited then: whatever has become of it since.
+    pub(crate) fn tells_of(&self, message: Message, waited: Waited) -> Message {
+        let mut attempts = message.attempts;
+        attempts.retain(|attempt| attempt.number.0 <= waited.attempts);
+        let own = attempts.last().filter(|_| waited.state == MessageState::Deferred);
+        let own = own.and_then(|attempt| attempt.finding.clone());
+        let (state, next_attempt_time, finding) = match &self.change {
+            Change::Lane { state: MessageState::Held, finding } => {
+                (MessageState::Held, None, finding.clone())
+            }
+            _ => (waited.state, waited.next_attempt_time, own),
+        };
+        Message { state, next_attempt_time, finding, attempts, update_time: self.time, ..message }
+    }
+}
+
 /// The first event of a reseller that is kept, if any is, and the last there ever was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeptEvents {
@@ -78,12 +103,12 @@ pub trait Events: Send + Sync {
     async fn all_events(&self, after: &Position, limit: u32) -> Result<Option<Vec<Event>>, StoreError>;
     /// Where a reader stands who wants what comes from now on.
     async fn last_position(&self) -> Result<Position, StoreError>;
-    /// Messages that wait now and did at `created_until`, oldest first: what an event of their lane is about.
-    async fn waiting(
+    /// What a lane's event is about: the messages that waited then, by id, as they read from then on, whenever it is asked.
+    /// One that was SCHEDULED is told of by an event of its own, when it comes due.
+    async fn waited(
         &self,
-        reseller: &ResellerId,
+        of_lane: &Event,
         after: Option<MessageId>,
-        created_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Message>, StoreError>;
     /// Told after each commit: a hint, for what changed is read.

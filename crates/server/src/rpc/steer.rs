@@ -4,7 +4,7 @@ use std::slice;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postrider_domain::{MessageId, MessageState, ResellerId, Violations, limits};
+use postrider_domain::{Message, MessageId, MessageState, ResellerId, Violations, limits};
 use postrider_proto::v1;
 use postrider_store::{MessageFilter, Retry, Steered};
 
@@ -37,7 +37,12 @@ pub(super) async fn retry_message(
     let (reseller, id) = named(&request.reseller, &request.message_id)?;
     let act = call.origin.act(slice::from_ref(&reseller), &[("message_id", &id.to_string())]);
     let store = app.store.clone().by(act);
+    let message = app.store.get_message(&reseller, &id).await?;
+    let place = app.queue.admit(usize::from(message.is_some_and(|message| message.state.is_end())), 0)?;
     let steered = store.retry(&reseller, &id, how(&app, request.accept_duplicate)).await?;
+    if steered != Steered::Done {
+        place.give_back();
+    }
     let message = steered_message(&app, steered, &reseller, id, "retried").await?;
     app.wakeup.wake(&reseller);
     Ok(v1::RetryMessageResponse { message: Some(message) })
@@ -64,8 +69,7 @@ pub(super) async fn retry_messages(
             MessageFilter { states: states.clone(), labels: labels.clone(), before, limit: RETRIED_AT_ONCE };
         let page = app.store.list_messages(&reseller, filter).await?;
         before = page.messages.last().map(|message| message.id);
-        let ids: Vec<_> = page.messages.iter().map(|message| message.id).collect();
-        retried += retry_all(&app, &reseller, &ids, how).await?;
+        retried += retry_all(&app, &reseller, &page.messages, how).await?;
         app.wakeup.wake(&reseller);
         if !page.more {
             return Ok(v1::RetryMessagesResponse { retried_count: retried });
@@ -73,9 +77,17 @@ pub(super) async fn retry_messages(
     }
 }
 
-/// How many of them could be retried. Those that are written together share a commit.
-async fn retry_all(app: &App, reseller: &ResellerId, ids: &[MessageId], how: Retry) -> Result<i32, Refusal> {
-    let all = futures::future::join_all(ids.iter().map(|id| app.store.retry(reseller, id, how))).await;
+/// How many of them could be retried. Those that are written together share a commit. What had ended takes a place in the
+/// whole queue again; its bytes are counted with the next look at that.
+async fn retry_all(
+    app: &App,
+    reseller: &ResellerId,
+    messages: &[Message],
+    how: Retry,
+) -> Result<i32, Refusal> {
+    let place = app.queue.admit(messages.iter().filter(|message| message.state.is_end()).count(), 0)?;
+    let retries = messages.iter().map(|message| app.store.retry(reseller, &message.id, how));
+    let all = futures::future::join_all(retries).await;
     let mut retried = 0;
     for steered in all {
         match steered? {
@@ -87,6 +99,9 @@ async fn retry_all(app: &App, reseller: &ResellerId, ids: &[MessageId], how: Ret
             | Steered::Forbidden { .. }
             | Steered::ContentGone { .. } => {}
         }
+    }
+    if retried == 0 {
+        place.give_back();
     }
     Ok(retried)
 }

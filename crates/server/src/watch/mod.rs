@@ -2,8 +2,8 @@
 //!
 //! Rules
 //! - No gap and no repetition: each answer carries the cursor that goes on after it.
-//! - A lane that was stopped or freed changes how its waiting messages read: they follow its event one by one, as far as
-//!   they still wait.
+//! - A lane that was stopped or freed changes how its waiting messages read: they follow its event one by one, whatever has
+//!   become of them since.
 //! - A reader costs one page of events. One that does not read is told to come back with its cursor.
 //! - The right to read is looked at again with every page and heartbeat.
 
@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::{Message, MessageState};
+use postrider_domain::Message;
 use postrider_proto::v1;
 use postrider_store::{Change, Event};
 use tokio::sync::broadcast::error::RecvError;
@@ -151,10 +151,8 @@ impl Watch {
         answers: &mpsc::Sender<Result<v1::WatchMessagesResponse, Status>>,
         event: Event,
     ) -> Result<(), End> {
-        if let Change::Lane { state, .. } = &event.change
-            && self.filter.is_of(&event.reseller)
-        {
-            self.tell_of_lane(answers, &event, *state).await?;
+        if matches!(event.change, Change::Lane { .. }) && self.filter.is_of(&event.reseller) {
+            self.tell_of_lane(answers, &event).await?;
         }
         self.cursor = self.cursor.after(&event);
         match event.change {
@@ -165,22 +163,18 @@ impl Watch {
         }
     }
 
-    /// Its waiting messages, as they read since.
+    /// The messages that waited then, as they read since.
     async fn tell_of_lane(
         &mut self,
         answers: &mpsc::Sender<Result<v1::WatchMessagesResponse, Status>>,
         event: &Event,
-        state: MessageState,
     ) -> Result<(), End> {
         loop {
-            let after = self.cursor.within();
-            let waiting = self.app.store.waiting(&event.reseller, after, event.time, PAGE).await?;
-            let Some(last) = waiting.last().map(|message| message.id) else { return Ok(()) };
-            for message in waiting {
+            let waited = self.app.store.waited(event, self.cursor.within(), PAGE).await?;
+            let Some(last) = waited.last().map(|message| message.id) else { return Ok(()) };
+            for message in waited {
                 self.cursor = self.cursor.at(message.id);
-                // One that reads otherwise by now has an event of its own.
-                let reads_so = (message.state == MessageState::Held) == (state == MessageState::Held);
-                if reads_so && self.filter.takes(&message) {
+                if self.filter.takes(&message) {
                     self.answer(answers, Some(message)).await?;
                 }
             }

@@ -52,6 +52,10 @@ impl<B: Backend> Backend for Acting<B> {
         self.store.retention()
     }
 
+    fn messages_per_minute(&self) -> u32 {
+        self.store.messages_per_minute()
+    }
+
     fn passed_over(&self) -> &PassedOver {
         self.store.passed_over()
     }

@@ -1,7 +1,6 @@
 //! The trait [`Events`].
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use postrider_domain::{Message, MessageId, ResellerId};
 use tokio::sync::broadcast;
 
@@ -47,16 +46,15 @@ impl<B: Backend> Events for B {
         Ok(Position { order, reseller: "~".to_owned(), number: i64::MAX })
     }
 
-    async fn waiting(
+    async fn waited(
         &self,
-        reseller: &ResellerId,
+        of_lane: &Event,
         after: Option<MessageId>,
-        created_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Message>, StoreError> {
-        let mut waiting = self.reads().waiting(reseller, after, created_until, limit, self.now()).await?;
-        sealing::opened(self, waiting.iter_mut()).await?;
-        Ok(waiting)
+        let mut waited = self.reads().waited(of_lane, after, limit).await?;
+        sealing::opened(self, waited.iter_mut()).await?;
+        Ok(waited)
     }
 
     fn changes(&self) -> broadcast::Receiver<Changed> {

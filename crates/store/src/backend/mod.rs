@@ -30,6 +30,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn write<W: Write>(&self, write: W) -> impl Future<Output = Result<W::Answer, StoreError>> + Send;
     fn now(&self) -> Timestamp;
     fn retention(&self) -> Retention;
+    /// The operator's limit of a mailbox; 0: none.
+    fn messages_per_minute(&self) -> u32;
     fn passed_over(&self) -> &PassedOver;
     fn changed(&self) -> &broadcast::Sender<Changed>;
     /// What seals content and subjects, if anything does.

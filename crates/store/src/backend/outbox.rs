@@ -12,6 +12,7 @@ use postrider_domain::{
 
 use super::{Backend, sealing};
 use crate::reads::Reads;
+use crate::seen::Outlook;
 use crate::verbs::{
     Accept, AcceptAll, AcceptTest, Admitted, Cancel, Doubt, End, Expire, Hindered, Over, Pause, Purge,
     Refuse, Release, Renew, Reread, Resume, RetryMessage, Start, Take,
@@ -91,7 +92,7 @@ impl<B: Backend> Outbox for B {
         reseller: &ResellerId,
         id: &MessageId,
     ) -> Result<Option<Message>, StoreError> {
-        let mut found = self.reads().message(reseller, *id, self.now()).await?;
+        let mut found = self.reads().message(reseller, *id, outlook(self)).await?;
         sealing::opened(self, found.iter_mut()).await?;
         Ok(found)
     }
@@ -101,7 +102,7 @@ impl<B: Backend> Outbox for B {
         reseller: &ResellerId,
         filter: MessageFilter,
     ) -> Result<MessagePage, StoreError> {
-        let mut page = self.reads().messages(reseller, filter, self.now()).await?;
+        let mut page = self.reads().messages(reseller, filter, outlook(self)).await?;
         sealing::opened(self, page.messages.iter_mut()).await?;
         Ok(page)
     }
@@ -272,10 +273,14 @@ async fn replayed(
     reseller: &ResellerId,
     id: MessageId,
 ) -> Result<Accepted, StoreError> {
-    let mut first = backend.reads().message(reseller, id, backend.now()).await?;
+    let mut first = backend.reads().message(reseller, id, outlook(backend)).await?;
     sealing::opened(backend, first.iter_mut()).await?;
     first.map(|first| Accepted::Replayed(Box::new(first))).ok_or_else(|| {
         let row = format!("{reseller}/{id}");
         StoreError::Inconsistent { table: "request_keys", column: "message_id", row }
     })
+}
+
+fn outlook(backend: &impl Backend) -> Outlook {
+    Outlook { now: backend.now(), messages_per_minute: backend.messages_per_minute() }
 }

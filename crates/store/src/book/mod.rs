@@ -30,7 +30,7 @@ pub use self::moves::Retention;
 pub(crate) use self::needs::Needs;
 pub(crate) use self::rows::{
     AttemptRow, EndRow, EventRow, LaneRow, LateRow, LeaseRow, MessageRow, PacedRow, RequestKeyRow,
-    ResellerRow,
+    ResellerRow, WaitedRow,
 };
 use crate::{AccessKey, Changed, KeyId, NewMessage, NewSettings, SealedRecord, StoreError, WrappedKey};
 
@@ -264,6 +264,16 @@ impl Book {
 
     /// An event of the message as it is now.
     pub(crate) fn tell(&mut self, reseller: &ResellerId, id: MessageId) -> Result<(), StoreError> {
+        self.tell_after(reseller, id, None)
+    }
+
+    /// The same, for one that waited until then.
+    fn tell_after(
+        &mut self,
+        reseller: &ResellerId,
+        id: MessageId,
+        waited: Option<WaitedRow>,
+    ) -> Result<(), StoreError> {
         let row = self.message(reseller, id)?;
         let in_flight =
             self.attempts.get(&(reseller.clone(), id, row.attempts)).is_some_and(|a| a.end.is_none());
@@ -279,8 +289,12 @@ impl Book {
             attempts: row.attempts,
             in_flight,
             finding: seen.finding,
+            waited,
         };
-        self.append(reseller, event);
+        let number = self.append(reseller, event);
+        if let (Some(row), Some(number)) = (self.messages.change(&(reseller.clone(), id)), number) {
+            row.last_event = number;
+        }
         Ok(())
     }
 
@@ -300,15 +314,18 @@ impl Book {
             attempts: 0,
             in_flight: false,
             finding: stop,
+            waited: None,
         };
         self.append(reseller, event);
     }
 
-    fn append(&mut self, reseller: &ResellerId, event: EventRow) {
-        let Some(row) = self.resellers.change(reseller) else { return };
+    /// Its number.
+    fn append(&mut self, reseller: &ResellerId, event: EventRow) -> Option<i64> {
+        let row = self.resellers.change(reseller)?;
         row.last_event += i64::from(event.message.is_some() || !planted(Bug::EventNumberedTwice));
         let number = row.last_event;
         self.written.events.push((reseller.clone(), EventRow { number, ..event }));
+        Some(number)
     }
 
     /// What those who watch are told, once it is committed.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_domain::{Bug, Finding, MessageId, MessageState, ResellerId, limits, planted};
 
-use super::{Book, MessageRow};
+use super::{Book, MessageRow, WaitedRow};
 use crate::StoreError;
 
 /// How long what ended is kept.
@@ -86,7 +86,9 @@ impl Book {
         if planted(Bug::EndNotTold) && change.to == MessageState::Expired {
             return Ok(());
         }
-        self.tell(reseller, id)
+        let waits = matches!(before.state, MessageState::Accepted | MessageState::Deferred);
+        let waited = WaitedRow { since: before.last_event, state: before.state };
+        self.tell_after(reseller, id, (waits && !planted(Bug::WaitsForgotten)).then_some(waited))
     }
 
     fn queued(&mut self, reseller: &ResellerId, messages: i64, bytes: i64) {

@@ -102,6 +102,8 @@ pub(crate) struct MessageRow {
     pub attempts: u32,
     pub backoffs: u32,
     pub in_doubt: bool,
+    /// The number of its last event.
+    pub last_event: i64,
     pub finding: Option<Finding>,
 }
 
@@ -240,4 +242,13 @@ pub(crate) struct EventRow {
     pub attempts: u32,
     pub in_flight: bool,
     pub finding: Option<Finding>,
+    /// It ended a wait of its message's.
+    pub waited: Option<WaitedRow>,
+}
+
+/// A message was ACCEPTED or DEFERRED from one event to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WaitedRow {
+    pub since: i64,
+    pub state: MessageState,
 }

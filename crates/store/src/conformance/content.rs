@@ -89,9 +89,11 @@ pub async fn lists_and_events_are_opened(world: &World) {
         MessageFilter { states: vec![], labels: postrider_domain::Labels::new(), before: None, limit: 10 };
     let page = store.list_messages(&acme, filter).await.expect("a page").messages;
     assert_eq!(page.iter().map(|message| &message.subject).collect::<Vec<_>>(), [&subjects[2], &subjects[0]]);
-    let waiting = store.waiting(&acme, None, world.now(), 10).await.expect("waiting");
+    store.pause(&acme, "a look at it").await.expect("paused");
+    let paused = store.events(&acme, 2, 10).await.expect("events").expect("all");
+    let waited = store.waited(&paused[0], None, 10).await.expect("waited");
     assert_eq!(
-        waiting.iter().map(|message| &message.subject).collect::<Vec<_>>(),
+        waited.iter().map(|message| &message.subject).collect::<Vec<_>>(),
         [&subjects[0], &subjects[2]]
     );
     let events = store.events(&beta, 0, 10).await.expect("events").expect("all");

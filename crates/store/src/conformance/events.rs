@@ -5,7 +5,7 @@ use std::time::Duration;
 use postrider_domain::{FindingCode, Message, MessageState, Outcome, ResellerId};
 
 use super::{World, at, held_by, hold, sent, token};
-use crate::{Change, Event, Position};
+use crate::{Change, Event, NewMessage, Position};
 
 async fn events(world: &World, reseller: &ResellerId, after: i64) -> Vec<Event> {
     world.store.events(reseller, after, 100).await.expect("an answer").expect("none is gone")
@@ -79,10 +79,68 @@ pub async fn a_lane_that_is_stopped_or_freed_is_told_once(world: &World) {
     let [accepted, lane] = told.as_slice() else { panic!("two: {told:?}") };
     assert_eq!(message(accepted).state, MessageState::Held);
     assert!(matches!(lane.change, Change::Lane { state: MessageState::Accepted, finding: None }));
-    let waiting = world.store.waiting(&acme, None, lane.time, 10).await.expect("waiting");
-    assert_eq!(waiting.len(), 2);
-    let rest = world.store.waiting(&acme, Some(held), lane.time, 10).await.expect("waiting");
+    let waited = world.store.waited(lane, None, 10).await.expect("waited");
+    assert_eq!(waited.len(), 2);
+    let rest = world.store.waited(lane, Some(held), 10).await.expect("waited");
     assert_eq!(rest.iter().map(|message| message.id).collect::<Vec<_>>(), [message(accepted).id]);
+}
+
+pub async fn a_lanes_event_is_told_of_all_that_waited_then_whatever_became_of_it(world: &World) {
+    let (acme, tried) = world.held_lane("acme", 600).await;
+    let waits = world.accepted(&acme).await;
+    world.put(world.new_settings(&acme)).await;
+    world.store.pause(&acme, "a look at it").await.expect("paused");
+    world.store.resume(&acme).await.expect("resumed");
+    let told = events(world, &acme, 0).await;
+    let lane: Vec<_> = told.into_iter().filter(|event| matches!(event.change, Change::Lane { .. })).collect();
+    let [held, freed, paused, resumed] = lane.as_slice() else { panic!("four: {lane:?}") };
+    let mut before = Vec::new();
+    for event in [held, freed, paused, resumed] {
+        before.push(world.store.waited(event, None, 10).await.expect("waited"));
+    }
+    let seen = |told: &[Message]| told.iter().map(|message| (message.id, message.state)).collect::<Vec<_>>();
+    assert_eq!(seen(&before[0]), [], "the first was on its way, the second not yet there");
+    assert_eq!(seen(&before[1]), [(tried, MessageState::Deferred), (waits, MessageState::Accepted)]);
+    assert_eq!(seen(&before[2]), [(tried, MessageState::Held), (waits, MessageState::Held)]);
+    assert_eq!(seen(&before[3]), seen(&before[1]));
+
+    world.advance(1);
+    assert!(matches!(world.store.cancel(&acme, &waits).await, Ok(crate::Steered::Done)));
+    world.tries(&acme, tried, 2, sent()).await;
+
+    for (event, before) in [held, freed, paused, resumed].into_iter().zip(before) {
+        let mut after = world.store.waited(event, None, 10).await.expect("waited");
+        for (after, before) in after.iter_mut().zip(&before) {
+            // When one that waits no more would have been tried is not known.
+            after.next_attempt_time = before.next_attempt_time;
+        }
+        assert_eq!(after, before);
+    }
+}
+
+pub async fn scheduled_mail_that_comes_due_in_a_stopped_lane_is_told_as_held(world: &World) {
+    let acme = world.reseller("acme").await;
+    let early = NewMessage { send_time: Some(at(10)), ..world.mail(&acme) };
+    let early = world.accepts(early).await.id;
+    world.store.pause(&acme, "a look at it").await.expect("paused");
+    let late = NewMessage { send_time: Some(at(20)), ..world.mail(&acme) };
+    let late = world.accepts(late).await.id;
+    for (id, due) in [(early, 10), (late, 20)] {
+        assert_eq!(world.next_due().await, Some(at(due)));
+        assert_eq!(world.state(&acme, id).await, MessageState::Scheduled);
+        world.advance(10);
+        world.leased(&acme, token(1)).await;
+        assert!(world.store.expire(&acme, token(1)).await.expect("an answer").is_empty());
+        world.release(&acme, token(1)).await;
+        let last = events(world, &acme, 0).await.pop().expect("an event");
+        assert_eq!((message(&last).id, message(&last).state), (id, MessageState::Held));
+        assert_eq!(*message(&last), world.message(&acme, id).await);
+    }
+    world.store.resume(&acme).await.expect("resumed");
+    let resumed = events(world, &acme, 0).await.pop().expect("an event");
+    let waited = world.store.waited(&resumed, None, 10).await.expect("waited");
+    assert!(waited.iter().all(|message| message.state == MessageState::Accepted), "{waited:?}");
+    assert_eq!(waited.len(), 2);
 }
 
 pub async fn the_events_of_all_resellers_come_in_the_order_of_their_commits(world: &World) {

@@ -69,6 +69,8 @@ macro_rules! conformance {
                 each_change_is_told_once_with_the_message_as_it_was
                 a_reader_goes_on_after_what_it_has_seen
                 a_lane_that_is_stopped_or_freed_is_told_once
+                a_lanes_event_is_told_of_all_that_waited_then_whatever_became_of_it
+                scheduled_mail_that_comes_due_in_a_stopped_lane_is_told_as_held
                 the_events_of_all_resellers_come_in_the_order_of_their_commits
                 a_position_that_no_event_can_have_is_not_taken
                 events_of_the_past_go_and_whoever_missed_them_is_told
@@ -87,6 +89,7 @@ macro_rules! conformance {
                 pages_go_from_the_newest_to_the_oldest
                 all_given_labels_match
                 a_waiting_message_of_a_held_lane_reads_as_held
+                a_message_tells_when_it_is_likely_to_go_by_its_place_and_its_pace
                 a_scheduled_message_is_held_only_once_its_time_has_come
                 lists_filter_by_the_state_that_is_seen
                 the_next_attempt_is_told_after_the_lanes_wait

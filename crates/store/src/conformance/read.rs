@@ -1,8 +1,8 @@
 //! Read: a message as its caller sees it, and pages of them.
 
-use postrider_domain::{FindingCode, Labels, Message, MessageId, MessageState, ResellerId};
+use postrider_domain::{FindingCode, Labels, Message, MessageId, MessageState, Priority, ResellerId, limits};
 
-use super::{World, at, held_by, hold, sent};
+use super::{World, at, held_by, hold, sent, token};
 use crate::{MessageFilter, MessagePage, NewMessage};
 
 async fn page(world: &World, reseller: &ResellerId, filter: MessageFilter) -> MessagePage {
@@ -45,6 +45,40 @@ pub async fn all_given_labels_match(world: &World) {
     assert_eq!(page(world, &acme, filter(labels(&[("a.b/c", "1")]))).await.messages.len(), 2);
     assert_eq!(ids(&page(world, &acme, filter(both.labels)).await.messages), [both.id]);
     assert!(page(world, &acme, filter(labels(&[("a.b/c", "2")]))).await.messages.is_empty());
+}
+
+pub async fn a_message_tells_when_it_is_likely_to_go_by_its_place_and_its_pace(world: &World) {
+    let acme = world.reseller("acme").await;
+    let mut lowered = world.new_settings(&acme);
+    lowered.values.pace.messages_per_minute = Some(2);
+    world.put(lowered).await;
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(world.accepted(&acme).await);
+    }
+    ids.push(world.accepts(NewMessage { send_time: Some(at(30)), ..world.mail(&acme) }).await.id);
+    ids.push(world.accepts(NewMessage { send_time: Some(at(900)), ..world.mail(&acme) }).await.id);
+    let minutes = |count: u32| Some(at(0) + limits::PACE_MINUTE * count);
+    let likely = async || {
+        let mut times = Vec::new();
+        for id in &ids {
+            times.push(world.message(&acme, *id).await.next_attempt_time);
+        }
+        times
+    };
+    assert_eq!(likely().await, [minutes(0), minutes(0), minutes(1), minutes(1), minutes(2), Some(at(900))]);
+    let urgent = NewMessage { priority: Priority::Urgent, ..world.mail(&acme) };
+    let urgent = world.accepts(urgent).await.id;
+    assert_eq!(world.message(&acme, urgent).await.next_attempt_time, minutes(0));
+    let after_it = [minutes(0), minutes(1), minutes(1), minutes(2), minutes(2), Some(at(900))];
+    assert_eq!(likely().await, after_it);
+    let listed = world.all(&acme).await;
+    let of =
+        |id| listed.iter().find(|message| message.id == id).and_then(|message| message.next_attempt_time);
+    assert_eq!(ids.iter().map(|id| of(*id)).collect::<Vec<_>>(), after_it);
+    world.leased(&acme, token(1)).await;
+    world.store.release(&acme, token(1), Some(at(10))).await.expect("released");
+    assert_eq!(likely().await[3], Some(at(10) + limits::PACE_MINUTE * 2), "not before the lane goes on");
 }
 
 pub async fn a_waiting_message_of_a_held_lane_reads_as_held(world: &World) {

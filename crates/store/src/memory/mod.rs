@@ -162,6 +162,10 @@ impl Backend for MemoryStore {
         self.shared.retention
     }
 
+    fn messages_per_minute(&self) -> u32 {
+        0
+    }
+
     fn passed_over(&self) -> &PassedOver {
         &self.passed_over
     }

@@ -12,10 +12,11 @@ use postrider_domain::{
 
 use super::tables::Tables;
 use super::{Fate, Shared};
-use crate::book::{AttemptKey, LaneRow, MessageKey, RequestKey};
+use crate::book::{AttemptKey, LaneRow, MessageKey, MessageRow, RequestKey};
 use crate::census::{Backlog, FirstExpiry, LaneState};
 use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
-use crate::watch::{Change, Event, KeptEvents, Position};
+use crate::seen::Outlook;
+use crate::watch::{Change, Event, KeptEvents, Position, Waited};
 use crate::{
     AccessKey, AuditFilter, AuditPage, AuditPlace, ContentHash, KeyId, MessageFilter, MessagePage, Queue,
     SealedRecord, SettingsFilter, SettingsPage, WrappedKey, etag,
@@ -56,14 +57,26 @@ impl Tables {
         self.resellers.get(reseller)?.lane.as_ref()
     }
 
-    fn message(&self, key: &MessageKey, now: Timestamp) -> Option<Message> {
+    fn message(&self, key: &MessageKey, outlook: Outlook) -> Option<Message> {
         let row = self.messages.get(key)?;
-        let seen = self.lane(&key.0).map(LaneRow::seen).unwrap_or_default();
-        let seen = seen.shows(row.state, row.due_time, row.finding.as_ref(), now);
+        let lane = self.lane(&key.0);
+        let lowered = lane.and_then(|lane| lane.pace.messages_per_minute);
+        let lane = lane.map(LaneRow::seen).unwrap_or_default();
+        let lane = lane.behind(self.ahead(key, row, outlook.now), lowered, outlook);
+        let seen = lane.shows(row.state, row.due_time, row.finding.as_ref(), outlook.now);
         let mut message = self.stored(key)?;
         (message.state, message.next_attempt_time, message.finding) =
             (seen.state, seen.next_attempt_time, seen.finding);
         Some(message)
+    }
+
+    /// Messages that go before it.
+    fn ahead(&self, key: &MessageKey, row: &MessageRow, now: Timestamp) -> u32 {
+        let place = |id, row: &MessageRow| (row.priority, row.due_time, id);
+        let before = self.waiting_of(&key.0).filter(|((_, id), other)| {
+            other.due_time <= row.due_time.max(now) && place(*id, other) < place(key.1, row)
+        });
+        u32::try_from(before.count()).unwrap_or(u32::MAX)
     }
 
     fn stored(&self, key: &MessageKey) -> Option<Message> {
@@ -130,6 +143,26 @@ impl Tables {
         Some(Event { reseller: reseller.clone(), number, order: position, time, change })
     }
 
+    /// As `read/waited.sql`.
+    fn waited(&self, of_lane: &Event) -> BTreeMap<MessageId, Waited> {
+        let Event { reseller, number, .. } = of_lane;
+        let not_before = self.lane(reseller).and_then(|lane| lane.seen().not_before);
+        let still = self.messages_of(reseller).filter(|(_, row)| {
+            matches!(row.state, MessageState::Accepted | MessageState::Deferred) && row.last_event < *number
+        });
+        let still = still.map(|((_, id), row)| {
+            let next_attempt_time = Some(row.due_time).max(not_before);
+            (*id, Waited { state: row.state, attempts: row.attempts, next_attempt_time })
+        });
+        let later = self.events.values().filter(|(owner, row)| owner == reseller && row.number > *number);
+        let until_later = later.filter_map(|(_, row)| {
+            let waited = row.waited.filter(|waited| waited.since < *number)?;
+            let attempts = row.attempts - u32::from(row.state == MessageState::Sending);
+            Some((row.message?, Waited { state: waited.state, attempts, next_attempt_time: None }))
+        });
+        still.chain(until_later).collect()
+    }
+
     fn due_lanes<'t>(
         &'t self,
         pass_over: &'t PassOver,
@@ -144,20 +177,20 @@ impl Tables {
 
 #[async_trait]
 impl Reads for MemoryReads {
-    async fn message(&self, reseller: &ResellerId, id: MessageId, now: Timestamp) -> Read<Option<Message>> {
-        self.read(|tables| tables.message(&(reseller.clone(), id), now)).await
+    async fn message(&self, reseller: &ResellerId, id: MessageId, outlook: Outlook) -> Read<Option<Message>> {
+        self.read(|tables| tables.message(&(reseller.clone(), id), outlook)).await
     }
 
     async fn messages(
         &self,
         reseller: &ResellerId,
         filter: MessageFilter,
-        now: Timestamp,
+        outlook: Outlook,
     ) -> Read<MessagePage> {
         self.read(|tables| {
             let own = tables.messages_of(reseller).rev().map(|(key, _)| key);
             let own = own.filter(|(_, id)| filter.before.is_none_or(|before| *id < before));
-            let seen = own.filter_map(|key| tables.message(key, now));
+            let seen = own.filter_map(|key| tables.message(key, outlook));
             let wanted = seen.filter(|message| {
                 (filter.states.is_empty() || filter.states.contains(&message.state))
                     && filter.labels.iter().all(|(key, value)| message.labels.get(key) == Some(value))
@@ -397,19 +430,15 @@ impl Reads for MemoryReads {
         self.read(|tables| tables.events_purged).await
     }
 
-    async fn waiting(
-        &self,
-        reseller: &ResellerId,
-        after: Option<MessageId>,
-        created_until: Timestamp,
-        limit: u32,
-        now: Timestamp,
-    ) -> Read<Vec<Message>> {
+    async fn waited(&self, of_lane: &Event, after: Option<MessageId>, limit: u32) -> Read<Vec<Message>> {
         self.read(|tables| {
-            let waiting = tables.waiting_of(reseller).filter(|((_, id), row)| {
-                after.is_none_or(|after| *id > after) && row.create_time <= created_until
+            let waited = tables.waited(of_lane).into_iter();
+            let waited = waited.filter(|(id, _)| after.is_none_or(|after| *id > after));
+            let told = waited.filter_map(|(id, waited)| {
+                let message = tables.stored(&(of_lane.reseller.clone(), id))?;
+                Some(of_lane.tells_of(message, waited))
             });
-            first(limit, waiting.filter_map(|(key, _)| tables.message(key, now)))
+            first(limit, told)
         })
         .await
     }
@@ -423,10 +452,11 @@ impl Reads for MemoryReads {
     }
 
     async fn backlog(&self, by_reseller: bool, now: Timestamp) -> Read<Vec<Backlog>> {
+        let outlook = Outlook { now, messages_per_minute: 0 };
         self.read(|tables| {
             let mut backlog: BTreeMap<(Option<ResellerId>, MessageState), (i64, Timestamp)> = BTreeMap::new();
             for (key, row) in tables.messages.iter().filter(|(_, row)| !row.state.is_end()) {
-                let seen = tables.message(key, now).map_or(row.state, |message| message.state);
+                let seen = tables.message(key, outlook).map_or(row.state, |message| message.state);
                 let entry = backlog.entry((by_reseller.then(|| key.0.clone()), seen));
                 let (count, first_due) = entry.or_insert((0, Timestamp::MAX));
                 (*count, *first_due) = (*count + 1, row.due_time.min(*first_due));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postrider_domain::{AuditEvent, MessageId, ResellerId, limits};
+use postrider_domain::{AuditEvent, MessageId, MessageState, ResellerId, limits};
 use uuid::Uuid;
 
 use crate::book::{
@@ -134,6 +134,13 @@ impl Tables {
             for (key, row) in over.into_iter().take(*limit as usize) {
                 book.messages.load(key.clone(), row.clone());
             }
+            if !self.is_stopped(reseller) {
+                continue;
+            }
+            let came_due = self.scheduled_of(reseller).filter(|(_, row)| row.due_time <= now);
+            for (key, row) in came_due.take(*limit as usize) {
+                book.messages.load(key.clone(), row.clone());
+            }
         }
         for (reseller, limit) in &needs.waiting {
             for (key, row) in self.waiting_of(reseller).take(*limit as usize) {
@@ -147,6 +154,18 @@ impl Tables {
         reseller: &'t ResellerId,
     ) -> impl Iterator<Item = (&'t MessageKey, &'t MessageRow)> {
         self.messages_of(reseller).filter(|(_, row)| row.state.waits())
+    }
+
+    fn scheduled_of<'t>(
+        &'t self,
+        reseller: &'t ResellerId,
+    ) -> impl Iterator<Item = (&'t MessageKey, &'t MessageRow)> {
+        self.waiting_of(reseller).filter(|(_, row)| row.state == MessageState::Scheduled)
+    }
+
+    fn is_stopped(&self, reseller: &ResellerId) -> bool {
+        let lane = self.resellers.get(reseller).and_then(|row| row.lane.as_ref());
+        lane.is_some_and(|lane| lane.stop().is_some())
     }
 
     pub(super) fn messages_of<'t>(
@@ -276,10 +295,12 @@ impl Tables {
         let lane: &LaneRow = self.resellers.get(reseller)?.lane.as_ref()?;
         let first = self.waiting_of(reseller).map(|(_, row)| row.due_time).min();
         let first = first.filter(|_| lane.pause.is_none()).map(|due| Some(due).max(lane.not_before()));
+        let scheduled = self.scheduled_of(reseller).filter(|_| self.is_stopped(reseller));
+        let scheduled = scheduled.map(|(_, row)| row.due_time).min();
         let expiry = self.waiting_of(reseller).map(|(_, row)| row.expire_time).min();
         let open = self.attempts_of(reseller).filter(|(_, row)| row.end.is_none());
         let deadline = open.filter_map(|(_, row)| row.call_deadline).min();
-        [first.flatten(), expiry, deadline].into_iter().flatten().min()
+        [first.flatten(), scheduled, expiry, deadline].into_iter().flatten().min()
     }
 }
 

@@ -92,6 +92,7 @@ impl PostgresStore {
             is_given_time: synced.is_none(),
             clock,
             retention: options.retention,
+            messages_per_minute: options.messages_per_minute,
             apart,
             presence: Arc::new(Presence::new(writers)),
             changed: broadcast::Sender::new(CHANGES_KEPT),
@@ -153,6 +154,10 @@ impl Backend for PostgresStore {
         self.shared.retention
     }
 
+    fn messages_per_minute(&self) -> u32 {
+        self.shared.messages_per_minute
+    }
+
     fn passed_over(&self) -> &PassedOver {
         &self.shared.passed_over
     }
@@ -190,6 +195,7 @@ struct Shared {
     /// The clock is a test's: transactions ask it, not the database.
     is_given_time: bool,
     retention: Retention,
+    messages_per_minute: u32,
     /// Transactions hold the rows of one reseller.
     apart: bool,
     presence: Arc<Presence>,

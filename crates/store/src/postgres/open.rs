@@ -31,6 +31,7 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     (3, "pace", include_str!("../../migrations/postgres/0003_pace.sql")),
     (4, "audit", include_str!("../../migrations/postgres/0004_audit.sql")),
     (5, "data keys", include_str!("../../migrations/postgres/0005_data_keys.sql")),
+    (6, "waits", include_str!("../../migrations/postgres/0006_waits.sql")),
 ]);
 
 /// Where the database is, and what it is.

@@ -12,7 +12,7 @@ use super::{Cells, Reader, Row, Statement, Value, census, json, rows, values, wa
 use crate::book::{AttemptKey, AttemptRow, EndRow, LateRow, MessageKey, RequestKey};
 use crate::census::{Backlog, FirstExpiry, LaneState};
 use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
-use crate::seen::LaneSeen;
+use crate::seen::{LaneSeen, Outlook};
 use crate::watch::{Event, KeptEvents, Position};
 use crate::{
     AccessKey, AuditFilter, AuditPage, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord,
@@ -21,7 +21,6 @@ use crate::{
 
 static MESSAGE: Statement = statement!(each dialect "read/message");
 static MESSAGES: Statement = statement!(each dialect "read/messages");
-static WAITING: Statement = statement!(each dialect "read/waiting");
 static CONTENT: Statement = statement!("read/content");
 static REQUEST_KEY: Statement = statement!("read/request_key");
 static DUE_LANES: Statement = statement!(each dialect "read/due_lanes");
@@ -47,37 +46,25 @@ static ABANDONED: Statement = statement!(each dialect "read/abandoned");
 
 #[async_trait]
 impl<R: Reader> Reads for R {
-    async fn message(&self, reseller: &ResellerId, id: MessageId, now: Timestamp) -> Read<Option<Message>> {
-        let found = self.read(&MESSAGE, values![reseller, id]).await?;
-        found.first().map(|row| message(row, reseller, now)).transpose()
+    async fn message(&self, reseller: &ResellerId, id: MessageId, outlook: Outlook) -> Read<Option<Message>> {
+        let found = self.read(&MESSAGE, values![reseller, id, outlook.now]).await?;
+        found.first().map(|row| message(row, reseller, outlook)).transpose()
     }
 
     async fn messages(
         &self,
         reseller: &ResellerId,
         filter: MessageFilter,
-        now: Timestamp,
+        outlook: Outlook,
     ) -> Read<MessagePage> {
         let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
         let states = Some(json(&states)).filter(|_| !filter.states.is_empty());
         let limit = i64::from(filter.limit) + 1;
-        let wanted = values![reseller, filter.before, states, json(&filter.labels), limit, now];
+        let wanted = values![reseller, filter.before, states, json(&filter.labels), limit, outlook.now];
         let found = self.read(&MESSAGES, wanted).await?;
         let (page, more) = page(&found, filter.limit);
-        let messages = page.iter().map(|row| message(row, reseller, now)).collect::<Result<_, _>>()?;
+        let messages = page.iter().map(|row| message(row, reseller, outlook)).collect::<Result<_, _>>()?;
         Ok(MessagePage { messages, more })
-    }
-
-    async fn waiting(
-        &self,
-        reseller: &ResellerId,
-        after: Option<MessageId>,
-        created_until: Timestamp,
-        limit: u32,
-        now: Timestamp,
-    ) -> Read<Vec<Message>> {
-        let found = self.read(&WAITING, values![reseller, after, created_until, limit]).await?;
-        found.iter().map(|row| message(row, reseller, now)).collect()
     }
 
     async fn content(&self, reseller: &ResellerId, id: MessageId) -> Read<Option<Content>> {
@@ -217,6 +204,10 @@ impl<R: Reader> Reads for R {
         watch::all_events(self, after, limit).await
     }
 
+    async fn waited(&self, of_lane: &Event, after: Option<MessageId>, limit: u32) -> Read<Vec<Message>> {
+        watch::waited(self, of_lane, after, limit).await
+    }
+
     async fn kept_events(&self, reseller: &ResellerId) -> Read<KeptEvents> {
         watch::kept_events(self, reseller).await
     }
@@ -336,11 +327,13 @@ fn queued(cells: Cells<'_>) -> Result<Queued, StoreError> {
 }
 
 /// A row with a message and its lane.
-fn message(row: &Row, reseller: &ResellerId, now: Timestamp) -> Result<Message, StoreError> {
+fn message(row: &Row, reseller: &ResellerId, outlook: Outlook) -> Result<Message, StoreError> {
     let cells = Cells::new(row, "messages", reseller.as_str());
     let message = stored_message(cells, reseller)?;
     let due = cells.time("due_time")?;
-    let seen = lane_seen(cells)?.shows(message.state, due, message.finding.as_ref(), now);
+    let lowered = cells.of("resellers").optional_count("pace_messages_per_minute")?;
+    let lane = lane_seen(cells)?.behind(cells.count("ahead")?, lowered, outlook);
+    let seen = lane.shows(message.state, due, message.finding.as_ref(), outlook.now);
     Ok(Message {
         state: seen.state,
         next_attempt_time: seen.next_attempt_time,

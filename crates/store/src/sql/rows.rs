@@ -95,6 +95,7 @@ pub(super) fn message(row: &Row) -> Result<((ResellerId, MessageId), MessageRow)
         attempts: cells.count("attempts")?,
         backoffs: cells.count("backoffs")?,
         in_doubt: cells.flag("in_doubt")?,
+        last_event: cells.get("last_event")?,
         finding: cells.finding()?,
     };
     let id = cells.message_id()?;

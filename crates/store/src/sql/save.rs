@@ -196,6 +196,7 @@ fn new_message(new: &NewMessage, row: &MessageRow) -> Vec<Value> {
         row.attempts,
         row.backoffs,
         row.in_doubt,
+        row.last_event,
         new.request_id.as_ref(),
         new.internet_message_id.as_deref(),
         new.subject.as_str(),
@@ -218,6 +219,7 @@ fn message((reseller, id): &(ResellerId, MessageId), row: &MessageRow) -> Vec<Va
         row.attempts,
         row.backoffs,
         row.in_doubt,
+        row.last_event,
     ];
     values.extend(finding(row.finding.as_ref()));
     values
@@ -313,6 +315,8 @@ fn event_values(reseller: &ResellerId, event: &EventRow) -> Vec<Value> {
         event.in_flight,
     ];
     values.extend(finding(event.finding.as_ref()));
+    let waited = event.waited;
+    values.extend(values![waited.map(|waited| waited.since), waited.map(|waited| waited.state.as_str())]);
     values
 }
 

@@ -1,15 +1,16 @@
 //! Reads of events: a message as it was is its row, with the event's state and as many attempts as there were.
 
 use jiff::Timestamp;
-use postrider_domain::{Finding, FindingClass, FindingCode, Message, MessageState, ResellerId};
+use postrider_domain::{Finding, FindingClass, FindingCode, Message, MessageId, MessageState, ResellerId};
 
-use super::read::stored_message;
+use super::read::{lane_seen, stored_message};
 use super::{Cells, Reader, Row, Statement, rows, values};
 use crate::StoreError;
-use crate::watch::{Change, Event, KeptEvents, Position};
+use crate::watch::{Change, Event, KeptEvents, Position, Waited};
 
 static EVENTS: Statement = statement!(each dialect "read/events");
 static ALL_EVENTS: Statement = statement!(each dialect "read/all_events");
+static WAITED: Statement = statement!(each dialect "read/waited");
 static KEPT_EVENTS: Statement = statement!("read/kept_events");
 static LAST_POSITION: Statement = statement!(each dialect "read/last_position");
 static PURGED_POSITION: Statement = statement!("read/purged_position");
@@ -30,6 +31,28 @@ pub(super) async fn all_events(
 ) -> Result<Vec<Event>, StoreError> {
     let wanted = values![after.order, after.reseller.as_str(), after.number, limit];
     reader.read(&ALL_EVENTS, wanted).await?.iter().map(event).collect()
+}
+
+pub(super) async fn waited(
+    reader: &impl Reader,
+    of_lane: &Event,
+    after: Option<MessageId>,
+    limit: u32,
+) -> Result<Vec<Message>, StoreError> {
+    let reseller = &of_lane.reseller;
+    let wanted = values![reseller, of_lane.number, after, limit];
+    let told = |row: &Row| {
+        let cells = Cells::new(row, "messages", reseller.as_str());
+        let waits = cells.get::<i32>("waits")? == 1;
+        let next_attempt_time = Some(cells.time("due_time")?).max(lane_seen(cells)?.not_before);
+        let waited = Waited {
+            state: cells.parsed("waited_as", MessageState::parse)?,
+            attempts: cells.count("waited_attempts")?,
+            next_attempt_time: next_attempt_time.filter(|_| waits),
+        };
+        Ok(of_lane.tells_of(stored_message(cells, reseller)?, waited))
+    };
+    reader.read(&WAITED, wanted).await?.iter().map(told).collect()
 }
 
 pub(super) async fn kept_events(

@@ -55,6 +55,7 @@ impl SqliteStore {
             place,
             clock,
             retention: options.retention,
+            messages_per_minute: options.messages_per_minute,
             reader: RwLock::new(reader),
             health: watch::Sender::new(StoreHealth::Serving),
             changed: broadcast::Sender::new(CHANGES_KEPT),
@@ -93,6 +94,10 @@ impl Backend for SqliteStore {
         self.shared.retention
     }
 
+    fn messages_per_minute(&self) -> u32 {
+        self.shared.messages_per_minute
+    }
+
     fn passed_over(&self) -> &PassedOver {
         &self.shared.passed_over
     }
@@ -127,6 +132,7 @@ struct Shared {
     place: Place,
     clock: Arc<dyn Clock>,
     retention: Retention,
+    messages_per_minute: u32,
     room: Room,
     /// Replaced when the file is opened again.
     reader: RwLock<SqlitePool>,

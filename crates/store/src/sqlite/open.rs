@@ -45,6 +45,7 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     (5, "pace", include_str!("../../migrations/sqlite/0005_pace.sql")),
     (6, "audit", include_str!("../../migrations/sqlite/0006_audit.sql")),
     (7, "data keys", include_str!("../../migrations/sqlite/0007_data_keys.sql")),
+    (8, "waits", include_str!("../../migrations/sqlite/0008_waits.sql")),
 ]);
 
 /// The connections of an open file.

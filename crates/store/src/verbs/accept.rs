@@ -197,8 +197,13 @@ fn admit(
     insert(book, new, row(new, state(new)))?;
     let due = due(new);
     if let Some(lane) = book.change_lane(&new.reseller) {
-        let not_before = Some(due).max(lane.not_before()).filter(|_| lane.pause.is_none());
-        lane.is_due_at(not_before.unwrap_or(new.expire_time).min(new.expire_time));
+        let time = match state(new) {
+            // It is told as HELD when it comes due.
+            MessageState::Scheduled if lane.stop().is_some() => due,
+            _ if lane.pause.is_some() => new.expire_time,
+            _ => lane.not_before().map_or(due, |not_before| not_before.max(due)),
+        };
+        lane.is_due_at(time.min(new.expire_time));
     }
     Ok(Admitted::New(Box::new(message(book, new))))
 }
@@ -307,6 +312,7 @@ fn row(new: &NewMessage, state: MessageState) -> MessageRow {
         attempts: 0,
         backoffs: 0,
         in_doubt: false,
+        last_event: 0,
         finding: None,
     }
 }

@@ -254,6 +254,9 @@ impl Write for Expire {
             return Ok(Vec::new());
         };
         let stop = lane.stop();
+        if stop.is_some() {
+            tell_those_who_came_due(book, &self.reseller)?;
+        }
         let over: Vec<_> = book
             .messages_of(&self.reseller)
             .filter(|(_, row)| row.state.waits() && row.expire_time <= now && !planted(Bug::ExpiryIgnored))
@@ -274,6 +277,23 @@ impl Write for Expire {
         }
         Ok(ended)
     }
+}
+
+/// SCHEDULED ends when it comes due in a lane that is stopped: from then on it reads as HELD, which nobody else would tell.
+fn tell_those_who_came_due(book: &mut Book, reseller: &ResellerId) -> Result<(), StoreError> {
+    let now = book.now();
+    let came_due: Vec<_> = book
+        .messages_of(reseller)
+        .filter(|(_, row)| {
+            row.state == MessageState::Scheduled && row.due_time <= now && row.expire_time > now
+        })
+        .map(|(id, _)| id)
+        .collect();
+    for id in came_due.into_iter().filter(|_| !planted(Bug::HeldNotTold)) {
+        let change = Change { to: MessageState::Accepted, in_doubt: false, time: now };
+        book.moves(reseller, id, change, None, |_| {})?;
+    }
+    Ok(())
 }
 
 fn until(now: Timestamp, duration: Duration) -> Timestamp {

@@ -98,7 +98,10 @@ impl Write for RetryMessage {
 impl RetryMessage {
     fn admits(&self, row: &MessageRow) -> bool {
         let doubts = row.in_doubt && !self.how.accept_duplicate;
-        !row.is_test && !doubts && row.state.may_become(MessageState::Accepted)
+        !row.is_test
+            && !doubts
+            && row.state != MessageState::Scheduled
+            && row.state.may_become(MessageState::Accepted)
     }
 
     fn has_room(&self, book: &Book, row: &MessageRow) -> bool {

@@ -1,5 +1,5 @@
 -- When lanes have work again, none before the time given: its next message, not before the lane's wait, the hold's probe
--- and the next look at its pace, and never while it is paused; the next expiry; the deadline of an attempt that somebody must resolve. (SQLite has a view
+-- and the next look at its pace, and never while it is paused; while it is stopped, the next that was scheduled, to be told as HELD; the next expiry; the deadline of an attempt that somebody must resolve. (SQLite has a view
 -- for it.) Each part is the first row of an index; greatest() passes over what is null. Where it is one reseller, each part
 -- names it, or Citus would ask every shard.
 -- $1 reseller, $2 not before, or null
@@ -25,6 +25,11 @@ UPDATE resellers AS r SET due_time = (
         ) AS w
         WHERE r.pause_time IS NULL
         HAVING min(w.due_time) IS NOT NULL
+        UNION ALL
+        (SELECT m.due_time FROM messages AS m
+        WHERE m.reseller = r.reseller /*alone*/AND m.reseller = $1/*alone*/ AND m.state = 'scheduled'
+            AND (r.pause_time IS NOT NULL OR r.hold_code IS NOT NULL)
+        ORDER BY m.due_time LIMIT 1)
         UNION ALL
         (SELECT m.expire_time FROM messages AS m
         WHERE m.reseller = r.reseller /*alone*/AND m.reseller = $1/*alone*/
