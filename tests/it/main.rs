@@ -78,6 +78,9 @@ mod content_at_rest;
 mod secrets;
 
 #[cfg(test)]
+mod redaction;
+
+#[cfg(test)]
 mod vault;
 
 #[cfg(test)]
