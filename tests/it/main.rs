@@ -48,6 +48,9 @@ mod queue;
 mod replicas;
 
 #[cfg(test)]
+mod rolling_restart;
+
+#[cfg(test)]
 mod mistakes;
 
 #[cfg(test)]
@@ -85,6 +88,9 @@ mod start;
 
 #[cfg(test)]
 mod command_line;
+
+#[cfg(test)]
+mod documents;
 
 #[cfg(test)]
 mod health;
