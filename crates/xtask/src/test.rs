@@ -67,7 +67,7 @@ pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode
         crash_loop::tear("debug", IMAGES, SEED)
     });
     steps.run("planted bugs", "the simulation finds each of them", || planted(&mut counts));
-    steps.run("deploy", "manifests, scripts, and every key that they name", || {
+    steps.run("deploy", "manifests, scripts, alert rules, and every key that they name", || {
         deploy::run(&workspace::built_program()?)
     });
     steps.run("clients", "their tests, and their examples against the built binary", || {
