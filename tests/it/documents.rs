@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use postrider_sandbox::seed;
-use postrider_testkit::{Finished, Program, Service, World, run};
+use postrider_testkit::{Finished, Program, Service, Vault, World, run, vault_program};
 use tokio::process::Command;
 
 use crate::support::{given, path_with};
@@ -45,6 +45,13 @@ fn commands_of(page: &str) -> Vec<String> {
     let ours = commands.into_iter().filter(|command| command.starts_with("postrider "));
     let alone = |command: String| command.split(['|', '#']).next().unwrap_or_default().trim().to_owned();
     ours.map(alone).collect()
+}
+
+/// The `sh` blocks, as one script.
+fn script_of(page: &str) -> String {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
+    blocks.map(|(block, _)| block).collect()
 }
 
 /// `postrider settings test` and the like name a command, and do not say for whom.
@@ -163,4 +170,47 @@ async fn every_command_that_a_page_tells_its_reader_to_type_works() {
     }
     assert!(done.len() > 40, "{done:#?}");
     assert!(done.iter().any(|command| command.starts_with("postrider messages retry")), "{done:#?}");
+}
+
+/// The service is the one with the sandbox, of which the page says that it serves too, and goes on beside the rest.
+#[tokio::test]
+async fn the_way_of_the_vault_page_leads_from_an_empty_vault_to_a_first_mail_and_a_secret_by_another_hand() {
+    let world = given();
+    let vault = Vault::starts_empty(&world).await;
+    let script = script_of("docs/vault.md");
+    let (way, _) = script.split_once("vault secrets enable transit").unwrap();
+    let serve = "postrider serve --sandbox --config postrider.toml >serve.log 2>&1 &\n\
+                 until grep -q 'grpcurl ' serve.log; do kill -0 $!; sleep 0.1; done";
+    let way = way
+        .replace("vault server -dev -dev-root-token-id=root\n", "")
+        .replace("http://127.0.0.1:8200", vault.address())
+        .replace(
+            "deploy/vault/policy.hcl",
+            &format!("{}/deploy/vault/policy.hcl", env!("CARGO_MANIFEST_DIR")),
+        )
+        .replace("postrider serve --config postrider.toml", serve)
+        .replace(
+            "--tenant-id … --client-id …",
+            &format!("--tenant-id {} --client-id {}", seed::TENANT_ID, seed::CLIENT_ID),
+        )
+        .replace("--client-secret-file -", "--client-secret-file secret.txt")
+        .replace("printf %s '…'", "cat secret.txt");
+    assert!(!way.contains('…'), "{way}");
+    world.file("secret.txt", seed::SECRET);
+    std::fs::create_dir(world.path().join("bin")).unwrap();
+    std::os::unix::fs::symlink(world.program(), world.path().join("bin/postrider")).unwrap();
+    let mut bash = Command::new("bash");
+    world.bare(&mut bash);
+    bash.args(["-eu", "-o", "pipefail", "-c", &format!("trap 'kill %1; wait' EXIT\n{way}")]);
+    let tools = vault_program().parent().unwrap().to_owned();
+    bash.env("PATH", path_with(&[world.path().join("bin"), tools])).env("HOME", world.path());
+    for listener in ["GRPC", "HTTP", "SANDBOX"] {
+        bash.env(format!("POSTRIDER_LISTEN__{listener}"), "127.0.0.1:0");
+    }
+    let done = run(bash, "").await;
+    assert_eq!(done.code, 0, "{done:#?}");
+    for said in ["the configuration holds", "passed", "SENT", "\"kind\": \"client_secret\""] {
+        assert!(done.stdout.contains(said), "{said} in {done:#?}");
+    }
+    assert_eq!(vault.secret("acme").await["data"]["expire_time"], "2027-12-01T00:00:00Z", "another hand's");
 }
