@@ -29,7 +29,7 @@ fn framed(message: &impl Message) -> Vec<u8> {
 
 async fn calls(service: &Service, key: &str, rpc: &str, content_type: &str, body: Vec<u8>) -> Answer {
     let url = format!("http://{}/postrider.v1.{rpc}", service.http());
-    let request = reqwest::Client::new().post(url).header(CONTENT_TYPE, content_type).bearer_auth(key);
+    let request = reqwest::Client::default().post(url).header(CONTENT_TYPE, content_type).bearer_auth(key);
     let answer =
         request.header(ACCEPT, content_type).header("x-grpc-web", "1").body(body).send().await.unwrap();
     assert_eq!(answer.status(), 200);

@@ -51,6 +51,9 @@ mod queue;
 mod replicas;
 
 #[cfg(test)]
+mod rolling_restart;
+
+#[cfg(test)]
 mod mistakes;
 
 #[cfg(test)]
@@ -97,6 +100,9 @@ mod start;
 
 #[cfg(test)]
 mod command_line;
+
+#[cfg(test)]
+mod documents;
 
 #[cfg(test)]
 mod health;

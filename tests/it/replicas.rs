@@ -9,13 +9,13 @@ use serde_json::json;
 use crate::support::{doubts, given, mortal, together};
 
 /// A database, a Microsoft, and two replicas that share both; `acme` may send.
-struct Fleet {
-    microsoft: Microsoft,
-    one: Service,
-    other: Service,
+pub(crate) struct Fleet {
+    pub microsoft: Microsoft,
+    pub one: Service,
+    pub other: Service,
 }
 
-async fn fleet(database: &Database<'_>) -> Fleet {
+pub(crate) async fn fleet(database: &Database<'_>) -> Fleet {
     let world = given();
     let microsoft = world.microsoft().await;
     let one = replica(&world, &microsoft, database, "one").await.with_acme().await;

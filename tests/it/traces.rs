@@ -184,7 +184,7 @@ async fn json_over_http_goes_on_in_the_trace_too_and_the_metrics_name_it() {
     let (world, collector) = (given(), Collector::listening().await);
     let service = traced(&world, &collector).await;
     let body = r#"{"email": {"to": [{"address": "ann@customer.example"}], "subject": "s", "text": "t"}}"#;
-    let sent = reqwest::Client::new()
+    let sent = reqwest::Client::default()
         .post(format!("http://{}/v1/resellers/acme/messages", service.http()))
         .bearer_auth(service.admin().key())
         .header("traceparent", format!("00-{TRACE_ID}-{CALLERS_SPAN}-01"))

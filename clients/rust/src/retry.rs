@@ -3,6 +3,7 @@
 //! The service's `RetryInfo` says so. Where the answer came from the network before the service, or the service itself does not
 //! know whether it carried the call out, only a call that may be made twice is repeated.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use tonic::Code;
@@ -29,7 +30,13 @@ impl Error {
         if let Some(delay) = self.retry_delay {
             return Some(jittered(delay));
         }
-        (self.reason.is_empty() && self.code == Code::Unavailable).then(|| growing(attempt))
+        let broke = self.code == Code::Unavailable || self.is_of_the_transport();
+        (self.reason.is_empty() && broke).then(|| growing(attempt))
+    }
+
+    /// The connection broke under the call, whatever code tonic makes of that: only such a status has a cause.
+    fn is_of_the_transport(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.source().is_some())
     }
 
     /// The same for a broken watch, which may also have been cut by the network or by a proxy.
@@ -53,6 +60,8 @@ fn jittered(delay: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Status;
+
     use super::{BACKOFF_MOST, Code, Error, Repeat};
 
     #[test]
@@ -67,8 +76,13 @@ mod tests {
 
     #[test]
     fn a_call_that_may_not_be_made_twice_is_not_repeated_when_the_network_broke() {
-        let broken = Error::without_status(Code::Unavailable, "");
-        assert!(broken.delay_before_repeat(Repeat::Safe, 0).is_some());
-        assert_eq!(broken.delay_before_repeat(Repeat::Unsafe, 0), None);
+        // As a connection that is closed by GOAWAY ends a call that was about to begin.
+        let closed = Status::from_error(Box::new(std::io::Error::other("connection closed")));
+        for broken in [Error::without_status(Code::Unavailable, ""), Error::from(closed)] {
+            assert!(broken.delay_before_repeat(Repeat::Safe, 0).is_some(), "{broken:?}");
+            assert_eq!(broken.delay_before_repeat(Repeat::Unsafe, 0), None);
+        }
+        let said = Error::from(Status::cancelled("by a proxy"));
+        assert_eq!(said.delay_before_repeat(Repeat::Safe, 0), None);
     }
 }

@@ -95,12 +95,15 @@ impl Attempts {
         place: Place,
         pass: Pass,
     ) -> Result<Begun, PortError> {
-        let queued = &chosen.queued;
-        let span = info_span!(
-            target: TRACE, parent: None, "attempt", otel.kind = "consumer", reseller = %self.lane.reseller,
-            message_id = %queued.id, number = queued.attempts + 1, outcome = Empty, finding = Empty
-        );
+        let span = self.span(&chosen.queued, chosen.queued.attempts + 1);
         self.prepare(chosen, hold, place, pass).instrument(span).await
+    }
+
+    fn span(&self, queued: &Queued, number: u32) -> Span {
+        info_span!(
+            target: TRACE, parent: None, "attempt", otel.kind = "consumer", reseller = %self.lane.reseller,
+            message_id = %queued.id, number, outcome = Empty, finding = Empty
+        )
     }
 
     async fn prepare(
@@ -261,7 +264,7 @@ impl Attempts {
 
     /// For an attempt that was written down when the lane stopped: nothing of it left. The lane holds its message back.
     pub(crate) async fn withdraw(&self, started: Started, finding: Finding) {
-        let Started { queued, start, mut turn, pass, .. } = started;
+        let Started { queued, start, mut turn, pass, span, .. } = started;
         turn.was_not_used();
         let end_time = self.ports.clock.now();
         pass.ended(Told::Nothing, &self.lane.reseller, end_time);
@@ -269,7 +272,7 @@ impl Attempts {
         let verdict = Verdict::of(Outcome::Deferred, finding);
         let resolution = Resolution::Again { at: end_time, counts: false };
         let end = AttemptEnd { message: queued.id, number: start.number, end_time, verdict, resolution };
-        self.end(&queued, end).await;
+        self.end(&queued, end).instrument(span).await;
     }
 
     /// Resolves a call of an earlier holder, whose answer nobody will hear.
@@ -288,7 +291,7 @@ impl Attempts {
         let verdict = Verdict::of(outcome, finding);
         // A doubt makes no lane wait.
         let end = ended(&open.queued, 0, hold, &start, verdict, self.ports.clock.now());
-        self.end(&open.queued, end).await;
+        self.end(&open.queued, end).instrument(self.span(&open.queued, open.number.0)).await;
     }
 
     /// Tells the lane, and writes it down for as long as that takes.

@@ -64,14 +64,19 @@ fn free_port() -> u16 {
 impl Vault {
     /// In development mode: in memory, unsealed, with KV version 2 at `secret`, and the policy and an AppRole for Postrider.
     pub async fn starts(world: &World) -> Self {
+        let vault = Self::starts_empty(world).await;
+        vault.is_arranged().await;
+        vault
+    }
+
+    /// The same as it comes: nothing is arranged for Postrider.
+    pub async fn starts_empty(world: &World) -> Self {
         let port = free_port();
         let mut command = Command::new(vault_program());
         command.args(["server", "-dev", "-dev-no-store-token", "-dev-root-token-id", ROOT_TOKEN]);
         command.arg(format!("-dev-listen-address=127.0.0.1:{port}"));
         let root = Root { token: ROOT_TOKEN.to_owned(), unseal_key: None };
-        let vault = Self::run(world, command, &format!("http://127.0.0.1:{port}"), client(None), root).await;
-        vault.is_arranged().await;
-        vault
+        Self::run(world, command, &format!("http://127.0.0.1:{port}"), client(None), root).await
     }
 
     /// On disk, sealed at every start, and unsealed once by this.

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 use serde_yaml_ng::{Deserializer, Value};
 
-use crate::{process, workspace};
+use crate::{process, promtool, workspace};
 
 const CHART: &str = "deploy/helm/";
 const MANIFEST: &str = "deploy/kubernetes/postrider.yaml";
@@ -59,6 +59,7 @@ pub(crate) fn run(program: &Path) -> anyhow::Result<()> {
     if environments == 0 || keys.is_empty() {
         bail!("no environment and no key was found in deploy/: this check does not see what it should");
     }
+    promtool::run()?;
     fresh()?;
     image_has_every_member()?;
     println!("   {} documents, {environments} environments and {} keys hold", documents.len(), keys.len());

@@ -9,6 +9,7 @@ mod deploy;
 mod findings;
 mod microsoft_clients;
 mod process;
+mod promtool;
 mod proto;
 mod simulate;
 mod steps;
@@ -54,7 +55,7 @@ enum Command {
         #[command(flatten)]
         selection: clients::Selection,
     },
-    /// Checks deploy/ alone: YAML, scripts, and every key of the configuration that it names
+    /// Checks deploy/ alone: YAML, scripts, alert rules, and every key of the configuration that it names
     Deploy {
         /// Only render kubernetes/postrider.yaml anew from the chart, by the Helm on PATH
         #[arg(long)]

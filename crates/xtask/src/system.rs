@@ -1,4 +1,5 @@
-//! What the tests need and comes from the system: PostgreSQL, pgbouncer before it, and strace, which sees what is written.
+//! What the tests need and comes from the system: PostgreSQL, pgbouncer before it, strace, which sees what is written, and jq,
+//! which a page tells its reader to type.
 //!
 //! Found where distributions put them. What is missing is installed by apt-get where that is there and may be used; elsewhere
 //! the error says what to install.
@@ -16,10 +17,11 @@ struct Server {
     package: &'static str,
 }
 
-const SERVERS: [Server; 3] = [
+const SERVERS: [Server; 4] = [
     Server { program: "postgres", package: "postgresql" },
     Server { program: "pgbouncer", package: "pgbouncer" },
     Server { program: "strace", package: "strace" },
+    Server { program: "jq", package: "jq" },
 ];
 
 /// Says of each where it is.

@@ -41,7 +41,7 @@ pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode
         tidy::run().map(|note| println!("   {note}"))
     });
     steps.run("tools", "buf, grpcurl, cargo-deny and vault, found or built", || toolbox.all());
-    steps.run("servers", "PostgreSQL and pgbouncer, found or installed", system::ready);
+    steps.run("servers", "PostgreSQL, pgbouncer, strace and jq, found or installed", system::ready);
     let microsoft =
         steps.run("microsoft", "Microsoft's own clients, found or installed", microsoft_clients::ready);
     steps.run("contract", "the API's files: lint, and nothing broken since the first ones", || {
@@ -67,7 +67,7 @@ pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode
         crash_loop::tear("debug", IMAGES, SEED)
     });
     steps.run("planted bugs", "the simulation finds each of them", || planted(&mut counts));
-    steps.run("deploy", "manifests, scripts, and every key that they name", || {
+    steps.run("deploy", "manifests, scripts, alert rules, and every key that they name", || {
         deploy::run(&workspace::built_program()?)
     });
     steps.run("clients", "their tests, and their examples against the built binary", || {
