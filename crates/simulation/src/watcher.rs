@@ -67,16 +67,18 @@ impl Watcher {
     /// What it is about, in parts, however often a replica does not answer.
     async fn of_lane(&self, event: &Event) -> Vec<Message> {
         let mut all: Vec<Message> = Vec::new();
-        while matches!(event.change, Change::Lane { .. }) {
+        if !matches!(event.change, Change::Lane { .. }) {
+            return all;
+        }
+        loop {
             let replica = self.chance.pick(&self.world.replicas);
             let after = all.last().map(|message| message.id);
             match replica.store.waited(event, after, OF_LANE_AT_ONCE).await {
-                Ok(part) if part.is_empty() => break,
+                Ok(part) if part.is_empty() => return all,
                 Ok(part) => all.extend(part),
                 Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         }
-        all
     }
 
     /// Watches all resellers, from the beginning, over whatever replica answers; until aborted.

@@ -48,6 +48,7 @@ impl Event {
 }
 
 /// How a message waited when its lane was stopped or let go.
+#[derive(Clone, Copy)]
 pub(crate) struct Waited {
     pub state: MessageState,
     pub attempts: u32,
