@@ -502,8 +502,8 @@ type Pace struct {
 	Concurrency *int32 `protobuf:"varint,1,opt,name=concurrency,proto3,oneof" json:"concurrency,omitempty"`
 	// Messages a minute, from 1. Microsoft's own limit for a mailbox is about 30.
 	MessagesPerMinute *int32 `protobuf:"varint,2,opt,name=messages_per_minute,json=messagesPerMinute,proto3,oneof" json:"messages_per_minute,omitempty"`
-	// Recipients over any 24 hours, from 1. Microsoft's own limit for a mailbox is 10,000. This version does not hold it
-	// yet: given, it is a field error.
+	// Recipients over any 24 hours, from 1. Microsoft's own limit for a mailbox is 10,000. They are counted by whole hours. Mail
+	// with more recipients than that waits, with the finding DAILY_LIMIT, until the limit is raised.
 	RecipientsPerDay *int32 `protobuf:"varint,3,opt,name=recipients_per_day,json=recipientsPerDay,proto3,oneof" json:"recipients_per_day,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache

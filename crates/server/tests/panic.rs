@@ -13,7 +13,7 @@ const FORMAT: &str = "POSTRIDER_TEST_PANICS_WITH_LOG";
 fn a_panic_is_told_by_its_place_and_not_by_its_words() {
     if let Some(format) = std::env::var_os(FORMAT) {
         let format = if format == "json" { LogFormat::Json } else { LogFormat::Text };
-        init_telemetry(Log { format, level: LogLevel::Trace }).unwrap();
+        let _telemetry = init_telemetry(Log { format, level: LogLevel::Trace }, None).unwrap();
         // As a handler does, in a task, and as whatever is in no task.
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let ended = runtime.block_on(runtime.spawn(async { panic!("{CANARY}") }));

@@ -226,7 +226,8 @@ pub struct Message {
     /// When it is given up, if it was not sent by then.
     #[prost(message, optional, tag = "9")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// When it is tried next, as far as is known. Absent in an end, and while it is held.
+    /// When it is tried next, as far as is known. Once it is read again, by its place in the queue and the mailbox's pace; in
+    /// the reply to `SendMail` and in an event the earliest. Absent in an end, and while it is held.
     #[prost(message, optional, tag = "10")]
     pub next_attempt_time: ::core::option::Option<::prost_types::Timestamp>,
     /// Every attempt, the oldest first.
@@ -553,8 +554,8 @@ pub struct Pace {
     /// Messages a minute, from 1. Microsoft's own limit for a mailbox is about 30.
     #[prost(int32, optional, tag = "2")]
     pub messages_per_minute: ::core::option::Option<i32>,
-    /// Recipients over any 24 hours, from 1. Microsoft's own limit for a mailbox is 10,000. This version does not hold it
-    /// yet: given, it is a field error.
+    /// Recipients over any 24 hours, from 1. Microsoft's own limit for a mailbox is 10,000. They are counted by whole hours. Mail
+    /// with more recipients than that waits, with the finding DAILY_LIMIT, until the limit is raised.
     #[prost(int32, optional, tag = "3")]
     pub recipients_per_day: ::core::option::Option<i32>,
 }

@@ -471,7 +471,10 @@ export interface Message {
   expireTime:
     | Date
     | undefined;
-  /** When it is tried next, as far as is known. Absent in an end, and while it is held. */
+  /**
+   * When it is tried next, as far as is known. Once it is read again, by its place in the queue and the mailbox's pace; in
+   * the reply to `SendMail` and in an event the earliest. Absent in an end, and while it is held.
+   */
   nextAttemptTime:
     | Date
     | undefined;

@@ -251,8 +251,8 @@ export interface Pace {
     | number
     | undefined;
   /**
-   * Recipients over any 24 hours, from 1. Microsoft's own limit for a mailbox is 10,000. This version does not hold it
-   * yet: given, it is a field error.
+   * Recipients over any 24 hours, from 1. Microsoft's own limit for a mailbox is 10,000. They are counted by whole hours. Mail
+   * with more recipients than that waits, with the finding DAILY_LIMIT, until the limit is raised.
    */
   recipientsPerDay?: number | undefined;
 }
