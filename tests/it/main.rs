@@ -6,6 +6,9 @@
 mod support;
 
 #[cfg(test)]
+mod every_field;
+
+#[cfg(test)]
 mod first_mail;
 
 #[cfg(test)]
@@ -82,6 +85,9 @@ mod secrets;
 
 #[cfg(test)]
 mod redaction;
+
+#[cfg(test)]
+mod egress;
 
 #[cfg(test)]
 mod vault;

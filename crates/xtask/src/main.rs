@@ -11,6 +11,7 @@ mod microsoft_clients;
 mod process;
 mod promtool;
 mod proto;
+mod sbom;
 mod simulate;
 mod steps;
 mod system;
@@ -24,13 +25,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::tools::Toolbox;
+use crate::tools::{CARGO_CYCLONEDX, Toolbox};
 
 /// Tasks of the project that are not cargo's own.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
-    /// A folder (or one with `bin` in it) that already has buf, grpcurl and cargo-deny in the pinned versions
+    /// A folder (or one with `bin` in it) that already has buf, grpcurl, cargo-deny and cargo-cyclonedx in the pinned versions
     #[arg(long = "tools", env = "POSTRIDER_TOOLS", value_name = "FOLDER", global = true)]
     folder: Option<PathBuf>,
     #[command(subcommand)]
@@ -78,6 +79,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Writes target/sbom/postrider.cdx.json: what the program is made of, as CycloneDX
+    Sbom,
     /// Runs the dispatcher through so many simulated storms; a failure names its seed
     Simulate {
         /// How many
@@ -131,6 +134,9 @@ fn main() -> ExitCode {
         Command::CrashLoop { kills, seed, stores } => crash_loop::run(kills, seed, &stores),
         Command::TornDisks { images, seed } => crash_loop::run_torn(images, seed),
         Command::Findings { check } => findings::run(check),
+        Command::Sbom => {
+            toolbox.path(&CARGO_CYCLONEDX).and_then(|tool| sbom::run(&tool)).map(|note| println!("{note}"))
+        }
         Command::Tools => {
             toolbox.all().and_then(|()| system::ready()).and_then(|()| microsoft_clients::ready().map(drop))
         }

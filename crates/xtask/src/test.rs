@@ -14,8 +14,8 @@ use anyhow::{Context as _, bail};
 
 use crate::counts::Counts;
 use crate::microsoft_clients::{self, Clients};
-use crate::tools::{BUF, CARGO_DENY, GRPCURL, Toolbox, VAULT};
-use crate::{clients, crash_loop, deny, deploy, process, system, tidy, workspace};
+use crate::tools::{BUF, CARGO_CYCLONEDX, CARGO_DENY, GRPCURL, Toolbox, VAULT};
+use crate::{clients, crash_loop, deny, deploy, process, sbom, system, tidy, workspace};
 
 /// How the tests learn where grpcurl and Vault are.
 const GRPCURL_VARIABLE: &str = "POSTRIDER_GRPCURL";
@@ -33,14 +33,16 @@ const NODE_VARIABLE: &str = "POSTRIDER_CLIENTS_NODE";
 
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
 pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode {
-    let mut steps = crate::steps::Steps::new(14);
+    let mut steps = crate::steps::Steps::new(15);
     steps.run("format", "every file as rustfmt writes it", || {
         process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
     });
     steps.run("tidy", "dependency edges, words, headers, budgets", || {
         tidy::run().map(|note| println!("   {note}"))
     });
-    steps.run("tools", "buf, grpcurl, cargo-deny and vault, found or built", || toolbox.all());
+    steps.run("tools", "buf, grpcurl, cargo-deny, cargo-cyclonedx and vault, found or built", || {
+        toolbox.all()
+    });
     steps.run("servers", "PostgreSQL, pgbouncer, strace and jq, found or installed", system::ready);
     let microsoft =
         steps.run("microsoft", "Microsoft's own clients, found or installed", microsoft_clients::ready);
@@ -49,6 +51,9 @@ pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode
     });
     steps.run("dependencies", "licences, banned crates, duplicates, sources, advisories", || {
         deny::run(&toolbox.path(&CARGO_DENY)?)
+    });
+    steps.run("bill of materials", "CycloneDX, with all that the program is linked from", || {
+        sbom::run(&toolbox.path(&CARGO_CYCLONEDX)?).map(|note| println!("   {note}"))
     });
     steps.run("lints", "clippy on every target, a warning is an error", || {
         let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];

@@ -1,4 +1,4 @@
-//! The four programs that the tests need and cargo does not bring: found where they are, else installed.
+//! The five programs that the tests need and cargo does not bring: found where they are, else installed.
 //!
 //! Rules
 //! - A tool fits only in its pinned version: a lint or a licence rule that moved by itself would break a build that
@@ -57,6 +57,9 @@ pub(crate) const VAULT: Tool = Tool {
 
 pub(crate) const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", source: Source::Crate };
 
+pub(crate) const CARGO_CYCLONEDX: Tool =
+    Tool { name: "cargo-cyclonedx", version: "0.5.9", source: Source::Crate };
+
 /// Where tools are looked for, and where they are put.
 pub(crate) struct Toolbox {
     given: Option<PathBuf>,
@@ -69,10 +72,10 @@ impl Toolbox {
         Self { given, own: workspace::root().join("target/tools") }
     }
 
-    /// All four of them; says of each where it is.
+    /// All of them; says of each where it is.
     pub(crate) fn all(&self) -> anyhow::Result<()> {
         let mut missing = Vec::new();
-        for tool in [&BUF, &GRPCURL, &CARGO_DENY, &VAULT] {
+        for tool in [&BUF, &GRPCURL, &CARGO_DENY, &CARGO_CYCLONEDX, &VAULT] {
             match self.path(tool) {
                 Ok(path) => println!("   {} {}: {}", tool.name, tool.version, path.display()),
                 Err(error) => missing.push(format!("{error:#}")),
@@ -105,7 +108,7 @@ impl Tool {
         if !path.is_file() {
             return false;
         }
-        let version = said(Command::new(path).arg("--version")).unwrap_or_default();
+        let version = said(Command::new(path).args(self.asked())).unwrap_or_default();
         if let Source::GoMain { .. } = self.source {
             return version.starts_with("Vault v");
         }
@@ -118,6 +121,12 @@ impl Tool {
                 text.lines().find(|line| line.trim_start().starts_with("mod")).map(str::to_owned)
             })
             .is_some_and(|line| says(&line, self.version))
+    }
+
+    /// What it is asked for its version.
+    fn asked(&self) -> &'static [&'static str] {
+        // Why: it is but a subcommand of cargo's, and knows no arguments of its own.
+        if self.name == CARGO_CYCLONEDX.name { &["cyclonedx", "--version"] } else { &["--version"] }
     }
 
     fn install(&self, folder: &Path) -> anyhow::Result<()> {
