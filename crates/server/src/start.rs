@@ -219,6 +219,7 @@ fn build(
         pace: config.pace.limits(),
         call_timeout: config.microsoft.call_timeout,
         limits: config.limits,
+        keep_replaced: config.credentials.keep_replaced,
         queue,
         look_every,
         shutdown,
