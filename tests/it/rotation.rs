@@ -126,6 +126,20 @@ async fn what_another_hand_put_that_is_no_credential_is_told_and_the_good_one_be
 }
 
 #[tokio::test]
+async fn what_another_hand_wrote_last_is_what_is_told_of_whatever_was_refused_before_and_once() {
+    let world = given();
+    let (_microsoft, vault, service) = in_vault(&world, "1s").await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": WRONG})).await;
+    service.logs("credential_refused").await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": SECOND, "expire_time": 1_827_619_200})).await;
+    service.logs("it is no credential").await;
+    let saved = service.admin().saved_settings("acme").await;
+    let reason = &saved.status.unwrap().finding.unwrap().evidence["reason"];
+    assert!(reason.contains("it is no credential"), "{reason}");
+    assert_eq!(service.stderr().matches("credential_refused").count(), 2, "each once");
+}
+
+#[tokio::test]
 async fn a_credential_in_use_that_is_gone_from_vault_is_told_with_the_settings_and_mended_by_a_put() {
     let world = given();
     let (_microsoft, vault, service) = in_vault(&world, "1s").await;
