@@ -63,6 +63,11 @@ pub trait SealedRecords: Send + Sync {
     /// Some records after this one, in an order that stays.
     async fn list(&self, after: Option<&PlacedRecord>) -> Result<Vec<PlacedRecord>, Cause>;
 
+    /// Whether anything still names this record. What nothing names is to be destroyed some time.
+    async fn is_in_use(&self, _record: &PlacedRecord) -> Result<bool, Cause> {
+        Ok(true)
+    }
+
     /// Puts other ciphertext in a record's place, if that is still as it was. `false`: it is not.
     async fn replace(&self, record: &PlacedRecord, sealed: Vec<u8>) -> Result<bool, Cause>;
 }
