@@ -242,15 +242,49 @@ async fn a_candidate_is_tested_beside_the_cache_and_changes_nothing() {
     let service = ready().await;
     sends(service.admin()).await;
     let candidate = Settings { credential: Some(secret(WRONG)), ..acme_settings() };
+    assert!(!gives_a_token(&service, Some(candidate)).await, "it does not read the cache");
+    sends(service.admin()).await;
+}
+
+async fn gives_a_token(service: &Service, candidate: Option<Settings>) -> bool {
     let request = TestSettingsRequest {
         reseller: "acme".to_owned(),
-        candidate: Some(candidate),
+        candidate,
         level: TestLevel::Token.into(),
         ..TestSettingsRequest::default()
     };
-    let tested = service.admin().settings().test_settings(request).await.unwrap().into_inner();
-    assert!(!tested.passed, "it does not read the cache: {tested:#?}");
-    sends(service.admin()).await;
+    service.admin().settings().test_settings(request).await.unwrap().into_inner().passed
+}
+
+/// The requests for a token so far that came to this.
+async fn fetched(service: &Service, result: &str) -> u64 {
+    let (_, page) = service.page("/metrics").await;
+    let series = format!("postrider_token_fetches_total{{result=\"{result}\"}} ");
+    page.lines().find_map(|line| line.strip_prefix(&series)).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn entra_that_asks_to_be_left_alone_is_not_asked_of_another_hands_secret_before_its_time() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    let vault = Vault::starts(&world).await;
+    let proxy = Proxy::before(vault.address()).await;
+    let service = vault.keeps_credentials_of(mortal(&world, &microsoft)).await;
+    let service =
+        service.with("vault.address", proxy.address()).with("vault.watch_interval", "1s").starts().await;
+    service.admin().puts(acme_settings()).await;
+    microsoft.plays_for_directory("429-plain-text-token", seed::TENANT_ID, json!({})).await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": SECOND})).await;
+    let looks = || proxy.seen("GET /v1/secret/metadata/").len();
+    let before = looks();
+    let looked = async {
+        while looks() < before + 6 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    in_time("it looks again and again", looked).await;
+    assert!(!gives_a_token(&service, None).await, "a test waits, too");
+    assert_eq!(fetched(&service, "failed").await, 1);
 }
 
 fn ending_in(days: u64) -> Credential {

@@ -17,7 +17,7 @@ use postrider_domain::{
 use postrider_store::{ChangeId, DynStore};
 use postrider_token_cache::TokenCache;
 
-use crate::proofs::Proofs;
+use super::asking::Asking;
 
 /// Refused secrets remembered; past that, all are forgotten and told anew.
 const REFUSED_MAX: usize = 10_000;
@@ -32,7 +32,7 @@ const GONE: &str = "the credential in use is gone from Vault: nothing can be sen
 pub(crate) struct Rotation {
     pub store: DynStore,
     pub credentials: Arc<dyn CredentialStore>,
-    pub proofs: Proofs,
+    pub asking: Asking,
     pub tokens: TokenCache,
     pub wakeup: Wakeup,
     pub clock: Arc<dyn Clock>,
@@ -131,9 +131,7 @@ impl Rotation {
                 return None;
             }
         };
-        let values = &settings.values;
-        let tried = self.proofs.token(&settings.reseller, values, &credential).await;
-        match tried {
+        match self.asking.token(settings, &credential).await {
             Ok(token) => {
                 // It works for these settings, also where somebody was faster to take it.
                 self.adopt(settings, found).await;

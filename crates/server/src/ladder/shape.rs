@@ -58,7 +58,7 @@ fn malformed(violation: &Violation) -> Finding {
 mod tests {
     use std::sync::Arc;
 
-    use postrider_domain::{PaceLimits, ResellerId, SourceName, TestClock};
+    use postrider_domain::{Clock, PaceLimits, ResellerId, SourceName, TestClock};
     use postrider_microsoft::{Hosts, IdentityEndpoint, Microsoft};
     use postrider_proto::v1;
     use postrider_store::ContentHash;
@@ -66,9 +66,12 @@ mod tests {
     use super::*;
     use crate::config::{AssertionPlace, FederatedSource};
     use crate::convert::{CredentialInput, candidate};
+    use crate::metrics::Metrics;
+    use crate::proofs::Asked;
 
     fn proofs() -> Proofs {
         let clock = Arc::new(TestClock::at(Timestamp::UNIX_EPOCH));
+        let asked = Asked::new(Arc::new(Metrics::new(false)), Arc::clone(&clock) as Arc<dyn Clock>);
         let microsoft = Microsoft::new(Hosts::microsoft(), None, clock).unwrap();
         let source = FederatedSource {
             place: AssertionPlace::File("token".into()),
@@ -77,7 +80,7 @@ mod tests {
             client: None,
         };
         let sources = [(SourceName::parse("betas").unwrap(), source)].into();
-        Proofs::new(microsoft, sources, IdentityEndpoint::metadata())
+        Proofs::new(microsoft, sources, IdentityEndpoint::metadata(), asked)
     }
 
     /// The findings of a candidate, each as `field CODE`.
