@@ -243,6 +243,31 @@ async fn a_vault_that_hangs_slows_no_acceptance_and_is_asked_once_for_all_who_wa
 }
 
 #[tokio::test]
+async fn the_looks_at_many_secrets_leave_of_a_quota_what_others_need() {
+    let world = given();
+    let microsoft = microsoft_with_tokens_of(&world, 3_600).await;
+    let (vault, service) = with_vault(&world, &microsoft).await;
+    let proxy = Proxy::before(vault.address()).await;
+    let service = service.with("vault.address", proxy.address()).with("vault.watch_interval", "1s");
+    let service = service.starts().await;
+    for n in 0..12 {
+        service.admin().puts(Settings { reseller: format!("reseller-{n}"), ..acme_settings() }).await;
+    }
+    let quota = json!({"path": "secret", "rate": 8});
+    vault.asks(Method::POST, "sys/quotas/rate-limit/small", &quota).await;
+    let looks = || proxy.seen("GET /v1/secret/metadata/").len();
+    let before = looks();
+    let looking = async {
+        while looks() < before + 60 {
+            assert_eq!(service.page("/readyz").await.0, 200);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    postrider_testkit::in_time("it looks again and again", looking).await;
+    assert!(!service.stderr().contains("vault_away"), "{}", service.stderr());
+}
+
+#[tokio::test]
 async fn a_service_whose_vault_is_away_at_its_start_takes_mail_and_sends_it_later() {
     let world = given();
     let microsoft = microsoft_with_tokens_of(&world, 3_600).await;

@@ -327,12 +327,11 @@ fn upkeep(config: &Config, app: &Arc<App>, vault: Option<Vault>) -> JoinSet<()> 
     );
     tasks.spawn(janitor.run());
     tasks.spawn(notices.run());
+    let (rotation, interval) = (app.rotation.clone(), config.vault.watch_interval);
+    tasks.spawn(Watch { store, rotation, interval, vault: vault.clone() }.run());
     if let Some(vault) = vault {
-        let (rotation, interval) = (app.rotation.clone(), config.vault.watch_interval);
-        let watch = Watch { store, rotation, interval, is_vault_there: vault.is_there() };
         let probe = vault_probe(config);
         tasks.spawn(async move { vault.keep(probe).await });
-        tasks.spawn(watch.run());
     }
     tasks
 }
