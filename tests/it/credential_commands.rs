@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use postrider_proto::v1::{DeleteSettingsRequest, MessageState, Settings};
+use postrider_proto::v1::{DeleteSettingsRequest, MessageState, Settings, TestStatus, TestStep};
 use postrider_sandbox::seed;
 use postrider_testkit::{
     Finished, Microsoft, Service, ServiceBuilder, Vault, World, acme_settings, canary, mail,
@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::support::{given, mortal, together};
+use crate::support::{given, mortal, status_code, together};
 
 const RESELLERS: usize = 60;
 
@@ -151,6 +151,37 @@ async fn a_record_that_was_swapped_is_named_and_never_a_wrong_secret() {
         "{finding:#?}"
     );
     assert!(microsoft.received_about("An offer").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_saved_credential_that_is_lost_is_told_with_the_settings_and_at_its_step_of_a_test() {
+    let world = given();
+    let microsoft = microsoft(&world).await;
+    let mut service = mortal(&world, &microsoft).starts().await;
+    for n in 0..2 {
+        service.admin().puts(settings(n)).await;
+    }
+    ends(&mut service).await;
+    query(&service, "UPDATE sealed_credentials SET ciphertext = x'00' WHERE reseller = 'reseller-0'").await;
+    query(&service, "DELETE FROM sealed_credentials WHERE reseller = 'reseller-1'").await;
+    service.returns().await;
+    for (n, reason) in [(0, "is damaged: save the settings"), (1, "there is no credential of reseller-1")] {
+        let told = async {
+            while status_code(service.admin().saved_settings(&name(n)).await.status.as_ref()).is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        postrider_testkit::in_time("it is told without a send", told).await;
+        for candidate in [None, Some(Settings { credential: None, ..settings(n) })] {
+            let tested = service.admin().tests(&name(n), candidate).await;
+            let step = &tested.steps[2];
+            assert_eq!((step.name(), step.status()), (TestStep::Credential, TestStatus::Failed));
+            assert_eq!(step.findings[0].code, "CREDENTIAL_STORE_UNAVAILABLE");
+            assert!(step.findings[0].evidence["reason"].contains(reason), "{tested:#?}");
+        }
+        service.admin().puts(settings(n)).await;
+        assert!(service.admin().tests(&name(n), None).await.passed);
+    }
 }
 
 #[tokio::test]

@@ -144,7 +144,7 @@ async fn a_credential_in_use_that_is_gone_from_vault_is_told_with_the_settings_a
     let world = given();
     let (_microsoft, vault, service) = in_vault(&world, "1s").await;
     vault.asks(Method::PUT, "secret/destroy/postrider/acme", &json!({"versions": [1]})).await;
-    service.logs("is gone from Vault").await;
+    service.logs("the credential in use is lost").await;
     let saved = service.admin().saved_settings("acme").await;
     assert_eq!(status_code(saved.status.as_ref()), "CREDENTIAL_STORE_UNAVAILABLE");
     let reason = &saved.status.unwrap().finding.unwrap().evidence["reason"];

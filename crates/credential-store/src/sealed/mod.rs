@@ -23,7 +23,8 @@ use postrider_domain::{Credential, CredentialInfo, CredentialVersion, Fingerprin
 
 use crate::parts::Parts;
 use crate::{
-    Cause, Change, CredentialStore, CredentialStoreError, KeyKeeper, KeyPurpose, KeyedHash, LocalKey,
+    ByAnotherHand, Cause, Change, CredentialStore, CredentialStoreError, KeyKeeper, KeyPurpose, KeyedHash,
+    LocalKey,
 };
 use envelope::{Closed, Place};
 
@@ -145,6 +146,19 @@ impl CredentialStore for SealedCredentialStore {
             let (reseller, version) = named();
             CredentialStoreError::Damaged { reseller, version }
         })
+    }
+
+    /// There is no other hand, but records may be lost.
+    async fn by_another_hand(
+        &self,
+        reseller: &ResellerId,
+        in_use: &CredentialInfo,
+    ) -> Result<ByAnotherHand, CredentialStoreError> {
+        match self.get(reseller, &in_use.version).await {
+            Ok(_) => Ok(ByAnotherHand::default()),
+            Err(error) if error.is_outage() => Err(error),
+            Err(lost) => Ok(ByAnotherHand { lost: Some(lost), ..ByAnotherHand::default() }),
+        }
     }
 
     async fn prune(

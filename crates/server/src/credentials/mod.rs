@@ -33,7 +33,7 @@ pub(crate) use notices::Notices;
 pub use open::CredentialsError;
 pub(crate) use open::{FoundKey, Keys, open_vault};
 pub use rekey::{RekeyFailed, rekey};
-pub(crate) use rotation::{Refused, Rotation};
+pub(crate) use rotation::{Refused, Rotation, lost};
 pub(crate) use stores::CredentialStores;
 pub(crate) use token_fetch::TokenFetch;
 pub(crate) use tokens::TokensPort;

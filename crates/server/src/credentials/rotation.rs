@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use postrider_credential_store::{ByAnotherHand, CredentialStore, Unusable};
+use postrider_credential_store::{ByAnotherHand, CredentialStore, CredentialStoreError, Unusable};
 use postrider_dispatch::Wakeup;
 use postrider_domain::{
     AccessToken, Clock, CredentialInfo, CredentialVersion, Finding, FindingClass, FindingCode, ResellerId,
@@ -26,7 +26,7 @@ const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 const STAYS: &str = "a newer secret in Vault does not work; the old one stays in use";
 const STAYS_UNTRIED: &str = "a newer secret in Vault is not taken; the old one stays in use";
-const GONE: &str = "the credential in use is gone from Vault: nothing can be sent when its token ends";
+const GONE: &str = "the credential in use is lost: nothing can be sent when its token ends";
 
 #[derive(Clone)]
 pub(crate) struct Rotation {
@@ -95,6 +95,11 @@ impl Refused {
     }
 }
 
+/// Of a credential that is saved and cannot be read any more, as settings and a test of them tell it.
+pub(crate) fn lost(error: &CredentialStoreError) -> Finding {
+    Finding::new(FindingCode::CredentialStoreUnavailable).with("reason", error)
+}
+
 fn untried(why: Unusable) -> Finding {
     Finding::new(FindingCode::SecretWrong).with("reason", format!("{STAYS_UNTRIED}: {why}"))
 }
@@ -156,10 +161,7 @@ impl Rotation {
     fn tell(&self, settings: &Settings, looked: &ByAnotherHand) {
         let reseller = &settings.reseller;
         let (version, finding, told) = match (&looked.lost, &looked.unusable) {
-            (Some(lost), _) => {
-                let finding = Finding::new(FindingCode::CredentialStoreUnavailable);
-                (&settings.credential.version, finding.with("reason", lost.to_string()), GONE)
-            }
+            (Some(lost), _) => (&settings.credential.version, self::lost(lost), GONE),
             (None, Some((version, why))) => (version, untried(*why), STAYS_UNTRIED),
             (None, None) => return self.refused.forget(reseller),
         };
