@@ -256,6 +256,16 @@ async fn gives_a_token(service: &Service, candidate: Option<Settings>) -> bool {
     service.admin().settings().test_settings(request).await.unwrap().into_inner().passed
 }
 
+/// With the very credential that is saved: its token would be found by the next send.
+#[tokio::test]
+async fn no_test_writes_the_cache() {
+    let service = ready().await;
+    assert!(gives_a_token(&service, Some(acme_settings())).await);
+    assert!(gives_a_token(&service, None).await);
+    sends(service.admin()).await;
+    assert_eq!(fetched(&service, "ok").await, 3, "each asked for a token of its own");
+}
+
 /// The requests for a token so far that came to this.
 async fn fetched(service: &Service, result: &str) -> u64 {
     let (_, page) = service.page("/metrics").await;
