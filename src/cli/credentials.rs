@@ -69,8 +69,12 @@ pub(crate) fn run(
                 RekeyFailed::Rekey(error) => Failure::Failed(error.into()),
             })?;
             let resumed = if rekeyed.resumed { "went on with an earlier rekey: " } else { "" };
+            let left = match rekeyed.left {
+                0 => String::new(),
+                left => format!("; {left} damaged records that nothing names any more were left as they are"),
+            };
             say(&format!(
-                "{resumed}{} records are sealed by the new key, and the old one is gone",
+                "{resumed}{} records are sealed by the new key, and the old one is gone{left}",
                 rekeyed.records
             ))
         }

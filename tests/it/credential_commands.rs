@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use postrider_proto::v1::{MessageState, Settings};
+use postrider_proto::v1::{DeleteSettingsRequest, MessageState, Settings, TestStatus, TestStep};
 use postrider_sandbox::seed;
 use postrider_testkit::{
     Finished, Microsoft, Service, ServiceBuilder, Vault, World, acme_settings, canary, mail,
@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::support::{given, mortal, together};
+use crate::support::{given, mortal, status_code, together};
 
 const RESELLERS: usize = 60;
 
@@ -62,7 +62,11 @@ async fn is_killed_at_work(service: &Service, command: &[&str], more: &[String])
 }
 
 async fn all_send(service: &Service) {
-    for n in [0, 1, RESELLERS / 2, RESELLERS - 1] {
+    all_send_but(service, RESELLERS).await;
+}
+
+async fn all_send_but(service: &Service, broken: usize) {
+    for n in [0, 1, RESELLERS / 2, RESELLERS - 1].into_iter().filter(|n| *n != broken) {
         let sent = service.admin().sends(mail(&name(n)).waiting_for_sent()).await;
         assert_eq!(sent.state(), MessageState::Sent);
     }
@@ -147,6 +151,71 @@ async fn a_record_that_was_swapped_is_named_and_never_a_wrong_secret() {
         "{finding:#?}"
     );
     assert!(microsoft.received_about("An offer").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_saved_credential_that_is_lost_is_told_with_the_settings_and_at_its_step_of_a_test() {
+    let world = given();
+    let microsoft = microsoft(&world).await;
+    let mut service = mortal(&world, &microsoft).starts().await;
+    for n in 0..2 {
+        service.admin().puts(settings(n)).await;
+    }
+    ends(&mut service).await;
+    query(&service, "UPDATE sealed_credentials SET ciphertext = x'00' WHERE reseller = 'reseller-0'").await;
+    query(&service, "DELETE FROM sealed_credentials WHERE reseller = 'reseller-1'").await;
+    service.returns().await;
+    for (n, reason) in [(0, "is damaged: save the settings"), (1, "there is no credential of reseller-1")] {
+        let told = async {
+            while status_code(service.admin().saved_settings(&name(n)).await.status.as_ref()).is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        postrider_testkit::in_time("it is told without a send", told).await;
+        for candidate in [None, Some(Settings { credential: None, ..settings(n) })] {
+            let tested = service.admin().tests(&name(n), candidate).await;
+            let step = &tested.steps[2];
+            assert_eq!((step.name(), step.status()), (TestStep::Credential, TestStatus::Failed));
+            assert_eq!(step.findings[0].code, "CREDENTIAL_STORE_UNAVAILABLE");
+            assert!(step.findings[0].evidence["reason"].contains(reason), "{tested:#?}");
+        }
+        service.admin().puts(settings(n)).await;
+        assert!(service.admin().tests(&name(n), None).await.passed);
+    }
+}
+
+#[tokio::test]
+async fn what_a_rekey_says_of_a_damaged_record_mends_it_and_one_that_nothing_names_is_passed_over() {
+    let world = given();
+    let microsoft = microsoft(&world).await;
+    let mut service = used(mortal(&world, &microsoft)).await;
+    ends(&mut service).await;
+    let lost = "UPDATE sealed_credentials SET reseller = 'nobody' WHERE reseller = 'reseller-1'";
+    let damaged = "UPDATE sealed_credentials SET ciphertext = x'00' WHERE reseller = 'reseller-0'";
+    for sql in [lost, damaged] {
+        query(&service, sql).await;
+    }
+    let refused = runs(&service, &["credentials", "rekey"], &[]).await;
+    assert!(refused.stderr.contains("save the settings with it again"), "{refused:#?}");
+    service.returns().await;
+    service.admin().puts(settings(0)).await;
+    ends(&mut service).await;
+    let rekeyed = runs(&service, &["credentials", "rekey"], &[]).await.answer();
+    assert!(rekeyed.contains("2 damaged records that nothing names"), "{rekeyed}");
+    service.returns().await;
+    all_send_but(&service, 1).await;
+}
+
+#[tokio::test]
+async fn no_rekey_leaves_the_old_key_in_a_draft_of_one_that_was_killed() {
+    let world = given();
+    let microsoft = microsoft(&world).await;
+    let mut service = used(mortal(&world, &microsoft)).await;
+    ends(&mut service).await;
+    let draft = service.data_dir().join(".postrider.key.8a1ce0e4-5b0f-4ea6-9b57-27ee2ac6e4ba");
+    std::fs::copy(service.data_dir().join("postrider.key"), &draft).unwrap();
+    runs(&service, &["credentials", "rekey"], &[]).await.answer();
+    assert!(!draft.exists());
 }
 
 #[tokio::test]
@@ -268,6 +337,69 @@ async fn credentials_move_into_vault_and_back_with_a_dry_run_and_after_a_kill() 
     let service = sealed.starts().await;
     all_send(&service).await;
     vault.comes_to_have(&name(0), &[]).await;
+}
+
+#[tokio::test]
+async fn what_another_hand_wrote_into_vault_stays_there_and_in_use_until_it_is_taken() {
+    let world = given();
+    let microsoft = microsoft(&world).await;
+    let vault = Vault::starts(&world).await;
+    let in_vault = vault.keeps_credentials_of(mortal(&world, &microsoft)).await;
+    let mut service = in_vault.clone().with("vault.watch_interval", "24h").starts().await;
+    service.admin().puts(settings(0)).await;
+    service.admin().puts(settings(1)).await;
+    ends(&mut service).await;
+    vault.is_written_by_hand(&name(0), &serde_json::json!({"client_secret": "newer"})).await;
+    let back = ["credentials", "migrate", "--from", "vault", "--to", "sealed"];
+    for more in [&["--dry-run"][..], &[]] {
+        let most = runs(&service, &[&back[..], more].concat(), in_vault.overrides()).await;
+        assert_eq!(most.code, 1, "{most:#?}");
+        assert!(most.stdout.contains("another hand wrote version 2 into Vault"), "{most:#?}");
+    }
+    assert_eq!(vault.versions(&name(0)).await, [1, 2]);
+    let versions = query(&service, "SELECT credential_version FROM settings ORDER BY reseller").await;
+    assert!(versions[0].starts_with("1-") && !versions[1].contains('-'), "{versions:?}");
+}
+
+#[tokio::test]
+async fn what_is_replaced_or_deleted_while_vault_is_not_configured_is_destroyed_once_it_is() {
+    let world = given();
+    let microsoft = microsoft(&world).await;
+    let vault = Vault::starts(&world).await;
+    let plain = mortal(&world, &microsoft).with("credentials.keep_replaced", "1s");
+    let in_vault = vault.keeps_credentials_of(plain.clone()).await;
+    let mut service = in_vault.clone().starts().await;
+    for n in 0..3 {
+        service.admin().puts(settings(n)).await;
+    }
+    ends(&mut service).await;
+    let back = ["credentials", "migrate", "--from", "vault", "--to", "sealed"];
+    vault.is_written_by_hand(&name(1), &serde_json::json!({"client_secret": "stays"})).await;
+    vault.is_written_by_hand(&name(2), &serde_json::json!({"client_secret": "stays"})).await;
+    runs(&service, &back, in_vault.overrides()).await;
+
+    let mut service = plain.starts().await;
+    service.admin().puts(settings(1)).await;
+    let deleting = DeleteSettingsRequest { reseller: name(2), ..DeleteSettingsRequest::default() };
+    service.admin().settings().delete_settings(deleting).await.unwrap();
+    for n in 0..3 {
+        service.logs(&format!("event=\"credentials_out_of_reach\" reseller={}", name(n))).await;
+    }
+    ends(&mut service).await;
+    for (n, versions) in [(0, &[1][..]), (1, &[1, 2]), (2, &[1, 2])] {
+        assert_eq!(vault.versions(&name(n)).await, versions);
+    }
+
+    let service = in_vault.starts().await;
+    for n in 0..3 {
+        vault.comes_to_have(&name(n), &[]).await;
+    }
+    let left = async {
+        while !query(&service, "SELECT reseller FROM credential_changes").await.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    postrider_testkit::in_time("nothing is left to destroy", left).await;
 }
 
 #[tokio::test]

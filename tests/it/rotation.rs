@@ -126,11 +126,25 @@ async fn what_another_hand_put_that_is_no_credential_is_told_and_the_good_one_be
 }
 
 #[tokio::test]
+async fn what_another_hand_wrote_last_is_what_is_told_of_whatever_was_refused_before_and_once() {
+    let world = given();
+    let (_microsoft, vault, service) = in_vault(&world, "1s").await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": WRONG})).await;
+    service.logs("credential_refused").await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": SECOND, "expire_time": 1_827_619_200})).await;
+    service.logs("it is no credential").await;
+    let saved = service.admin().saved_settings("acme").await;
+    let reason = &saved.status.unwrap().finding.unwrap().evidence["reason"];
+    assert!(reason.contains("it is no credential"), "{reason}");
+    assert_eq!(service.stderr().matches("credential_refused").count(), 2, "each once");
+}
+
+#[tokio::test]
 async fn a_credential_in_use_that_is_gone_from_vault_is_told_with_the_settings_and_mended_by_a_put() {
     let world = given();
     let (_microsoft, vault, service) = in_vault(&world, "1s").await;
     vault.asks(Method::PUT, "secret/destroy/postrider/acme", &json!({"versions": [1]})).await;
-    service.logs("is gone from Vault").await;
+    service.logs("the credential in use is lost").await;
     let saved = service.admin().saved_settings("acme").await;
     assert_eq!(status_code(saved.status.as_ref()), "CREDENTIAL_STORE_UNAVAILABLE");
     let reason = &saved.status.unwrap().finding.unwrap().evidence["reason"];
@@ -228,15 +242,59 @@ async fn a_candidate_is_tested_beside_the_cache_and_changes_nothing() {
     let service = ready().await;
     sends(service.admin()).await;
     let candidate = Settings { credential: Some(secret(WRONG)), ..acme_settings() };
+    assert!(!gives_a_token(&service, Some(candidate)).await, "it does not read the cache");
+    sends(service.admin()).await;
+}
+
+async fn gives_a_token(service: &Service, candidate: Option<Settings>) -> bool {
     let request = TestSettingsRequest {
         reseller: "acme".to_owned(),
-        candidate: Some(candidate),
+        candidate,
         level: TestLevel::Token.into(),
         ..TestSettingsRequest::default()
     };
-    let tested = service.admin().settings().test_settings(request).await.unwrap().into_inner();
-    assert!(!tested.passed, "it does not read the cache: {tested:#?}");
+    service.admin().settings().test_settings(request).await.unwrap().into_inner().passed
+}
+
+/// With the very credential that is saved: its token would be found by the next send.
+#[tokio::test]
+async fn no_test_writes_the_cache() {
+    let service = ready().await;
+    assert!(gives_a_token(&service, Some(acme_settings())).await);
+    assert!(gives_a_token(&service, None).await);
     sends(service.admin()).await;
+    assert_eq!(fetched(&service, "ok").await, 3, "each asked for a token of its own");
+}
+
+/// The requests for a token so far that came to this.
+async fn fetched(service: &Service, result: &str) -> u64 {
+    let (_, page) = service.page("/metrics").await;
+    let series = format!("postrider_token_fetches_total{{result=\"{result}\"}} ");
+    page.lines().find_map(|line| line.strip_prefix(&series)).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn entra_that_asks_to_be_left_alone_is_not_asked_of_another_hands_secret_before_its_time() {
+    let world = given();
+    let microsoft = world.microsoft().await;
+    let vault = Vault::starts(&world).await;
+    let proxy = Proxy::before(vault.address()).await;
+    let service = vault.keeps_credentials_of(mortal(&world, &microsoft)).await;
+    let service =
+        service.with("vault.address", proxy.address()).with("vault.watch_interval", "1s").starts().await;
+    service.admin().puts(acme_settings()).await;
+    microsoft.plays_for_directory("429-plain-text-token", seed::TENANT_ID, json!({})).await;
+    vault.is_written_by_hand("acme", &json!({"client_secret": SECOND})).await;
+    let looks = || proxy.seen("GET /v1/secret/metadata/").len();
+    let before = looks();
+    let looked = async {
+        while looks() < before + 6 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    in_time("it looks again and again", looked).await;
+    assert!(!gives_a_token(&service, None).await, "a test waits, too");
+    assert_eq!(fetched(&service, "failed").await, 1);
 }
 
 fn ending_in(days: u64) -> Credential {

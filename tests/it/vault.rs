@@ -9,10 +9,11 @@ use postrider_proto::v1::{DeleteSettingsRequest, FederatedCredential, Message, M
 use postrider_sandbox::seed;
 use postrider_testkit::{
     Client, Microsoft, Proxy, Refusal, Service, ServiceBuilder, Vault, Weather, World, acme_settings, canary,
-    mail, secret,
+    in_time, mail, secret,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tonic::Code;
 
 use crate::support::{code, given, mortal};
@@ -52,7 +53,8 @@ fn globex() -> Settings {
 struct Load {
     stop: Arc<AtomicBool>,
     callers: Vec<tokio::task::JoinHandle<Vec<Message>>>,
-    putting: Option<tokio::task::JoinHandle<usize>>,
+    /// How often it was put.
+    puts: Option<watch::Receiver<usize>>,
 }
 
 impl Load {
@@ -68,29 +70,29 @@ impl Load {
                 sent
             })
         };
-        Self { callers: (0..3).map(caller).collect(), stop, putting: None }
+        Self { callers: (0..3).map(caller).collect(), stop, puts: None }
     }
 
     fn and_puts(mut self, client: &Client) -> Self {
         let (client, stop) = (client.on_another_connection(), Arc::clone(&self.stop));
-        self.putting = Some(tokio::spawn(async move {
-            let mut count = 0;
+        let (tell, puts) = watch::channel(0);
+        self.puts = Some(puts);
+        tokio::spawn(async move {
             while !stop.load(Ordering::Relaxed) {
                 client.puts(acme_settings()).await;
-                count += 1;
+                tell.send_modify(|count| *count += 1);
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
-            count
-        }));
+        });
         self
     }
 
     /// All that was sent, of which nothing failed or was tried twice.
     async fn ends_without_a_failed_send(self) -> usize {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(putting) = self.putting {
-            assert!(putting.await.unwrap() > 3, "there were puts");
+        if let Some(mut puts) = self.puts {
+            in_time("the settings were put", puts.wait_for(|count| *count > 3)).await.unwrap();
         }
+        self.stop.store(true, Ordering::Relaxed);
         let mut count = 0;
         for caller in self.callers {
             for message in caller.await.unwrap() {
@@ -240,6 +242,31 @@ async fn a_vault_that_hangs_slows_no_acceptance_and_is_asked_once_for_all_who_wa
         service.admin().reaches(message, MessageState::Sent).await;
     }
     assert_eq!(proxy.seen("GET /v1/secret/data/postrider/acme").len(), 1);
+}
+
+#[tokio::test]
+async fn the_looks_at_many_secrets_leave_of_a_quota_what_others_need() {
+    let world = given();
+    let microsoft = microsoft_with_tokens_of(&world, 3_600).await;
+    let (vault, service) = with_vault(&world, &microsoft).await;
+    let proxy = Proxy::before(vault.address()).await;
+    let service = service.with("vault.address", proxy.address()).with("vault.watch_interval", "1s");
+    let service = service.starts().await;
+    for n in 0..12 {
+        service.admin().puts(Settings { reseller: format!("reseller-{n}"), ..acme_settings() }).await;
+    }
+    let quota = json!({"path": "secret", "rate": 8});
+    vault.asks(Method::POST, "sys/quotas/rate-limit/small", &quota).await;
+    let looks = || proxy.seen("GET /v1/secret/metadata/").len();
+    let before = looks();
+    let looking = async {
+        while looks() < before + 60 {
+            assert_eq!(service.page("/readyz").await.0, 200);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    postrider_testkit::in_time("it looks again and again", looking).await;
+    assert!(!service.stderr().contains("vault_away"), "{}", service.stderr());
 }
 
 #[tokio::test]

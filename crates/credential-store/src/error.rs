@@ -24,7 +24,7 @@ pub enum CredentialStoreError {
     Destroyed { reseller: ResellerId, version: CredentialVersion },
     /// Damaged, moved from elsewhere, or sealed by another key: which of them is not said, for it may be an attacker
     /// who asks.
-    #[error("the stored credential of {reseller} in version {} is damaged", version.as_str())]
+    #[error("the stored credential of {reseller} in version {} is damaged: save the settings with the credential again", version.as_str())]
     Damaged { reseller: ResellerId, version: CredentialVersion },
     /// Somebody else put one at the same time. Nothing was overwritten.
     #[error("the credential of {reseller} was changed by another meanwhile")]

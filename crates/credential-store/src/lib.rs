@@ -36,6 +36,8 @@ mod private_file;
 mod sealed;
 mod vault;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{Credential, CredentialInfo, CredentialVersion, Fingerprint, ResellerId};
@@ -69,6 +71,16 @@ pub struct Change {
     pub in_use: Option<CredentialVersion>,
 }
 
+/// Settings that were deleted just now.
+#[derive(Debug, Clone, Copy)]
+pub struct Deletion<'a> {
+    /// The version that they named.
+    pub in_use: &'a CredentialVersion,
+    pub time: Timestamp,
+    /// By how much the clock of a store may differ from the one that told the time.
+    pub clocks_differ: Duration,
+}
+
 /// What another hand did in a store to the credential in use.
 #[derive(Debug, Default)]
 pub struct ByAnotherHand {
@@ -92,6 +104,11 @@ pub enum Unusable {
 
 #[async_trait]
 pub trait CredentialStore: Send + Sync {
+    /// Whether what lies there under a version of this name is this store's to read and destroy.
+    fn reaches(&self, _version: &CredentialVersion) -> bool {
+        true
+    }
+
     /// As a put of it would tell it.
     fn fingerprint(&self, credential: &Credential) -> Fingerprint;
 
@@ -118,6 +135,16 @@ pub trait CredentialStore: Send + Sync {
         keep: Option<&CredentialVersion>,
         put_before: Timestamp,
     ) -> Result<(), CredentialStoreError>;
+
+    /// Destroys what deleted settings leave, as far as it was surely put before: nothing of a put that has begun since. What
+    /// else there is, is pruned once the time has passed by which clocks may differ.
+    async fn destroy_deleted(
+        &self,
+        reseller: &ResellerId,
+        deletion: Deletion<'_>,
+    ) -> Result<(), CredentialStoreError> {
+        self.prune(reseller, None, deletion.time).await
+    }
 
     /// What another hand did to the version in use. Never what a put of ours left there: that bears a mark which fits its
     /// content.

@@ -102,7 +102,22 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
         drop(fs::remove_file(&draft));
     }
     replaced?;
+    remove_drafts(path, folder)?;
     File::open(folder)?.sync_all()
+}
+
+/// What writers that died left: it may hold what was just replaced.
+fn remove_drafts(path: &Path, folder: &Path) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let start = format!(".{name}.");
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?.file_name();
+        let id = entry.to_str().and_then(|name| name.strip_prefix(&start));
+        if id.is_some_and(|id| uuid::Uuid::try_parse(id).is_ok()) {
+            fs::remove_file(folder.join(&entry))?;
+        }
+    }
+    Ok(())
 }
 
 /// The folder of a file, and a name in it that is nobody's.
@@ -185,6 +200,22 @@ mod tests {
         replace_private_file(&path, b"second").unwrap();
         assert_eq!(read_private_file(&path).unwrap().as_str(), "second");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn a_replaced_file_lives_on_in_no_draft_of_a_writer_that_died() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("postrider.key");
+        write_private_file(&path, b"first").unwrap();
+        let left = draft_of(&path).unwrap().1;
+        let others = [".postrider.key.bak", ".admin.key.8a1ce0e4-5b0f-4ea6-9b57-27ee2ac6e4ba"];
+        fs::write(&left, "first").unwrap();
+        for other in others {
+            fs::write(folder.path().join(other), "").unwrap();
+        }
+        replace_private_file(&path, b"second").unwrap();
+        assert!(!left.exists());
+        assert!(others.iter().all(|other| folder.path().join(other).exists()));
     }
 
     #[test]

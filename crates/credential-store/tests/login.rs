@@ -87,24 +87,27 @@ struct Certificates {
     ca: PathBuf,
     server: (PathBuf, PathBuf),
     client: (PathBuf, PathBuf),
+    expired: (PathBuf, PathBuf),
 }
 
 fn certificates(world: &World) -> Certificates {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let issued = |name: &str, usage: ExtendedKeyUsagePurpose| {
+    let issued = |name: &str, usage: ExtendedKeyUsagePurpose, year: i32| {
         let mut params =
             CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         params.extended_key_usages = vec![usage];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &ca).unwrap();
         let key = private(world, &format!("{name}.key"), &key.serialize_pem());
         (world.file(&format!("{name}.pem"), &certificate.pem()), key)
     };
-    let server = issued("server", ExtendedKeyUsagePurpose::ServerAuth);
-    let client = issued("client", ExtendedKeyUsagePurpose::ClientAuth);
-    Certificates { ca: world.file("ca.pem", &ca.pem()), server, client }
+    let server = issued("server", ExtendedKeyUsagePurpose::ServerAuth, 4000);
+    let client = issued("client", ExtendedKeyUsagePurpose::ClientAuth, 4000);
+    let expired = issued("expired", ExtendedKeyUsagePurpose::ClientAuth, 2020);
+    Certificates { ca: world.file("ca.pem", &ca.pem()), server, client, expired }
 }
 
 fn private(world: &World, name: &str, text: &str) -> PathBuf {
@@ -117,7 +120,7 @@ fn private(world: &World, name: &str, text: &str) -> PathBuf {
 #[tokio::test]
 async fn a_certificate_logs_in_over_tls_of_an_authority_of_ones_own() {
     let world = World::new("");
-    let Certificates { ca, server, client } = certificates(&world);
+    let Certificates { ca, server, client, expired } = certificates(&world);
     let vault = Vault::starts_with_tls(&world, &server.0, &server.1, &ca).await;
     vault.asks(Method::POST, "sys/auth/cert", &json!({"type": "cert"})).await;
     let trusted = json!({
@@ -135,6 +138,9 @@ async fn a_certificate_logs_in_over_tls_of_an_authority_of_ones_own() {
     let fault = |result: Result<(), VaultError>| result.unwrap_err().fault;
     logs_in(Some(pem.clone()), client.clone()).await.unwrap();
     assert_eq!(fault(logs_in(None, client.clone()).await), VaultFault::Untrusted);
+    let refused = logs_in(Some(pem.clone()), expired).await.unwrap_err();
+    assert_eq!(refused.fault, VaultFault::LoginRefused);
+    assert!(refused.is_configuration(), "it is told at the start");
     let no_key = (client.0, world.path().join("none.key"));
     assert_eq!(fault(logs_in(Some(pem), no_key).await), VaultFault::LoginFile);
 }

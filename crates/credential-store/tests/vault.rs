@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_credential_store::{
-    ByAnotherHand, Change, CredentialStore, CredentialStoreError, LocalKey, Unusable, Vault as Client,
-    VaultAuth, VaultCredentialStore, VaultError, VaultFault, VaultProbe, VaultSettings, conformance,
+    ByAnotherHand, Change, CredentialStore, CredentialStoreError, Deletion, LocalKey, Unusable,
+    Vault as Client, VaultAuth, VaultCredentialStore, VaultError, VaultFault, VaultProbe, VaultSettings,
+    conformance,
 };
 use postrider_domain::{Credential, CredentialInfo, ResellerId};
 use postrider_testkit::{MOUNT, PREFIX, Proxy, Vault, Weather, World};
@@ -383,6 +384,35 @@ async fn a_secret_made_anew_is_not_taken_for_the_old_one_of_the_same_number() {
     let met = given.store.get(&acme(), &old.version).await.unwrap_err();
     assert!(matches!(met, CredentialStoreError::Missing { .. }), "{met}");
     assert!(given.by_another_hand(&old).await.put.is_some());
+}
+
+#[tokio::test]
+async fn a_secret_made_anew_with_fewer_versions_is_another_and_replaced_by_none_of_before() {
+    let given = Given::a_vault().await;
+    let mut in_use = given.put("1").await;
+    for value in ["2", "3"] {
+        in_use = given.put(value).await;
+    }
+    given.vault.asks(Method::DELETE, &format!("{MOUNT}/metadata/{PREFIX}/acme"), &Value::Null).await;
+    given.vault.is_written_by_hand("acme", &json!({"client_secret": "new"})).await;
+    let found = given.by_another_hand(&in_use).await;
+    assert!(found.put.is_some_and(|put| put.version.as_str().starts_with("1-")));
+    given.store.prune(&acme(), Some(&in_use.version), Timestamp::MAX).await.unwrap();
+    assert_eq!(given.vault.versions("acme").await, [1]);
+}
+
+#[tokio::test]
+async fn what_deleted_settings_leave_goes_at_once_and_no_put_that_began_since_by_whatever_clock() {
+    let given = Given::a_vault().await;
+    let (_replaced, in_use) = (given.put("replaced").await, given.put("in use").await);
+    let new = given.put("put since").await;
+    // By Vault's clock all of it was made before the deletion, which a minute may be between.
+    let made: Timestamp = new.version.as_str().split_once('-').unwrap().1.parse().unwrap();
+    let time = made + Duration::from_secs(60);
+    let deletion = Deletion { in_use: &in_use.version, time, clocks_differ: Duration::from_secs(600) };
+    given.store.destroy_deleted(&acme(), deletion).await.unwrap();
+    assert_eq!(given.vault.versions("acme").await, [3]);
+    assert!(given.store.get(&acme(), &new.version).await.is_ok());
 }
 
 #[tokio::test]

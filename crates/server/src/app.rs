@@ -38,6 +38,8 @@ pub(crate) struct App {
     pub pace: PaceLimits,
     pub call_timeout: std::time::Duration,
     pub limits: Limits,
+    /// Of credentials, and by how much a store's clock may differ from ours.
+    pub keep_replaced: std::time::Duration,
     /// Of all resellers together.
     pub queue: WholeQueue,
     /// How often those who wait for a change look by themselves: other replicas' hints may be lost.

@@ -2,24 +2,71 @@
 //!
 //! A federated source is one identity, and must not be lent: before it is used it is held against what the operator
 //! bound it to, each time, whatever was put.
+//!
+//! A directory whose Entra asked to be left alone is not asked before the time it gave, by whoever wants a token.
 
+use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use postrider_domain::{
-    AccessToken, Credential, Finding, FindingCode, ResellerId, SettingsValues, SourceName, TokenRefusal,
-    limits,
+    AccessToken, Clock, Cloud, Credential, DirectoryId, Finding, FindingCode, ResellerId, SettingsValues,
+    SourceName, TokenRefusal, limits,
 };
 use postrider_microsoft::{IdentityEndpoint, Microsoft, Proof};
 use secrecy::SecretString;
 
 use crate::config::{AssertionPlace, Federated, FederatedSource};
+use crate::credentials::TokenFetch;
+use crate::metrics::Metrics;
 
 #[derive(Clone)]
 pub(crate) struct Proofs {
     microsoft: Microsoft,
     sources: Federated,
     identity: IdentityEndpoint,
+    asked: Asked,
+}
+
+/// How often Entra was asked, and which directories are not to be asked before when.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+    not_before: Arc<Mutex<HashMap<(Cloud, DirectoryId), Timestamp>>>,
+}
+
+impl Asked {
+    pub(crate) fn new(metrics: Arc<Metrics>, clock: Arc<dyn Clock>) -> Self {
+        Self { metrics, clock, not_before: Arc::default() }
+    }
+
+    /// For how much longer.
+    fn waits(&self, values: &SettingsValues) -> Option<Duration> {
+        let not_before = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = not_before.get(&(values.cloud, values.directory.clone()))?;
+        Duration::try_from(until.duration_since(self.clock.now())).ok().filter(|left| !left.is_zero())
+    }
+
+    fn note(
+        &self,
+        reseller: &ResellerId,
+        values: &SettingsValues,
+        asked: &Result<AccessToken, TokenRefusal>,
+    ) {
+        let result = TokenFetch::of(asked);
+        self.metrics.token_fetched(result);
+        tracing::debug!(event = "token_fetched", %reseller, result = result.as_str());
+        let Some(wait) = asked.as_ref().err().and_then(|refusal| refusal.retry_after) else { return };
+        let now = self.clock.now();
+        let mut not_before = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        not_before.retain(|_, until| *until > now);
+        let until = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        not_before.insert((values.cloud, values.directory.clone()), until);
+    }
 }
 
 /// Why a source may not be used.
@@ -34,17 +81,31 @@ pub(crate) enum NotBound {
 }
 
 impl Proofs {
-    pub(crate) fn new(microsoft: Microsoft, sources: Federated, identity: IdentityEndpoint) -> Self {
-        Self { microsoft, sources, identity }
+    pub(crate) fn new(
+        microsoft: Microsoft,
+        sources: Federated,
+        identity: IdentityEndpoint,
+        asked: Asked,
+    ) -> Self {
+        Self { microsoft, sources, identity, asked }
     }
 
-    /// Asks Entra for a token. Not cached here.
+    /// Whether Entra may be asked of this directory now.
+    pub(crate) fn may_ask(&self, values: &SettingsValues) -> Result<(), TokenRefusal> {
+        let Some(wait) = self.asked.waits(values) else { return Ok(()) };
+        let reason = "Entra asked to be left alone, and the time it gave has not passed";
+        let finding = Finding::new(FindingCode::Throttled).with("reason", reason);
+        Err(TokenRefusal { finding: Box::new(finding), retry_after: Some(wait) })
+    }
+
+    /// Asks Entra for a token, if it may be asked. Not cached here.
     pub(crate) async fn token(
         &self,
         reseller: &ResellerId,
         values: &SettingsValues,
         credential: &Credential,
     ) -> Result<AccessToken, TokenRefusal> {
+        self.may_ask(values)?;
         let proof = match credential {
             Credential::ClientSecret { value, .. } => Proof::ClientSecret(value),
             Credential::Certificate(certificate) => Proof::Certificate(certificate),
@@ -52,7 +113,9 @@ impl Proofs {
                 Proof::Assertion(self.assertion(source, reseller, values).await?)
             }
         };
-        self.microsoft.token(values.cloud, &values.directory, &values.client, &proof).await
+        let asked = self.microsoft.token(values.cloud, &values.directory, &values.client, &proof).await;
+        self.asked.note(reseller, values, &asked);
+        asked
     }
 
     /// The source, if it may be used with these settings.

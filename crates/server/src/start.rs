@@ -27,7 +27,7 @@ use crate::access::{Access, AccessLayer, AdminKeyError, Refusals, make_admin_key
 use crate::app::App;
 use crate::config::{Config, CredentialStoreKind, Listen};
 use crate::credentials::{
-    CredentialsError, FoundKey, Janitor, Notices, Refused, Rotation, TokensPort, Watch, open_vault,
+    Asking, CredentialsError, FoundKey, Janitor, Notices, Refused, Rotation, TokensPort, Watch, open_vault,
 };
 use crate::data_dir::{DataDir, DataDirError, Endpoints};
 use crate::door::DoorLayer;
@@ -37,7 +37,7 @@ use crate::left_drafts::LeftDrafts;
 use crate::metrics::Metrics;
 use crate::open::Opened;
 use crate::ports::{MicrosoftPort, OutboxPort};
-use crate::proofs::Proofs;
+use crate::proofs::{Asked, Proofs};
 use crate::queue::WholeQueue;
 use crate::reflection::add_reflection;
 use crate::restored;
@@ -202,11 +202,13 @@ fn build(
     let tokens = TokenCache::new(TOKEN_CACHE_BYTES, Arc::clone(&clock));
     let wakeup = Wakeup::default();
     let refusals = Refusals::new(store.clone(), Arc::clone(&clock));
-    let proofs = Proofs::new(microsoft.clone(), config.federated.clone(), config.identity.clone());
+    let asked = Asked::new(Arc::clone(&metrics), Arc::clone(&clock));
+    let proofs = Proofs::new(microsoft.clone(), config.federated.clone(), config.identity.clone(), asked);
+    let asking = Asking { proofs: proofs.clone(), entra: Breakers::default(), clock: Arc::clone(&clock) };
     let rotation = Rotation {
         store: Arc::clone(&store),
         credentials: Arc::clone(&credentials),
-        proofs: proofs.clone(),
+        asking,
         tokens: tokens.clone(),
         wakeup: wakeup.clone(),
         clock: Arc::clone(&clock),
@@ -228,6 +230,7 @@ fn build(
         pace: config.pace.limits(),
         call_timeout: config.microsoft.call_timeout,
         limits: config.limits,
+        keep_replaced: config.credentials.keep_replaced,
         queue,
         look_every,
         shutdown,
@@ -333,12 +336,11 @@ fn upkeep(config: &Config, app: &Arc<App>, vault: Option<Vault>) -> JoinSet<()> 
     );
     tasks.spawn(janitor.run());
     tasks.spawn(notices.run());
+    let (rotation, interval) = (app.rotation.clone(), config.vault.watch_interval);
+    tasks.spawn(Watch { store, rotation, interval, vault: vault.clone() }.run());
     if let Some(vault) = vault {
-        let (rotation, interval) = (app.rotation.clone(), config.vault.watch_interval);
-        let watch = Watch { store, rotation, interval, is_vault_there: vault.is_there() };
         let probe = vault_probe(config);
         tasks.spawn(async move { vault.keep(probe).await });
-        tasks.spawn(watch.run());
     }
     tasks
 }
@@ -372,11 +374,8 @@ fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {
             store: Arc::clone(&app.store),
             credentials: Arc::clone(&app.credentials),
             cache: app.tokens.clone(),
-            proofs: app.proofs.clone(),
+            asking: app.rotation.asking.clone(),
             rotation: app.rotation.clone(),
-            metrics: Arc::clone(&app.metrics),
-            entra: Breakers::default(),
-            clock: Arc::clone(&app.clock),
         }),
         microsoft: Arc::new(MicrosoftPort {
             microsoft: app.microsoft.clone(),

@@ -22,16 +22,28 @@ pub trait CredentialChanges: Send + Sync {
         change: ChangeId,
         now: Timestamp,
     ) -> Result<(), StoreError>;
-    /// Resellers of whom something began before this and is still to be destroyed, with when the first of it began.
+    /// Resellers of whom all that is still to be destroyed began before this, with when the first of it began. Who
+    /// changes their credential again and again is among them once the first is a day older.
     async fn due_changes(
         &self,
         before: Timestamp,
         limit: u32,
     ) -> Result<Vec<(ResellerId, Timestamp)>, StoreError>;
-    /// What began before this can no longer be committed: whoever destroys it looks at the settings after this.
-    async fn close_changes(&self, reseller: &ResellerId, before: Timestamp) -> Result<(), StoreError>;
-    /// What was closed and began before this is destroyed.
-    async fn end_changes(&self, reseller: &ResellerId, before: Timestamp) -> Result<(), StoreError>;
+    /// What began before this can no longer be committed: whoever destroys it looks at the settings after this. The
+    /// versions that were replaced before it.
+    async fn close_changes(
+        &self,
+        reseller: &ResellerId,
+        before: Timestamp,
+    ) -> Result<Vec<CredentialVersion>, StoreError>;
+    /// What was closed and began before this is destroyed, but what is out of reach: it is as if it were replaced now.
+    async fn end_changes(
+        &self,
+        reseller: &ResellerId,
+        before: Timestamp,
+        out_of_reach: Vec<CredentialVersion>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
     /// The settings name another version of their credential, unless they were changed since they named `until_now`:
     /// `false`. One that was seen to work lifts a hold that broken settings caused, and the lane is due.
     async fn adopt_credential(

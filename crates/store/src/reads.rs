@@ -1,6 +1,6 @@
 //! What is read without a transaction of a write: each answer is what was committed, at one moment.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use postrider_domain::{Cloud, Content, Lane, Message, MessageId, Queued, RequestId, ResellerId, Settings};
 
 use crate::book::{AttemptKey, MessageKey, RequestKey};
@@ -16,6 +16,13 @@ pub(crate) type Read<T> = Result<T, StoreError>;
 
 /// A lane that has work, or the words in which it cannot be read.
 pub(crate) type DueLane = Result<Lane, (String, StoreError)>;
+
+/// What is to be destroyed waits for later changes of the same reseller, but no longer than this.
+const CHANGES_WAIT_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+pub(crate) fn long_before(time: Timestamp) -> Timestamp {
+    time.saturating_sub(CHANGES_WAIT_MAX).unwrap_or(Timestamp::MIN)
+}
 
 /// Which lanes are not asked for.
 #[derive(Debug, Clone, Default)]

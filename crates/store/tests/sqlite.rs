@@ -9,14 +9,36 @@ use std::sync::{Arc, Mutex};
 use postrider_domain::{FindingCode, MessageState, PaceLimits, Resolution, SettingsState, TestClock};
 use postrider_store::conformance::{UNBOUNDED, World, at, doubt, held_by, hold, sent, token};
 use postrider_store::{
-    Accepted, MessageFilter, NewMessage, Options, Outbox, SettingsStore, SqliteStore, StoreError, StoreKind,
-    TestMail,
+    Accepted, MessageFilter, NewMessage, Options, Outbox, SealedRecord, SealedStore, SettingsStore,
+    SqliteStore, StoreError, StoreKind, TestMail,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 
 postrider_store::conformance!(world);
+
+/// Whoever has the files and the key beside them could read it.
+#[tokio::test]
+async fn nothing_of_a_destroyed_credential_is_left_in_the_files_of_a_closed_database() {
+    let home = Home::new();
+    let store = home.open().await.expect("opened");
+    let acme = World::slug("acme");
+    let bytes = |version: &str| format!("<sealed credential of {version}>").repeat(20).into_bytes();
+    for version in ["old", "new"] {
+        let record = SealedRecord { version: version.into(), ciphertext: bytes(version), create_time: at(0) };
+        store.put_sealed(&acme, record).await.expect("put");
+    }
+    store.prune_sealed(&acme, Some("new"), at(1)).await.expect("pruned");
+    store.close().await;
+    let holds = |version: &str| {
+        let wanted = &bytes(version)[..26];
+        let files = std::fs::read_dir(home.directory.path()).expect("a directory");
+        let files = files.map(|file| std::fs::read(file.expect("a file").path()).expect("read"));
+        files.filter(|file| file.windows(26).any(|part| part == wanted)).count()
+    };
+    assert_eq!((holds("old"), holds("new")), (0, 1));
+}
 
 async fn world() -> World {
     Home::new().world().await

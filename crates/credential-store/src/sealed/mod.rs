@@ -23,7 +23,8 @@ use postrider_domain::{Credential, CredentialInfo, CredentialVersion, Fingerprin
 
 use crate::parts::Parts;
 use crate::{
-    Cause, Change, CredentialStore, CredentialStoreError, KeyKeeper, KeyPurpose, KeyedHash, LocalKey,
+    ByAnotherHand, Cause, Change, CredentialStore, CredentialStoreError, KeyKeeper, KeyPurpose, KeyedHash,
+    LocalKey,
 };
 use envelope::{Closed, Place};
 
@@ -62,6 +63,11 @@ pub trait SealedRecords: Send + Sync {
 
     /// Some records after this one, in an order that stays.
     async fn list(&self, after: Option<&PlacedRecord>) -> Result<Vec<PlacedRecord>, Cause>;
+
+    /// Whether anything still names this record. What nothing names is to be destroyed some time.
+    async fn is_in_use(&self, _record: &PlacedRecord) -> Result<bool, Cause> {
+        Ok(true)
+    }
 
     /// Puts other ciphertext in a record's place, if that is still as it was. `false`: it is not.
     async fn replace(&self, record: &PlacedRecord, sealed: Vec<u8>) -> Result<bool, Cause>;
@@ -140,6 +146,19 @@ impl CredentialStore for SealedCredentialStore {
             let (reseller, version) = named();
             CredentialStoreError::Damaged { reseller, version }
         })
+    }
+
+    /// There is no other hand, but records may be lost.
+    async fn by_another_hand(
+        &self,
+        reseller: &ResellerId,
+        in_use: &CredentialInfo,
+    ) -> Result<ByAnotherHand, CredentialStoreError> {
+        match self.get(reseller, &in_use.version).await {
+            Ok(_) => Ok(ByAnotherHand::default()),
+            Err(error) if error.is_outage() => Err(error),
+            Err(lost) => Ok(ByAnotherHand { lost: Some(lost), ..ByAnotherHand::default() }),
+        }
     }
 
     async fn prune(

@@ -5,7 +5,7 @@
 //! 3. Once no record needs it, the keeper gets the key without the old one.
 //!
 //! Killed anywhere, it goes on where it was: a key with two that open says that step 2 is not through. A record that does
-//! not open is named, and the old key stays.
+//! not open is named, and the old key stays; unless nothing names the record any more: then it opens with no key as well.
 
 use postrider_domain::{CredentialVersion, ResellerId};
 
@@ -17,6 +17,8 @@ use crate::{Cause, KeyError, KeyKeeper, LocalKey};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rekeyed {
     pub records: u64,
+    /// Records that open with no key, and that nothing names any more: they were left as they are.
+    pub left: u64,
     /// Whether an earlier run was gone on with, and no new key made.
     pub resumed: bool,
 }
@@ -51,21 +53,22 @@ pub async fn rekey(
         key = keeper.load().await?;
     }
     let mut records_seen = 0;
-    loop {
+    let left = loop {
         let pass = pass(records, &key, &mut progress).await?;
         records_seen = pass.seen.max(records_seen);
         // What was put meanwhile by a process that still had the old key alone is found by another pass.
         if pass.resealed == 0 {
-            break;
+            break pass.left;
         }
-    }
+    };
     keeper.replace(&key.with_newest_sealing_key_alone()).await?;
-    Ok(Rekeyed { records: records_seen, resumed })
+    Ok(Rekeyed { records: records_seen, left, resumed })
 }
 
 #[derive(Default)]
 struct Pass {
     seen: u64,
+    left: u64,
     resealed: u64,
 }
 
@@ -80,8 +83,14 @@ async fn pass(
         let Some(last) = page.last().cloned() else { return Ok(pass) };
         for record in page {
             let PlacedRecord { reseller, version, sealed } = &record;
-            let resealed = reseal(key, Place { reseller, version }, sealed)
-                .map_err(|_| RekeyError::Damaged { reseller: reseller.clone(), version: version.clone() })?;
+            let Ok(resealed) = reseal(key, Place { reseller, version }, sealed) else {
+                if records.is_in_use(&record).await.map_err(away)? {
+                    let (reseller, version) = (reseller.clone(), version.clone());
+                    return Err(RekeyError::Damaged { reseller, version });
+                }
+                pass.left += 1;
+                continue;
+            };
             if let Some(resealed) = resealed {
                 // A record that changed meanwhile was sealed by the new key, or is gone.
                 records.replace(&record, resealed).await.map_err(away)?;

@@ -9,6 +9,16 @@ use std::fmt;
 use serde::Deserialize;
 use vaultrs::error::ClientError;
 
+/// TLS alerts by which a server refuses the certificate that it is shown, as rustls spells them.
+const CERTIFICATE_ALERTS: [&str; 7] = [
+    "BadCertificate",
+    "UnsupportedCertificate",
+    "CertificateRevoked",
+    "CertificateExpired",
+    "CertificateUnknown",
+    "CertificateRequired",
+    "UnknownCA",
+];
 const SAID_CHARS_MAX: usize = 300;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -151,6 +161,8 @@ impl Met {
         let is_slow = error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout);
         let fault = if is_slow {
             VaultFault::Slow
+        } else if CERTIFICATE_ALERTS.iter().any(|alert| said.ends_with(alert)) && said.contains("alert") {
+            VaultFault::LoginRefused
         } else if said.contains("certificate") {
             VaultFault::Untrusted
         } else {

@@ -168,6 +168,10 @@ fn refused(error: ClientError) -> VaultError {
         Met::NotFound(_) => {
             VaultError::new(VaultFault::LoginRefused, DOING, "the auth method is not enabled there")
         }
+        // A certificate that has expired is an internal error to Vault.
+        Met::Fault(VaultFault::Failing(_), said) if said.contains("x509: ") => {
+            VaultError::new(VaultFault::LoginRefused, DOING, said)
+        }
         met @ Met::Fault(..) => met.into_error(DOING),
     }
 }

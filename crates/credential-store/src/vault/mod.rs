@@ -76,6 +76,11 @@ impl Vault {
         self.session.keep(probe).await;
     }
 
+    /// How many requests a used-up quota has refused so far.
+    pub fn throttled(&self) -> u64 {
+        self.session.throttled()
+    }
+
     /// Whether Vault serves, as the last look told.
     pub fn is_there(&self) -> watch::Receiver<bool> {
         self.session.is_there()

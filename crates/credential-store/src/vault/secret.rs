@@ -68,28 +68,44 @@ pub(super) fn read(data: Value, hash: &KeyedHash) -> Option<Secret> {
     let Value::Object(mut data) = data else { return None };
     let note = data.remove(NOTE).and_then(|note| serde_json::from_value::<Note>(note).ok());
     // By hand, the kind may be left out of what most have.
-    let kind = match take(&mut data, KIND) {
+    let kind = match take(&mut data, KIND).ok()? {
         Some(kind) => CredentialKind::parse(kind.expose_secret())?,
         None => CredentialKind::ClientSecret,
     };
-    let expire_time = match take(&mut data, EXPIRE_TIME) {
+    let expire_time = match take(&mut data, EXPIRE_TIME).ok()? {
         Some(time) if !time.expose_secret().is_empty() => Some(time.expose_secret().parse().ok()?),
         _ => None,
     };
     let names: Vec<String> = data.keys().cloned().collect();
-    let fields = names.into_iter().map(|name| take(&mut data, &name).map(|value| (name, value)));
-    let parts = Parts { kind, expire_time, fields: fields.collect::<Option<_>>()? };
+    let fields = names.into_iter().map(|name| Some((take(&mut data, &name).ok()??, name)));
+    let fields = fields.map(|field| field.map(|(value, name)| (name, value))).collect::<Option<_>>()?;
+    let mut parts = Parts { kind, expire_time, fields };
     let fingerprint = parts.fingerprint(hash);
-    let fits = |note: Note| note.fingerprint == fingerprint.as_str() && note.expire_time == parts.expire_time;
-    let is_ours = note.is_some_and(fits);
+    let (is_ours, is_of_another) = note.map_or((false, false), |note| {
+        let (is_same, is_dated_so) =
+            (note.fingerprint == fingerprint.as_str(), note.expire_time == parts.expire_time);
+        (is_same && is_dated_so, !is_same && is_dated_so)
+    });
+    if is_of_another && kind == CredentialKind::ClientSecret {
+        // A patch of the secret alone leaves the date of the one before it.
+        parts.expire_time = None;
+    }
     Some(Secret { parts, fingerprint, is_ours })
 }
 
-fn take(data: &mut Map<String, Value>, name: &str) -> Option<SecretString> {
-    let Value::String(mut text) = data.remove(name)? else { return None };
-    let taken = SecretString::from(text.as_str());
-    text.zeroize();
-    Some(taken)
+/// It is there, and is no text.
+struct NoText;
+
+fn take(data: &mut Map<String, Value>, name: &str) -> Result<Option<SecretString>, NoText> {
+    match data.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(mut text)) => {
+            let taken = SecretString::from(text.as_str());
+            text.zeroize();
+            Ok(Some(taken))
+        }
+        Some(_) => Err(NoText),
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +154,15 @@ mod tests {
     }
 
     #[test]
+    fn the_date_of_a_secret_is_not_taken_for_that_of_another_that_took_its_place() {
+        let mut patched = written();
+        patched["client_secret"] = "other".into();
+        assert_eq!(read(patched.clone(), &hash()).unwrap().parts.expire_time, None);
+        patched["expire_time"] = "2030-01-01T00:00:00Z".into();
+        assert!(read(patched, &hash()).unwrap().parts.expire_time.is_some());
+    }
+
+    #[test]
     fn what_is_no_credential_reads_as_nothing() {
         for data in [
             json!(null),
@@ -145,6 +170,9 @@ mod tests {
             json!({"client_secret": 5}),
             json!({"kind": "password", "client_secret": "x"}),
             json!({"client_secret": "x", "expire_time": "soon"}),
+            json!({"client_secret": "x", "expire_time": 1_827_619_200}),
+            json!({"client_secret": "x", "kind": 5}),
+            json!({"client_secret": null}),
         ] {
             assert!(read(data.clone(), &hash()).is_none(), "{data}");
         }

@@ -7,10 +7,12 @@
 //!   and the request is made again; so no caller sees a token end.
 //! - After a login that was refused the next one waits, so that many callers do not storm Vault.
 //! - Whether Vault serves is told by one look, which reads as a token request does; a request that met a fault only has
-//!   it made at once. So what fails for one and works for another does not make it come and go.
+//!   it made at once. So what fails for one and works for another does not make it come and go; nor does a quota of
+//!   requests that is used up now and then, for others are served in between.
 //!
 //! Read first: `tests/it/vault.rs`, against Vault itself.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +28,8 @@ use super::login::{Granted, Lease, Unwrapped, VaultAuth};
 
 /// How often Vault is asked whether it serves.
 const LOOK: Duration = Duration::from_secs(5);
+/// Looks that a used-up quota refuses one after the other, until Vault is taken for away.
+const THROTTLED_LOOKS: u32 = 3;
 /// The least between two looks, however many requests meet a fault.
 const LOOK_MIN: Duration = Duration::from_secs(1);
 /// Under the folder of credentials, the name of none: no reseller's begins so.
@@ -46,6 +50,8 @@ pub(super) struct Session {
     is_there: watch::Sender<bool>,
     /// A request met a fault.
     doubted: Notify,
+    /// Requests that a used-up quota refused.
+    throttled: AtomicU64,
 }
 
 /// What is looked at to tell whether Vault serves.
@@ -79,12 +85,17 @@ impl Session {
         let http = endpoint.connect(None)?;
         let (held, login) = (Mutex::default(), tokio::sync::Mutex::default());
         let (is_there, doubted) = (watch::Sender::new(true), Notify::new());
-        Ok(Self { endpoint, auth, http, held, login, is_there, doubted })
+        let throttled = AtomicU64::new(0);
+        Ok(Self { endpoint, auth, http, held, login, is_there, doubted, throttled })
     }
 
     /// Whether Vault served the last look.
     pub(super) fn is_there(&self) -> watch::Receiver<bool> {
         self.is_there.subscribe()
+    }
+
+    pub(super) fn throttled(&self) -> u64 {
+        self.throttled.load(Ordering::Relaxed)
     }
 
     /// Does one thing with a token that Vault takes. `Err(Ok(_))`: what was met is for the caller to judge.
@@ -94,7 +105,10 @@ impl Session {
         Fut: Future<Output = Result<T, ClientError>> + Send,
     {
         let called = self.called(doing, request).await;
-        if let Err(Err(_)) = &called {
+        if let Err(Err(error)) = &called {
+            if error.fault == VaultFault::Throttled {
+                self.throttled.fetch_add(1, Ordering::Relaxed);
+            }
             self.doubted.notify_one();
         }
         called
@@ -242,10 +256,17 @@ impl Session {
     }
 
     async fn keep_looking(&self, probe: VaultProbe) {
+        let mut throttled = 0;
         loop {
-            self.tell(self.look(&probe).await.err().as_ref());
+            let met = self.look(&probe).await.err();
+            let is_throttled = met.as_ref().is_some_and(|error| error.fault == VaultFault::Throttled);
+            throttled = if is_throttled { throttled + 1 } else { 0 };
+            if !is_throttled || throttled >= THROTTLED_LOOKS {
+                self.tell(met.as_ref());
+            }
             tokio::time::sleep(LOOK_MIN).await;
             tokio::select! {
+                () = std::future::ready(()), if is_throttled => {}
                 () = tokio::time::sleep(LOOK.saturating_sub(LOOK_MIN).mul_f64(chance())) => {}
                 () = self.doubted.notified() => {}
             }

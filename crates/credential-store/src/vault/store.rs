@@ -9,13 +9,16 @@ use postrider_domain::{
 };
 use serde::Deserialize;
 use vaultrs::api::kv2::requests::{ReadSecretRequest, SetSecretMetadataRequest, SetSecretRequestOptions};
-use vaultrs::api::kv2::responses::{ReadSecretMetadataResponse, ReadSecretResponse, SecretVersionMetadata};
+use vaultrs::api::kv2::responses::{
+    ReadSecretMetadataResponse, ReadSecretResponse, SecretMetadata, SecretVersionMetadata,
+};
 
 use super::error::{Met, VaultError, VaultFault};
 use super::{Vault, secret};
 use crate::parts::Parts;
 use crate::{
-    ByAnotherHand, Change, CredentialStore, CredentialStoreError, KeyPurpose, KeyedHash, LocalKey, Unusable,
+    ByAnotherHand, Change, CredentialStore, CredentialStoreError, Deletion, KeyPurpose, KeyedHash, LocalKey,
+    Unusable,
 };
 
 /// Versions of a secret that Vault is told to keep: past them every write costs the oldest.
@@ -52,7 +55,8 @@ impl Named {
     /// The secret as it was when this version was made: deleted and made anew, its numbers have begun anew too.
     fn is_of(&self, metadata: &ReadSecretMetadataResponse) -> bool {
         let known = metadata.versions.get(&self.number.to_string());
-        known.is_none_or(|known| known.created_time == self.created)
+        // One that Vault has forgotten was pushed out by newer ones.
+        known.map_or(self.number <= metadata.current_version, |known| known.created_time == self.created)
     }
 
     fn version(&self) -> CredentialVersion {
@@ -237,6 +241,9 @@ impl VaultCredentialStore {
     }
 
     async fn destroy(&self, reseller: &ResellerId, versions: Vec<u64>) -> Result<(), CredentialStoreError> {
+        if versions.is_empty() {
+            return Ok(());
+        }
         let doing = format!("destroy versions of {}/{}", self.mount, self.path(reseller));
         let destroyed = self.vault.session.call(&doing, |client| {
             let (mount, path, versions) = (self.mount.clone(), self.path(reseller), versions.clone());
@@ -339,22 +346,37 @@ impl CredentialStore for VaultCredentialStore {
         // Past it lies what is not taken yet, besides orphans.
         let taken = keep.as_ref().map(|keep| if keep.is_of(&metadata) { keep.number } else { 0 });
         let mut old = Vec::new();
-        for (number, of) in metadata.versions.iter().filter(|(_, of)| !of.destroyed) {
-            let Ok(number) = number.parse() else { continue };
-            let named = Named { number, created: of.created_time.clone() };
+        for named in all(&metadata) {
+            let number = named.number;
             if keep.as_ref() == Some(&named) || named.time().is_none_or(|time| time >= put_before) {
                 continue;
             }
             let is_past = taken.is_some_and(|taken| number > taken);
             // Whose a deleted one is cannot be read.
-            let stays =
-                is_past && (!of.deletion_time.is_empty() || self.foreign(reseller, number).await?.is_some());
+            let is_deleted =
+                metadata.versions.get(&number.to_string()).is_some_and(|of| !of.deletion_time.is_empty());
+            let stays = is_past && (is_deleted || self.foreign(reseller, number).await?.is_some());
             if !stays {
                 old.push(number);
             }
         }
         // Never the secret as a whole: another put may have come since it was looked at.
-        if old.is_empty() { Ok(()) } else { self.destroy(reseller, old).await }
+        self.destroy(reseller, old).await
+    }
+
+    /// The version in use and what came before it is told by its number, whatever the clocks say.
+    async fn destroy_deleted(
+        &self,
+        reseller: &ResellerId,
+        deletion: Deletion<'_>,
+    ) -> Result<(), CredentialStoreError> {
+        let Some(metadata) = self.metadata(reseller).await? else { return Ok(()) };
+        let in_use = Named::parse(deletion.in_use).filter(|named| named.is_of(&metadata));
+        let last = in_use.map_or(0, |named| named.number);
+        let surely = deletion.time.saturating_sub(deletion.clocks_differ).unwrap_or(Timestamp::MIN);
+        let mut left = all(&metadata);
+        left.retain(|named| named.number <= last || named.time().is_some_and(|time| time < surely));
+        self.destroy(reseller, left.iter().map(|named| named.number).collect()).await
     }
 
     async fn by_another_hand(
@@ -385,6 +407,15 @@ impl CredentialStore for VaultCredentialStore {
         }
         Ok(found)
     }
+}
+
+/// The versions that are not destroyed.
+fn all(metadata: &ReadSecretMetadataResponse) -> Vec<Named> {
+    let there = metadata.versions.iter().filter(|(_, of)| !of.destroyed);
+    let named = |(number, of): (&String, &SecretMetadata)| {
+        Some(Named { number: number.parse().ok()?, created: of.created_time.clone() })
+    };
+    there.filter_map(named).collect()
 }
 
 fn fault(met: Result<Met, VaultError>, doing: &str) -> CredentialStoreError {

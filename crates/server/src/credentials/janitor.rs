@@ -2,7 +2,7 @@
 //!
 //! Each of them began with a row in the database, and only after a while is it looked at: until then a replica may still
 //! use what was replaced, or commit what it put. What is closed can be committed no more, so what the settings name after
-//! that is what is to be kept.
+//! that is what is to be kept. What lies in a Vault that is not configured any more stays noted until one is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ impl Janitor {
 
     /// Whether the credential store serves.
     async fn destroy(&self, reseller: &ResellerId, before: Timestamp) -> Result<bool, StoreError> {
-        self.store.close_changes(reseller, before).await?;
+        let replaced = self.store.close_changes(reseller, before).await?;
         let settings = self.store.get_settings(reseller).await?;
         let keep = settings.as_ref().map(|settings| &settings.credential.version);
         if let Err(error) = self.credentials.prune(reseller, keep, before).await {
@@ -60,7 +60,15 @@ impl Janitor {
             return Ok(serves);
         }
         tracing::debug!(event = "credentials_pruned", %reseller);
-        self.store.end_changes(reseller, before).await?;
+        let out_of_reach: Vec<_> =
+            replaced.into_iter().filter(|version| !self.credentials.reaches(version)).collect();
+        if !out_of_reach.is_empty() {
+            tracing::warn!(
+                event = "credentials_out_of_reach", %reseller, count = out_of_reach.len(),
+                "replaced credentials lie in Vault and vault.address is not set: they are destroyed once it is"
+            );
+        }
+        self.store.end_changes(reseller, before, out_of_reach, self.clock.now()).await?;
         Ok(true)
     }
 }

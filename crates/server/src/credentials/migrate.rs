@@ -5,7 +5,7 @@
 //! reseller leaves that one where it was. What was moved is destroyed in the old store by the running service, after
 //! `credentials.keep_replaced`.
 
-use postrider_credential_store::{Change, CredentialStoreError, fingerprint};
+use postrider_credential_store::{ByAnotherHand, Change, CredentialStoreError, fingerprint};
 use postrider_domain::{CredentialInfo, ResellerId, Settings};
 use postrider_store::{ChangeId, DynStore, SettingsFilter, StoreError};
 
@@ -51,6 +51,11 @@ enum NotMoved {
     Credentials(#[from] CredentialStoreError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(
+        "another hand wrote version {number} into Vault, which is not in use: let the running service take it, or put \
+         the settings, or destroy it in Vault, and run the command again"
+    )]
+    NotTaken { number: String },
     #[error("what was read back is not what was written")]
     Differs,
     #[error("the settings were changed meanwhile: run the command again")]
@@ -115,6 +120,12 @@ impl Run<'_> {
         let (reseller, until_now) = (&settings.reseller, &settings.credential);
         let (from, to) = (self.stores.kind(self.migration.from)?, self.stores.kind(self.migration.to)?);
         let credential = from.get(reseller, &until_now.version).await?;
+        // Once it has moved, nobody would look at what else lies there, and it would be destroyed.
+        let ByAnotherHand { put, unusable, .. } = from.by_another_hand(reseller, until_now).await?;
+        if let Some(version) = unusable.map(|(version, _)| version).or(put.map(|put| put.version)) {
+            let number = version.as_str().split('-').next().unwrap_or_default().to_owned();
+            return Err(NotMoved::NotTaken { number });
+        }
         if self.migration.dry_run {
             return Ok(());
         }

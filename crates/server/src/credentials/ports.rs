@@ -65,6 +65,15 @@ impl SealedRecords for SealedPort {
         Ok(records.into_iter().map(placed).collect())
     }
 
+    /// A data key is its reseller's only one.
+    async fn is_in_use(&self, record: &PlacedRecord) -> Result<bool, Cause> {
+        if record.version.as_str() == DATA_KEY {
+            return Ok(true);
+        }
+        let settings = self.0.get_settings(&record.reseller).await?;
+        Ok(settings.is_some_and(|settings| settings.credential.version == record.version))
+    }
+
     async fn replace(&self, record: &PlacedRecord, sealed: Vec<u8>) -> Result<bool, Cause> {
         let PlacedRecord { reseller, version, sealed: until_now } = record;
         if version.as_str() == DATA_KEY {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use postrider_credential_store::{ByAnotherHand, CredentialStore};
+use postrider_credential_store::{ByAnotherHand, CredentialStore, CredentialStoreError, Unusable};
 use postrider_dispatch::Wakeup;
 use postrider_domain::{
     AccessToken, Clock, CredentialInfo, CredentialVersion, Finding, FindingClass, FindingCode, ResellerId,
@@ -17,7 +17,7 @@ use postrider_domain::{
 use postrider_store::{ChangeId, DynStore};
 use postrider_token_cache::TokenCache;
 
-use crate::proofs::Proofs;
+use super::asking::Asking;
 
 /// Refused secrets remembered; past that, all are forgotten and told anew.
 const REFUSED_MAX: usize = 10_000;
@@ -26,13 +26,13 @@ const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 const STAYS: &str = "a newer secret in Vault does not work; the old one stays in use";
 const STAYS_UNTRIED: &str = "a newer secret in Vault is not taken; the old one stays in use";
-const GONE: &str = "the credential in use is gone from Vault: nothing can be sent when its token ends";
+const GONE: &str = "the credential in use is lost: nothing can be sent when its token ends";
 
 #[derive(Clone)]
 pub(crate) struct Rotation {
     pub store: DynStore,
     pub credentials: Arc<dyn CredentialStore>,
-    pub proofs: Proofs,
+    pub asking: Asking,
     pub tokens: TokenCache,
     pub wakeup: Wakeup,
     pub clock: Arc<dyn Clock>,
@@ -44,9 +44,17 @@ pub(crate) struct Rotation {
 pub(crate) struct Refused(Arc<Mutex<HashMap<ResellerId, RefusedSecret>>>);
 
 struct RefusedSecret {
+    /// Of which is told.
     version: CredentialVersion,
     finding: Finding,
-    tried: Timestamp,
+    tried: Option<Tried>,
+}
+
+/// What Entra refused, and when.
+#[derive(Clone)]
+struct Tried {
+    version: CredentialVersion,
+    time: Timestamp,
 }
 
 impl Refused {
@@ -56,10 +64,14 @@ impl Refused {
     }
 
     /// A new secret takes a while until all of Entra knows it: after a minute it is tried again.
-    fn was_just_tried(&self, reseller: &ResellerId, version: &CredentialVersion, now: Timestamp) -> bool {
-        self.lock().get(reseller).is_some_and(|refused| {
-            refused.version == *version && now.duration_since(refused.tried) < TRIED_AGAIN
-        })
+    fn just_tried(
+        &self,
+        reseller: &ResellerId,
+        version: &CredentialVersion,
+        now: Timestamp,
+    ) -> Option<Tried> {
+        let tried = self.lock().get(reseller)?.tried.clone()?;
+        (tried.version == *version && now.duration_since(tried.time) < TRIED_AGAIN).then_some(tried)
     }
 
     /// Whether it is new.
@@ -83,6 +95,15 @@ impl Refused {
     }
 }
 
+/// Of a credential that is saved and cannot be read any more, as settings and a test of them tell it.
+pub(crate) fn lost(error: &CredentialStoreError) -> Finding {
+    Finding::new(FindingCode::CredentialStoreUnavailable).with("reason", error)
+}
+
+fn untried(why: Unusable) -> Finding {
+    Finding::new(FindingCode::SecretWrong).with("reason", format!("{STAYS_UNTRIED}: {why}"))
+}
+
 impl Rotation {
     /// Takes what another hand put in the place of these settings' credential, if there is such a thing and it works:
     /// with the token that showed it. Troubles of ours are logged, and leave all as it is.
@@ -100,10 +121,11 @@ impl Rotation {
         };
         let now = self.clock.now();
         let Some(found) = &looked.put else {
-            self.tell(settings, &looked, now);
+            self.tell(settings, &looked);
             return None;
         };
-        if self.refused.was_just_tried(reseller, &found.version, now) {
+        if let Some(tried) = self.refused.just_tried(reseller, &found.version, now) {
+            self.tell_of_newer(reseller, &looked, tried);
             return None;
         }
         let credential = match self.credentials.get(reseller, &found.version).await {
@@ -114,9 +136,7 @@ impl Rotation {
                 return None;
             }
         };
-        let values = &settings.values;
-        let tried = self.proofs.token(&settings.reseller, values, &credential).await;
-        match tried {
+        match self.asking.token(settings, &credential).await {
             Ok(token) => {
                 // It works for these settings, also where somebody was faster to take it.
                 self.adopt(settings, found).await;
@@ -125,35 +145,43 @@ impl Rotation {
             // An outage says nothing of the secret.
             Err(refusal) if refusal.finding.class != FindingClass::Settings => None,
             Err(refusal) => {
-                let reason = looked.lost.as_ref().map_or(STAYS.to_owned(), ToString::to_string);
-                let finding = refusal.finding.with("reason", reason);
-                let (version, tried) = (found.version.clone(), now);
-                tracing::warn!(
-                    event = "credential_refused", %reseller, version = version.as_str(),
-                    finding = %finding.code, "{STAYS}"
-                );
-                self.refused.note(reseller, RefusedSecret { version, finding, tried });
+                let tried = Tried { version: found.version.clone(), time: now };
+                if !self.tell_of_newer(reseller, &looked, tried.clone()) {
+                    let reason = looked.lost.as_ref().map_or(STAYS.to_owned(), ToString::to_string);
+                    let finding = refusal.finding.with("reason", reason);
+                    let version = found.version.clone();
+                    self.note(reseller, RefusedSecret { version, finding, tried: Some(tried) }, STAYS);
+                }
                 None
             }
         }
     }
 
     /// Where nothing can be tried: that the credential in use is gone, or what was put in its place is none.
-    fn tell(&self, settings: &Settings, looked: &ByAnotherHand, now: Timestamp) {
-        let (reseller, in_use) = (&settings.reseller, &settings.credential.version);
+    fn tell(&self, settings: &Settings, looked: &ByAnotherHand) {
+        let reseller = &settings.reseller;
         let (version, finding, told) = match (&looked.lost, &looked.unusable) {
-            (Some(lost), _) => {
-                let finding = Finding::new(FindingCode::CredentialStoreUnavailable);
-                (in_use, finding.with("reason", lost.to_string()), GONE)
-            }
-            (None, Some((version, why))) => {
-                let reason = format!("{STAYS_UNTRIED}: {why}");
-                (version, Finding::new(FindingCode::SecretWrong).with("reason", reason), STAYS_UNTRIED)
-            }
+            (Some(lost), _) => (&settings.credential.version, self::lost(lost), GONE),
+            (None, Some((version, why))) => (version, untried(*why), STAYS_UNTRIED),
             (None, None) => return self.refused.forget(reseller),
         };
-        let noted = RefusedSecret { version: version.clone(), finding: finding.clone(), tried: now };
-        if self.refused.note(reseller, noted) {
+        self.note(reseller, RefusedSecret { version: version.clone(), finding, tried: None }, told);
+    }
+
+    /// Of what was written after the one that is refused, and is no credential. `false`: there is none.
+    fn tell_of_newer(&self, reseller: &ResellerId, looked: &ByAnotherHand, tried: Tried) -> bool {
+        let Some((version, why)) = looked.unusable.as_ref().filter(|_| looked.lost.is_none()) else {
+            return false;
+        };
+        let refused = RefusedSecret { version: version.clone(), finding: untried(*why), tried: Some(tried) };
+        self.note(reseller, refused, STAYS_UNTRIED);
+        true
+    }
+
+    /// Logged where it is new.
+    fn note(&self, reseller: &ResellerId, refused: RefusedSecret, told: &str) {
+        let (version, finding) = (refused.version.clone(), refused.finding.clone());
+        if self.refused.note(reseller, refused) {
             let reason = finding.evidence.get("reason").map(String::as_str).unwrap_or_default();
             tracing::warn!(
                 event = "credential_refused", %reseller, version = version.as_str(),

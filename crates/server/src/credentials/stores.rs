@@ -8,7 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_credential_store::{
-    ByAnotherHand, Change, CredentialStore, CredentialStoreError, SealedCredentialStore, VaultCredentialStore,
+    ByAnotherHand, Change, CredentialStore, CredentialStoreError, Deletion, SealedCredentialStore,
+    VaultCredentialStore,
 };
 use postrider_domain::{Credential, CredentialInfo, CredentialVersion, Fingerprint, ResellerId};
 
@@ -51,6 +52,10 @@ impl CredentialStoreKind {
 
 #[async_trait]
 impl CredentialStore for CredentialStores {
+    fn reaches(&self, version: &CredentialVersion) -> bool {
+        self.of(version).is_some()
+    }
+
     fn fingerprint(&self, credential: &Credential) -> Fingerprint {
         self.sealed.fingerprint(credential)
     }
@@ -83,6 +88,19 @@ impl CredentialStore for CredentialStores {
         match &self.vault {
             Some(vault) => vault.prune(reseller, keep, put_before).await,
             None => Ok(()),
+        }
+    }
+
+    async fn destroy_deleted(
+        &self,
+        reseller: &ResellerId,
+        deletion: Deletion<'_>,
+    ) -> Result<(), CredentialStoreError> {
+        self.sealed.destroy_deleted(reseller, deletion).await?;
+        match &self.vault {
+            Some(vault) => vault.destroy_deleted(reseller, deletion).await,
+            None if self.reaches(deletion.in_use) => Ok(()),
+            None => Err(no_vault()),
         }
     }
 

@@ -2,26 +2,19 @@
 //!
 //! Settings are read for each grant: a change on any replica holds for the next send on all of them. A credential is read
 //! for a token request, and gone with it.
-//!
-//! While Entra does not answer, nobody is asked for a token: as with Graph, one request tries first, then two, then four.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use postrider_credential_store::{CredentialStore, CredentialStoreError};
 use postrider_dispatch::ports::{self, Grant};
-use postrider_dispatch::{Breakers, Told};
-use postrider_domain::{AccessToken, Clock, Finding, FindingCode, ResellerId, Settings, TokenRefusal};
+use postrider_domain::{AccessToken, Finding, FindingCode, ResellerId, Settings, TokenRefusal};
 use postrider_store::DynStore;
 use postrider_token_cache::TokenCache;
 use tracing::{Instrument as _, Span};
 
+use super::asking::Asking;
 use super::rotation::Rotation;
-use super::token_fetch::TokenFetch;
-use crate::metrics::Metrics;
-use crate::proofs::Proofs;
 use crate::status::with_sources;
 
 #[derive(Clone)]
@@ -29,11 +22,8 @@ pub(crate) struct TokensPort {
     pub store: DynStore,
     pub credentials: Arc<dyn CredentialStore>,
     pub cache: TokenCache,
-    pub proofs: Proofs,
+    pub asking: Asking,
     pub rotation: Rotation,
-    pub metrics: Arc<Metrics>,
-    pub entra: Breakers,
-    pub clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
@@ -60,17 +50,13 @@ impl ports::Tokens for TokensPort {
 
 impl TokensPort {
     async fn fetch(self, settings: Settings) -> Result<AccessToken, TokenRefusal> {
-        let fetched = match self.fetch_with_saved(&settings).await {
+        match self.fetch_with_saved(&settings).await {
             // Before it is told: whoever put another secret into Vault may have told nobody.
             Err(refusal) if says_no_to_the_credential(&refusal) => {
                 self.rotation.catch_up(&settings).await.ok_or(refusal)
             }
             fetched => fetched,
-        };
-        let result = TokenFetch::of(&fetched);
-        self.metrics.token_fetched(result);
-        tracing::debug!(event = "token_fetched", reseller = %settings.reseller, result = result.as_str());
-        fetched
+        }
     }
 
     async fn fetch_with_saved(&self, settings: &Settings) -> Result<AccessToken, TokenRefusal> {
@@ -87,27 +73,7 @@ impl TokensPort {
             refusal.finding.evidence.insert(GONE.to_owned(), is_gone(&error).to_owned());
             refusal
         })?;
-        let pass = self.entra.of(settings.values.cloud).pass(&settings.reseller, self.clock.now());
-        let pass = pass.map_err(|until| not_asked(until, self.clock.now()))?;
-        let asked = self.proofs.token(&settings.reseller, &settings.values, &credential).await;
-        pass.ended(told_by(&asked), &settings.reseller, self.clock.now());
-        asked
-    }
-}
-
-fn not_asked(until: Timestamp, now: Timestamp) -> TokenRefusal {
-    let finding = Finding::new(FindingCode::MicrosoftUnavailable)
-        .with("reason", "Entra did not answer others: no token is asked for until it is tried again");
-    let retry_after = Duration::try_from(until.duration_since(now)).ok();
-    TokenRefusal { finding: Box::new(finding), retry_after }
-}
-
-fn told_by(asked: &Result<AccessToken, TokenRefusal>) -> Told {
-    match asked.as_ref().map_err(|refusal| refusal.finding.code) {
-        Err(FindingCode::MicrosoftUnavailable | FindingCode::NetworkUnreachable) => Told::Outage,
-        // Of the assertion's source, before Entra was asked.
-        Err(FindingCode::CredentialStoreUnavailable) => Told::Nothing,
-        Ok(_) | Err(_) => Told::Answered,
+        self.asking.token(settings, &credential).await
     }
 }
 

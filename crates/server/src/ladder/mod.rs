@@ -16,12 +16,13 @@ mod shape;
 use std::sync::Arc;
 
 use postrider_domain::{
-    Cloud, Credential, DirectoryId, EmailAddress, RequestId, ResellerId, SettingsValues, Violations,
+    Cloud, Credential, DirectoryId, EmailAddress, Finding, RequestId, ResellerId, SettingsValues, Violations,
 };
 use postrider_store::ContentHash;
 
 pub(crate) use report::{Progress, Report, Step, StepResult, StepStatus, Teller};
 
+use self::report::Wrong;
 use crate::app::App;
 use crate::status::Refusal;
 
@@ -33,6 +34,8 @@ pub(crate) struct Trial {
     /// `None`, as for the credential: `wrong` says why.
     pub values: Option<SettingsValues>,
     pub credential: Option<Credential>,
+    /// Why there is none, of one that is saved: it cannot be read any more.
+    pub lost: Option<Finding>,
     /// Of a federated one: it is not lent, to a test no more than to mail.
     pub source_is_anothers: bool,
     /// What of a candidate is malformed.
@@ -71,7 +74,12 @@ pub(crate) async fn climb(app: &Arc<App>, trial: Trial, tell: Teller) -> Result<
         return Ok(report.rest_skipped());
     };
     let started = report.begins(Step::Credential);
-    let token = ask::token(app, &trial.reseller, values, credential).await;
+    let token = match credential {
+        Ok(credential) => ask::token(app, &trial.reseller, values, credential).await,
+        Err(lost) => {
+            Err(Wrong { detail: "read the saved credential".to_owned(), findings: vec![lost.clone()] })
+        }
+    };
     let Some(token) = report.step(Step::Credential, started, token) else {
         return Ok(report.rest_skipped());
     };

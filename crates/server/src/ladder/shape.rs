@@ -7,16 +7,16 @@ use super::Trial;
 use super::report::{Noted, Wrong};
 use crate::proofs::{NotBound, Proofs};
 
+/// What can be right. A saved credential that is lost is no value that was given.
+pub(super) type Looked<'a> = (&'a SettingsValues, Result<&'a Credential, &'a Finding>);
+
 /// All that is wrong at once, each as the finding of its value.
-pub(super) fn look<'a>(
-    trial: &'a Trial,
-    proofs: &Proofs,
-    now: Timestamp,
-) -> Noted<(&'a SettingsValues, &'a Credential)> {
+pub(super) fn look<'a>(trial: &'a Trial, proofs: &Proofs, now: Timestamp) -> Noted<Looked<'a>> {
     let mut findings: Vec<_> = trial.wrong.iter().map(malformed).collect();
     findings.extend(trial.credential.as_ref().and_then(|credential| credential.looks_wrong(now)));
     findings.extend(unbound(trial, proofs));
-    match (&trial.values, &trial.credential) {
+    let credential = trial.credential.as_ref().map(Ok).or(trial.lost.as_ref().map(Err));
+    match (&trial.values, credential) {
         (Some(values), Some(credential)) if findings.is_empty() => {
             let detail = "looked at each value: all of them can be right".to_owned();
             Ok(((values, credential), detail, Vec::new()))
@@ -58,7 +58,7 @@ fn malformed(violation: &Violation) -> Finding {
 mod tests {
     use std::sync::Arc;
 
-    use postrider_domain::{PaceLimits, ResellerId, SourceName, TestClock};
+    use postrider_domain::{Clock, PaceLimits, ResellerId, SourceName, TestClock};
     use postrider_microsoft::{Hosts, IdentityEndpoint, Microsoft};
     use postrider_proto::v1;
     use postrider_store::ContentHash;
@@ -66,9 +66,12 @@ mod tests {
     use super::*;
     use crate::config::{AssertionPlace, FederatedSource};
     use crate::convert::{CredentialInput, candidate};
+    use crate::metrics::Metrics;
+    use crate::proofs::Asked;
 
     fn proofs() -> Proofs {
         let clock = Arc::new(TestClock::at(Timestamp::UNIX_EPOCH));
+        let asked = Asked::new(Arc::new(Metrics::new(false)), Arc::clone(&clock) as Arc<dyn Clock>);
         let microsoft = Microsoft::new(Hosts::microsoft(), None, clock).unwrap();
         let source = FederatedSource {
             place: AssertionPlace::File("token".into()),
@@ -77,7 +80,7 @@ mod tests {
             client: None,
         };
         let sources = [(SourceName::parse("betas").unwrap(), source)].into();
-        Proofs::new(microsoft, sources, IdentityEndpoint::metadata())
+        Proofs::new(microsoft, sources, IdentityEndpoint::metadata(), asked)
     }
 
     /// The findings of a candidate, each as `field CODE`.
@@ -93,6 +96,7 @@ mod tests {
             place: candidate.place,
             values: candidate.values,
             credential,
+            lost: None,
             source_is_anothers: false,
             wrong: candidate.wrong,
             recipient: None,

@@ -3,6 +3,7 @@
 use std::slice;
 use std::sync::Arc;
 
+use postrider_credential_store::Deletion;
 use postrider_domain::{Etag, MessageState, Violations};
 use postrider_proto::v1;
 use postrider_store::Deleted;
@@ -25,6 +26,7 @@ pub(super) async fn delete_settings(
     let cancels = if request.cancel_unfinished { "true" } else { "false" };
     let act = call.origin.act(slice::from_ref(&reseller), &[("cancel_unfinished", cancels)]);
     let store = app.store.clone().by(act);
+    let saved = store.get_settings(&reseller).await?;
     let unfinished = store.usage(&reseller, now).await?.queued_messages;
     match store.delete_settings(&reseller, etag.as_ref(), request.cancel_unfinished, now).await? {
         Deleted::Done => app.metrics.finished(&reseller, MessageState::Cancelled, unfinished.into()),
@@ -36,8 +38,11 @@ pub(super) async fn delete_settings(
     app.rotation.refused.forget(&reseller);
     app.tokens.forget_reseller(&reseller);
     app.wakeup.lane_changed(&reseller);
+    let Some(saved) = saved else { return Ok(v1::DeleteSettingsResponse {}) };
+    let deletion =
+        Deletion { in_use: &saved.credential.version, time: now, clocks_differ: app.keep_replaced };
     // The settings are gone, whatever becomes of this: a repeat would find nothing to delete. The janitor comes again.
-    if let Err(error) = app.credentials.prune(&reseller, None, now).await {
+    if let Err(error) = app.credentials.destroy_deleted(&reseller, deletion).await {
         let error = with_sources(&error);
         tracing::warn!(event = "pruning_failed", %reseller, error, "the deleted settings' credential is left for the janitor");
     }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use postrider_domain::{
-    Cloud, Credential, DirectoryId, EmailAddress, Etag, ResellerId, Settings, SettingsValues, Violations,
+    Cloud, Credential, DirectoryId, EmailAddress, Etag, Finding, ResellerId, Settings, SettingsValues,
+    Violations,
 };
 use postrider_proto::v1;
 use postrider_proto::v1::watch_settings_test_response::Event;
@@ -19,6 +20,7 @@ use crate::access::Caller;
 use crate::app::App;
 use crate::call::Authorised;
 use crate::convert::{self, Candidate, CredentialInput, canonical, from_proto, to_proto};
+use crate::credentials::lost;
 use crate::ladder::{Progress, Report, Teller, Trial, climb};
 use crate::status::Refusal;
 
@@ -106,7 +108,7 @@ async fn prepared(app: &App, caller: &Caller, request: v1::TestSettingsRequest) 
         None => None,
     };
     let reseller = violations.into_result(reseller)?;
-    let Tested { sender_mailbox, place, values, credential, wrong, etag } =
+    let Tested { sender_mailbox, place, values, credential, lost, wrong, etag } =
         tested(app, caller, &reseller, candidate).await?;
     let elsewhere = recipient.as_ref().is_some_and(|to| !sender_mailbox.eq_ignore_ascii_case(to.as_str()));
     if elsewhere && !caller.has(Scope::Send) {
@@ -122,6 +124,7 @@ async fn prepared(app: &App, caller: &Caller, request: v1::TestSettingsRequest) 
         place,
         values,
         credential,
+        lost,
         source_is_anothers,
         wrong,
         recipient,
@@ -138,6 +141,7 @@ struct Tested {
     place: Option<(Cloud, DirectoryId)>,
     values: Option<SettingsValues>,
     credential: Option<Credential>,
+    lost: Option<Finding>,
     wrong: Violations,
     etag: Option<Etag>,
 }
@@ -156,28 +160,44 @@ async fn tested(
             Some(_) => app.store.get_settings(reseller).await?.unwrap_or(saved),
             None => saved,
         };
-        let credential = Some(saved_credential(app, &saved).await?);
+        let (credential, lost) = saved_credential(app, &saved).await?;
         let sender_mailbox = saved.values.mailbox.to_string();
         let place = Some((saved.values.cloud, saved.values.directory.clone()));
         let (values, etag) = (Some(saved.values), Some(saved.etag));
-        return Ok(Tested { sender_mailbox, place, values, credential, wrong: Violations::default(), etag });
+        return Ok(Tested {
+            sender_mailbox,
+            place,
+            values,
+            credential,
+            lost,
+            wrong: Violations::default(),
+            etag,
+        });
     };
     if let (Some(CredentialInput::Saved), Some(values)) = (&credential, &values) {
         check_kept(caller, saved.as_ref(), values)?;
     }
-    let credential = match (credential, saved) {
-        (None, _) => None,
-        (Some(CredentialInput::Given(credential)), _) => Some(credential),
-        (Some(CredentialInput::Saved), Some(saved)) => Some(saved_credential(app, &saved).await?),
+    let (credential, lost) = match (credential, saved) {
+        (None, _) => (None, None),
+        (Some(CredentialInput::Given(credential)), _) => (Some(credential), None),
+        (Some(CredentialInput::Saved), Some(saved)) => saved_credential(app, &saved).await?,
         (Some(CredentialInput::Saved), None) => {
             return Err(Violations::one("candidate.credential", "is required: none is saved").into());
         }
     };
-    Ok(Tested { sender_mailbox, place, values, credential, wrong, etag: None })
+    Ok(Tested { sender_mailbox, place, values, credential, lost, wrong, etag: None })
 }
 
-async fn saved_credential(app: &App, saved: &Settings) -> Result<Credential, Refusal> {
-    Ok(app.credentials.get(&saved.reseller, &saved.credential.version).await?)
+/// Or why it is lost, which no waiting mends.
+async fn saved_credential(
+    app: &App,
+    saved: &Settings,
+) -> Result<(Option<Credential>, Option<Finding>), Refusal> {
+    match app.credentials.get(&saved.reseller, &saved.credential.version).await {
+        Ok(credential) => Ok((Some(credential), None)),
+        Err(error) if error.is_outage() => Err(error.into()),
+        Err(error) => Ok((None, Some(lost(&error)))),
+    }
 }
 
 fn reply(report: &Report) -> v1::TestSettingsResponse {

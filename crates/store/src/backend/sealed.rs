@@ -107,12 +107,22 @@ impl<B: Backend> CredentialChanges for B {
         self.reads().due_changes(before, limit).await
     }
 
-    async fn close_changes(&self, reseller: &ResellerId, before: Timestamp) -> Result<(), StoreError> {
+    async fn close_changes(
+        &self,
+        reseller: &ResellerId,
+        before: Timestamp,
+    ) -> Result<Vec<CredentialVersion>, StoreError> {
         self.write(CloseChanges { reseller: reseller.clone(), before }).await
     }
 
-    async fn end_changes(&self, reseller: &ResellerId, before: Timestamp) -> Result<(), StoreError> {
-        self.write(EndChanges { reseller: reseller.clone(), before }).await
+    async fn end_changes(
+        &self,
+        reseller: &ResellerId,
+        before: Timestamp,
+        out_of_reach: Vec<CredentialVersion>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(EndChanges { reseller: reseller.clone(), before, out_of_reach, now }).await
     }
 
     async fn adopt_credential(

@@ -217,6 +217,8 @@ macro_rules! conformance {
                 a_closed_change_is_not_committed
                 settings_are_put_only_while_their_change_is_there
                 a_deletion_ends_changes_and_leaves_one_of_its_own
+                a_change_that_is_due_waits_for_later_ones_of_its_reseller_and_a_day_at_most
+                what_was_replaced_is_named_until_it_is_destroyed_and_waits_while_it_is_out_of_reach
                 another_version_is_adopted_unless_the_settings_changed
             }
             census {

@@ -14,7 +14,7 @@ use super::tables::Tables;
 use super::{Fate, Shared};
 use crate::book::{AttemptKey, LaneRow, MessageKey, MessageRow, RequestKey};
 use crate::census::{Backlog, FirstExpiry, LaneState};
-use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
+use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads, long_before};
 use crate::seen::Outlook;
 use crate::watch::{Change, Event, KeptEvents, Position, Waited};
 use crate::{
@@ -383,8 +383,8 @@ impl Reads for MemoryReads {
     async fn due_changes(&self, before: Timestamp, limit: u32) -> Read<Vec<(ResellerId, Timestamp)>> {
         self.read(|tables| {
             let first_of = |(reseller, changes): (&ResellerId, &BTreeMap<String, Timestamp>)| {
-                let time = changes.values().copied().filter(|time| *time < before).min()?;
-                Some((reseller.clone(), time))
+                let (first, last) = (*changes.values().min()?, *changes.values().max()?);
+                (last < before || first < long_before(before)).then(|| (reseller.clone(), first))
             };
             let mut due: Vec<_> = tables.changes.iter().filter_map(first_of).collect();
             due.sort_by_key(|(_, time)| *time);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{Cells, Reader, Row, Statement, Value, census, json, rows, values, watch};
 use crate::book::{AttemptKey, AttemptRow, EndRow, LateRow, MessageKey, RequestKey};
 use crate::census::{Backlog, FirstExpiry, LaneState};
-use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads};
+use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads, long_before};
 use crate::seen::{LaneSeen, Outlook};
 use crate::watch::{Event, KeptEvents, Position};
 use crate::{
@@ -187,7 +187,7 @@ impl<R: Reader> Reads for R {
     }
 
     async fn due_changes(&self, before: Timestamp, limit: u32) -> Read<Vec<(ResellerId, Timestamp)>> {
-        let found = self.read(&DUE_CHANGES, values![before, limit]).await?;
+        let found = self.read(&DUE_CHANGES, values![before, long_before(before), limit]).await?;
         let due = |row| {
             let reseller = rows::owner(row, "credential_changes")?;
             let time = Cells::new(row, "credential_changes", reseller.as_str()).time("change_time")?;

@@ -86,7 +86,9 @@ impl Connection for SqliteWriter {
         false
     }
 
-    async fn close(self) {
+    /// What the log holds of deleted rows goes with it.
+    async fn close(mut self) {
+        drop(sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut self.db).await);
         drop(self.db.close().await);
     }
 }

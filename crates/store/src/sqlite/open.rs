@@ -146,8 +146,12 @@ impl Place {
     }
 
     pub(super) async fn connect_writer(&self) -> Result<SqliteConnection, StoreError> {
-        let options =
-            self.options().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let options = self
+            .options()
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            // What is deleted is overwritten: a sealed credential lies beside the key that opens it.
+            .pragma("secure_delete", "ON");
         options.connect().await.map_err(|error| self.unreadable(&error))
     }
 

@@ -1,4 +1,6 @@
 //! Changes of credentials: begun, committed with their settings, closed, ended; and another version that settings name.
+//!
+//! What a change replaced is a row of its own, by the version's name: where it lies may be out of reach for long.
 
 use jiff::Timestamp;
 use postrider_domain::{CredentialInfo, CredentialVersion, ResellerId};
@@ -9,6 +11,8 @@ use crate::{ChangeId, StoreError};
 
 /// What a deletion leaves to be destroyed, or several changes together.
 const CLOSED: &str = "";
+/// Before the name of a version that was replaced or deleted.
+const REPLACED: &str = "=";
 
 pub(crate) struct BeginChange {
     pub reseller: ResellerId,
@@ -42,7 +46,8 @@ pub(crate) struct CloseChanges {
 }
 
 impl Write for CloseChanges {
-    type Answer = ();
+    /// The versions that were replaced before.
+    type Answer = Vec<CredentialVersion>;
 
     const NAME: &'static str = "close_changes";
 
@@ -54,22 +59,26 @@ impl Write for CloseChanges {
         needs.reseller(&self.reseller).changes.insert(self.reseller.clone());
     }
 
-    fn run(&self, book: &mut Book) -> Result<(), StoreError> {
+    fn run(&self, book: &mut Book) -> Result<Vec<CredentialVersion>, StoreError> {
         let changes = changes(book, &self.reseller);
         let first = changes.values().copied().filter(|time| *time < self.before).min();
         if let Some(first) = first {
-            changes.retain(|id, time| id == CLOSED || *time >= self.before);
+            changes.retain(|id, time| id == CLOSED || id.starts_with(REPLACED) || *time >= self.before);
             let closed = changes.entry(CLOSED.to_owned()).or_insert(first);
             *closed = first.min(*closed);
         }
-        Ok(())
+        let due = changes.iter().filter(|(_, time)| **time < self.before);
+        let names = due.filter_map(|(id, _)| id.strip_prefix(REPLACED));
+        Ok(names.map(CredentialVersion::of_store).collect())
     }
 }
 
-/// What was closed and began before is destroyed.
+/// What was closed and began before is destroyed, but what is out of reach: that is due again a while after `now`.
 pub(crate) struct EndChanges {
     pub reseller: ResellerId,
     pub before: Timestamp,
+    pub out_of_reach: Vec<CredentialVersion>,
+    pub now: Timestamp,
 }
 
 impl Write for EndChanges {
@@ -86,7 +95,10 @@ impl Write for EndChanges {
     }
 
     fn run(&self, book: &mut Book) -> Result<(), StoreError> {
-        changes(book, &self.reseller).retain(|id, time| id != CLOSED || *time >= self.before);
+        let changes = changes(book, &self.reseller);
+        let is_closed = |id: &str| id == CLOSED || id.starts_with(REPLACED);
+        changes.retain(|id, time| !is_closed(id) || *time >= self.before);
+        changes.extend(self.out_of_reach.iter().map(|version| (replaced(version), self.now)));
         Ok(())
     }
 }
@@ -112,6 +124,7 @@ impl Write for AdoptCredential {
 
     fn needs(&self, needs: &mut Needs) {
         needs.reseller(&self.reseller).credentials.insert(self.reseller.clone());
+        needs.changes.insert(self.reseller.clone());
     }
 
     fn run(&self, book: &mut Book) -> Result<bool, StoreError> {
@@ -128,6 +141,7 @@ impl Write for AdoptCredential {
         if self.works {
             (lane.finding, lane.hold) = (None, None);
         }
+        note_replaced(book, reseller, self.now);
         let adopted = Adopted { credential: self.credential.clone(), revision, time: self.now };
         book.credentials.insert(reseller.clone(), self.credential.version.clone());
         book.written.adopted.insert(reseller.clone(), adopted);
@@ -151,13 +165,22 @@ pub(super) fn commit(book: &mut Book, reseller: &ResellerId, change: ChangeId, n
         return false;
     }
     changes(book, reseller).insert(id, now);
+    note_replaced(book, reseller, now);
     true
+}
+
+/// The version that the settings name until now is to be destroyed some time.
+fn note_replaced(book: &mut Book, reseller: &ResellerId, now: Timestamp) {
+    if let Some(version) = book.credentials.get(reseller).map(replaced) {
+        changes(book, reseller).insert(version, now);
+    }
 }
 
 /// Puts under way fail; what lies in another store is still to be destroyed.
 pub(super) fn delete(book: &mut Book, reseller: &ResellerId, now: Timestamp) {
+    note_replaced(book, reseller, now);
     let changes = changes(book, reseller);
-    changes.clear();
+    changes.retain(|id, _| id.starts_with(REPLACED));
     changes.insert(CLOSED.to_owned(), now);
 }
 
@@ -167,6 +190,10 @@ fn changes<'b>(
 ) -> &'b mut std::collections::BTreeMap<String, Timestamp> {
     book.written.changes.insert(reseller.clone());
     book.changes.entry(reseller.clone()).or_default()
+}
+
+fn replaced(version: &CredentialVersion) -> String {
+    format!("{REPLACED}{}", version.as_str())
 }
 
 fn name(change: ChangeId) -> String {

@@ -32,6 +32,7 @@ impl Write for PutSettings {
     fn needs(&self, needs: &mut Needs) {
         needs.reseller_made(&self.new.reseller).mended.insert(self.new.reseller.clone());
         needs.changes.insert(self.new.reseller.clone());
+        needs.credentials.insert(self.new.reseller.clone());
         needs.sources.extend(source_key(&self.new));
     }
 
@@ -212,6 +213,7 @@ impl Write for DeleteSettings {
         needs.reseller(&self.reseller).waiting.insert(self.reseller.clone(), CANCELLED_AT_ONCE);
         needs.open.insert(self.reseller.clone());
         needs.changes.insert(self.reseller.clone());
+        needs.credentials.insert(self.reseller.clone());
     }
 
     fn run(&self, book: &mut Book) -> Result<Deleted, StoreError> {
@@ -231,9 +233,9 @@ impl Write for DeleteSettings {
         book.written.due.remove(&self.reseller);
         book.written.settings.remove(&self.reseller);
         book.written.adopted.remove(&self.reseller);
+        credential_change::delete(book, &self.reseller, self.now);
         book.credentials.remove(&self.reseller);
         book.sources.retain(|(_, by, _)| *by != self.reseller);
-        credential_change::delete(book, &self.reseller, self.now);
         book.written.deleted.insert(self.reseller.clone());
         let ids: Vec<_> = book.messages_of(&self.reseller).map(|(id, _)| id).collect();
         for id in ids {
