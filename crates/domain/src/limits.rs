@@ -79,6 +79,8 @@ pub const REASON_CHARS_MAX: usize = 255;
 
 /// Connections of one listener at a time. Ours: each may cost a few hundred kilobytes of buffers.
 pub const CONNECTIONS_MAX: usize = 1_024;
+/// TLS handshakes of one listener at a time. Ours: each costs a signature, and whoever comes while there are as many waits.
+pub const HANDSHAKES_MAX: usize = 128;
 /// Calls at a time on one connection. Ours: what most HTTP/2 servers allow.
 pub const STREAMS_MAX: u32 = 100;
 /// Bytes of the headers of one call. Ours: a key and some tracing.

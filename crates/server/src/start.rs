@@ -25,12 +25,12 @@ use tonic::service::Routes;
 
 use crate::access::{Access, AccessLayer, AdminKeyError, make_admin_key};
 use crate::app::App;
-use crate::config::{Config, CredentialStoreKind, Listen};
+use crate::config::{Config, CredentialStoreKind};
 use crate::credentials::{
     CredentialsError, FoundKey, Janitor, Notices, Refused, Rotation, TokensPort, Watch, open_vault,
 };
 use crate::data_dir::{DataDir, DataDirError, Endpoints};
-use crate::door::DoorLayer;
+use crate::door::{Certificates, DoorLayer};
 use crate::health::{Health, Readiness};
 use crate::http::{Pages, nothing_here};
 use crate::left_drafts::LeftDrafts;
@@ -75,6 +75,8 @@ pub enum ServeError {
         "{key} cannot listen on {address}: {cause}; stop what has it, or choose another with --{key}=ADDRESS:PORT"
     )]
     Listen { key: &'static str, address: SocketAddr, cause: std::io::Error },
+    #[error(transparent)]
+    Tls(#[from] door::TlsError),
     #[error("reflection cannot be served: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
     #[error("the API cannot be served as JSON: {0}")]
@@ -105,7 +107,7 @@ pub async fn serve(
     let database = config.storage.database(&data_dir.database());
     let vault = open_vault(&config).await?;
     let found = FoundKey::find(&config, data_dir.path(), &database, vault.as_ref()).await?;
-    let listeners = Listeners::bind(&config.listen).await?;
+    let listeners = Listeners::bind(&config).await?;
     let opened = Opened::open(&config, &database).await?;
     let store = Arc::clone(&opened.store);
     let keys = found.keys(&config.vault, &store, &database).await?;
@@ -130,22 +132,26 @@ struct Listeners {
     web: TcpListener,
     /// For metrics and probes, where they are not on the other's.
     metrics: Option<TcpListener>,
+    /// Of the first two.
+    tls: Option<Arc<Certificates>>,
 }
 
 impl Listeners {
-    async fn bind(addresses: &Listen) -> Result<Self, ServeError> {
+    async fn bind(config: &Config) -> Result<Self, ServeError> {
+        let (tls, addresses) = (Certificates::open(&config.tls)?, &config.listen);
         let grpc = listen("listen.grpc", addresses.grpc).await?;
         let web = listen("listen.http", addresses.http).await?;
         let metrics = match addresses.metrics {
             Some(address) => Some(listen("listen.metrics", address).await?),
             None => None,
         };
-        Ok(Self { grpc, web, metrics })
+        Ok(Self { grpc, web, metrics, tls })
     }
 
     fn endpoints(&self, sandbox: Option<SocketAddr>) -> Endpoints {
         let (grpc, http) = (self.grpc.local_addr().ok(), self.web.local_addr().ok());
-        for listener in [grpc, http].into_iter().flatten().filter(|address| !address.ip().is_loopback()) {
+        let exposed = |address: &SocketAddr| self.tls.is_none() && !address.ip().is_loopback();
+        for listener in [grpc, http].into_iter().flatten().filter(exposed) {
             tracing::warn!(event = "listening_in_plaintext", %listener, "listening in plaintext beyond loopback: keys and mail can be read on the way");
         }
         let metrics = self.metrics.as_ref().and_then(|listener| listener.local_addr().ok());
@@ -228,19 +234,22 @@ async fn run(
     vault: Option<Vault>,
     listeners: Listeners,
 ) -> Result<(), ServeError> {
-    let Listeners { grpc, web, metrics } = listeners;
+    let Listeners { grpc, web, metrics, tls } = listeners;
     let shutdown = app.shutdown.clone();
     let dispatching = tokio::spawn(dispatcher(config, &app).run(shutdown.clone()));
     let is_vault_there = vault.as_ref().filter(|_| config.credentials.need_vault()).map(Vault::is_there);
-    let upkeep = upkeep(config, &app, vault);
+    let mut upkeep = upkeep(config, &app, vault);
+    if let Some(tls) = &tls {
+        upkeep.spawn(Arc::clone(tls).follow());
+    }
     let health = Health::new(app.store.health(), is_vault_there).await;
     let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
-    let pages = serve_pages(&app, health.readiness(), web, metrics)?;
+    let pages = serve_pages(&app, health.readiness(), (web, tls.clone()), metrics)?;
     let following = tokio::spawn(health.follow(shutdown.clone()));
     let (door, access) =
         (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
     let serving = async {
-        let served = door::serve_grpc(grpc, routes, door, access, shutdown.clone()).await;
+        let served = door::serve_grpc(grpc, routes, door, access, tls, shutdown.clone()).await;
         // Also when serving ended by itself.
         shutdown.cancel();
         served
@@ -268,7 +277,7 @@ async fn run(
 fn serve_pages(
     app: &Arc<App>,
     readiness: watch::Receiver<Readiness>,
-    web: TcpListener,
+    (web, tls): (TcpListener, Option<Arc<Certificates>>),
     metrics: Option<TcpListener>,
 ) -> Result<JoinSet<io::Result<()>>, ServeError> {
     let (metrics_of, store, clock) =
@@ -276,12 +285,12 @@ fn serve_pages(
     let pages = Pages { readiness, metrics: metrics_of, store, clock }.router();
     let api = json::router(Arc::clone(app))?;
     let (web_pages, own) = match metrics {
-        Some(listener) => (api, Some((listener, pages))),
+        Some(listener) => (api, Some((listener, pages, None))),
         None => (api.merge(pages), None),
     };
     let mut serving = JoinSet::new();
-    for (listener, pages) in own.into_iter().chain([(web, web_pages)]) {
-        serving.spawn(door::serve_http(listener, pages.fallback(nothing_here), app.shutdown.clone()));
+    for (listener, pages, tls) in own.into_iter().chain([(web, web_pages, tls)]) {
+        serving.spawn(door::serve_http(listener, pages.fallback(nothing_here), tls, app.shutdown.clone()));
     }
     Ok(serving)
 }

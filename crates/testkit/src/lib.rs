@@ -5,6 +5,7 @@
 //! | [`World`] | a folder for one test, and what can be started in it |
 //! | [`Service`] | a running `postrider serve`: its client, its command line, its death and its return |
 //! | [`Client`] | the API with one access key |
+//! | [`Authority`] | who issues the certificates of a test |
 //! | [`Watching`] | a reader of `WatchMessages` |
 //! | [`Microsoft`] | the stand-in's control: what it received, what it is to answer, what it knows |
 //! | [`Vault`] | HashiCorp Vault itself |
@@ -28,6 +29,7 @@
     reason = "a test's helper fails by panicking"
 )]
 
+mod authority;
 pub mod canary;
 mod client;
 mod line;
@@ -47,7 +49,8 @@ mod weather;
 mod wire;
 mod world;
 
-pub use client::{Client, authority};
+pub use authority::{Authority, Issued};
+pub use client::{Client, Way, authority};
 pub use line::{Cut, Line};
 pub use mail::{Mail, address, mail};
 pub use microsoft::{Breach, Delivered, Delivery, Microsoft};

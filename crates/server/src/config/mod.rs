@@ -25,6 +25,7 @@ mod retention;
 mod span;
 mod storage;
 mod telemetry;
+mod tls;
 mod value;
 mod vault;
 
@@ -46,6 +47,7 @@ pub use pace::Pace;
 pub use retention::Retention;
 pub use storage::{Database, Storage};
 pub use telemetry::Telemetry;
+pub use tls::Tls;
 pub use vault::{AuthMethod, Vault};
 
 /// The commented defaults, for whoever wants to print them.
@@ -80,6 +82,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub sandbox: bool,
     pub listen: Listen,
+    pub tls: Tls,
     pub storage: Storage,
     pub credentials: Credentials,
     pub federated: Federated,
@@ -101,6 +104,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 struct Sections {
     listen: Listen,
+    tls: Tls,
     storage: Storage,
     credentials: Credentials,
     #[serde(default, deserialize_with = "federated::deserialize")]
@@ -129,6 +133,7 @@ impl Config {
         sections.check().map_err(|fault| layers.blame(fault.key, fault.problem))?;
         let Sections {
             listen,
+            tls,
             storage,
             credentials,
             federated,
@@ -148,6 +153,7 @@ impl Config {
             data_dir,
             sandbox,
             listen,
+            tls,
             storage,
             credentials,
             federated,
@@ -167,7 +173,8 @@ impl Config {
 
 impl Sections {
     fn check(&self) -> Result<(), Fault> {
-        self.listen.check()?;
+        self.listen.check(self.tls.is_on())?;
+        self.tls.check()?;
         self.credentials.check()?;
         self.vault.check()?;
         if self.credentials.need_vault() {

@@ -1,6 +1,8 @@
 //! The way in from the network: who gets a connection, and what the transport's own refusals say.
 //!
 //! Rules
+//! - With a certificate (`tls.rs`) all of it is within TLS. So many handshakes go on at a time, each for so long, and one that fails
+//!   is its client's trouble alone.
 //! - A connection that does not begin to speak in time is closed, and at shutdown at once. There are so many at most.
 //! - After the shutdown token fires, calls in flight have [`GRACE`](serve::GRACE); then every connection is cut. No
 //!   client can hold up the end of the process.
@@ -9,11 +11,15 @@
 //! - Each call has an id ([`CallId`](crate::status::CallId)), which its answer and its log lines carry.
 
 mod accept;
+mod connection;
 mod layer;
 mod serve;
+mod tls;
 
 pub(crate) use layer::DoorLayer;
 pub(crate) use serve::{serve_grpc, serve_http};
+pub(crate) use tls::Certificates;
+pub use tls::TlsError;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Serving on a bound listener until the token fires, and not much longer.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream;
@@ -10,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
-use super::accept::{Acceptor, Ends};
+use super::accept::Acceptor;
+use super::connection::Ends;
 use super::layer::DoorLayer;
+use super::tls::{Certificates, Protocol};
 use crate::access::AccessLayer;
 
 /// How long calls in flight may go on after the token fired.
@@ -30,11 +33,12 @@ pub(crate) async fn serve_grpc(
     routes: Routes,
     door: DoorLayer,
     access: AccessLayer,
+    tls: Option<Arc<Certificates>>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let cut = CancellationToken::new();
     let ends = Ends { shutdown: shutdown.clone(), cut: cut.clone() };
-    let acceptor = Acceptor::new(listener, PREFACE_BYTES, ends);
+    let acceptor = Acceptor::new(listener, PREFACE_BYTES, tls.map(|tls| (tls, Protocol::Grpc)), ends);
     let incoming = stream::unfold(acceptor, |mut acceptor| async {
         let (connection, _) = acceptor.accept().await;
         Some((Ok::<_, io::Error>(connection), acceptor))
@@ -55,12 +59,13 @@ pub(crate) async fn serve_grpc(
 pub(crate) async fn serve_http(
     listener: TcpListener,
     pages: axum::Router,
+    tls: Option<Arc<Certificates>>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let cut = CancellationToken::new();
     let ends = Ends { shutdown: shutdown.clone(), cut: cut.clone() };
-    let serving = axum::serve(Acceptor::new(listener, 1, ends), pages)
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let acceptor = Acceptor::new(listener, 1, tls.map(|tls| (tls, Protocol::Http)), ends);
+    let serving = axum::serve(acceptor, pages).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     within_grace(serving.into_future(), shutdown, cut).await
 }
 

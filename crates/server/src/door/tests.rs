@@ -24,6 +24,8 @@ use super::*;
 use crate::access;
 use crate::status::{CallId, Refusal};
 
+mod tls;
+
 /// Refuses with our details, so that whatever comes without them is tonic's.
 struct Handlers;
 
@@ -145,6 +147,10 @@ struct Served {
 }
 
 async fn served() -> Served {
+    served_with(None).await
+}
+
+async fn served_with(tls: Option<Arc<Certificates>>) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
@@ -152,7 +158,7 @@ async fn served() -> Served {
     let access = Arc::new(access::Access::new(access::tests::no_keys(), access::tests::pepper(), clock));
     let (door, access) = (DoorLayer::new(LIMIT_BYTES), access::AccessLayer::new(access, address.ip()));
     let routes = Routes::new(AccessServiceServer::new(Handlers));
-    let serving = tokio::spawn(serve_grpc(listener, routes, door, access, shutdown.clone()));
+    let serving = tokio::spawn(serve_grpc(listener, routes, door, access, tls, shutdown.clone()));
     Served { address, shutdown, ended: Box::pin(async { serving.await.unwrap().unwrap() }) }
 }
 
