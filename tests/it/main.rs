@@ -69,6 +69,9 @@ mod access;
 mod tls;
 
 #[cfg(test)]
+mod hostile_clients;
+
+#[cfg(test)]
 mod secrets;
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 
 use crate::access::{Caller, ResellerClaim, authorise};
 use crate::app::App;
+use crate::door::HeldRoom;
 use crate::status::{CallId, Refusal};
 
 /// For which reseller a request is, before anything else of it is looked at.
@@ -29,6 +30,8 @@ pub(crate) struct Authorised<R> {
     /// When the caller stops waiting, if it said so.
     pub deadline: Option<Instant>,
     pub id: CallId,
+    /// Given back when the request is no longer in memory.
+    pub room: HeldRoom,
 }
 
 /// What is left for the way back, so that our answer comes before the transport's.
@@ -70,12 +73,13 @@ where
     }
     let deadline = deadline(&request);
     let caller = request.extensions().get::<Caller>().cloned().ok_or(Refusal::Unauthenticated)?;
+    let room = request.extensions().get::<HeldRoom>().cloned().unwrap_or_default();
     let request = request.into_inner();
     authorise(&caller, rpc, request.claim())?;
     let span = tracing::info_span!("call", request_id = %id, rpc, caller = %caller.key_id());
     let handled = app
         .tasks
-        .spawn(handler(Arc::clone(app), Authorised { request, caller, deadline, id }).instrument(span));
+        .spawn(handler(Arc::clone(app), Authorised { request, caller, deadline, id, room }).instrument(span));
     let handled = match deadline {
         Some(deadline) => {
             tokio::time::timeout_at(deadline, handled).await.map_err(|_| Refusal::DeadlineExceeded)?

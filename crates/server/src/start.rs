@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault, VaultProbe};
 use postrider_dispatch::{Breakers, Dispatcher, Policy, Ports, Wakeup};
-use postrider_domain::{Clock, limits};
+use postrider_domain::Clock;
 use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
 use postrider_proto::v1::access_service_server::AccessServiceServer;
 use postrider_proto::v1::mail_service_server::MailServiceServer;
@@ -30,7 +30,7 @@ use crate::credentials::{
     CredentialsError, FoundKey, Janitor, Notices, Refused, Rotation, TokensPort, Watch, open_vault,
 };
 use crate::data_dir::{DataDir, DataDirError, Endpoints};
-use crate::door::{Certificates, DoorLayer};
+use crate::door::{Certificates, DoorLayer, Listening, RequestBudget};
 use crate::health::{Health, Readiness};
 use crate::http::{Pages, nothing_here};
 use crate::left_drafts::LeftDrafts;
@@ -208,6 +208,7 @@ fn build(
         pace: config.pace.limits(),
         call_timeout: config.microsoft.call_timeout,
         limits: config.limits,
+        budget: RequestBudget::of(config.limits.request_bytes),
         queue,
         look_every,
         shutdown,
@@ -247,9 +248,10 @@ async fn run(
     let pages = serve_pages(&app, health.readiness(), (web, tls.clone()), metrics)?;
     let following = tokio::spawn(health.follow(shutdown.clone()));
     let (door, access) =
-        (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
+        (DoorLayer::new(config.limits, app.budget.clone()), AccessLayer::new(app.access.clone(), listener));
+    let listening = Listening { listener: grpc, tls, limits: config.limits, shutdown: shutdown.clone() };
     let serving = async {
-        let served = door::serve_grpc(grpc, routes, door, access, tls, shutdown.clone()).await;
+        let served = door::serve_grpc(listening, routes, door, access).await;
         // Also when serving ended by itself.
         shutdown.cancel();
         served
@@ -290,7 +292,8 @@ fn serve_pages(
     };
     let mut serving = JoinSet::new();
     for (listener, pages, tls) in own.into_iter().chain([(web, web_pages, tls)]) {
-        serving.spawn(door::serve_http(listener, pages.fallback(nothing_here), tls, app.shutdown.clone()));
+        let listening = Listening { listener, tls, limits: app.limits, shutdown: app.shutdown.clone() };
+        serving.spawn(door::serve_http(listening, pages.fallback(nothing_here)));
     }
     Ok(serving)
 }
@@ -335,8 +338,7 @@ fn vault_probe(config: &Config) -> VaultProbe {
 }
 
 fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, ServeError> {
-    let bytes_max = config.limits.request_bytes();
-    let batch_bytes_max = bytes_max.max(limits::BATCH_BYTES_MAX);
+    let (bytes_max, batch_bytes_max) = (config.limits.one_request_bytes(), config.limits.batch_bytes());
     let mail = MailServiceServer::new(Mail(Arc::clone(app)));
     let settings = SettingsServiceServer::new(SettingsRpcs(Arc::clone(app)));
     let access = AccessServiceServer::new(AccessRpcs(Arc::clone(app)));

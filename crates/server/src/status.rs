@@ -44,6 +44,22 @@ impl std::fmt::Display for CallId {
     }
 }
 
+/// What ends a request's body before its time: tonic passes the code on, and the door answers it in our words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BodyEnd {
+    NoRoom,
+    TooSlow,
+}
+
+impl From<BodyEnd> for Status {
+    fn from(end: BodyEnd) -> Self {
+        match end {
+            BodyEnd::NoRoom => Self::unavailable("there is no room for the request"),
+            BodyEnd::TooSlow => Self::deadline_exceeded("the request came in too slowly"),
+        }
+    }
+}
+
 /// Why a call is refused. `cause` is for the log alone.
 #[derive(Debug)]
 pub enum Refusal {

@@ -5,53 +5,62 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::limits::{CONNECTIONS_MAX, HANDSHAKES_MAX};
+use postrider_domain::limits::HANDSHAKES_MAX;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::either::Either;
+use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connection, Ends, Stream};
+use super::connection::{Connection, Stream};
+use super::places::{Place, Places};
 use super::tls::{Certificates, Protocol};
+use crate::config::Limits;
 
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of HTTP/2's preface, which every gRPC client sends first.
+const PREFACE_BYTES: usize = 24;
 /// The pause after an error of accepting, such as too many open files, which only time mends.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) struct Acceptor {
     listener: TcpListener,
-    places: Arc<Semaphore>,
-    /// Bytes after which a client counts as speaking.
-    greeting_bytes: usize,
-    tls: Option<(Arc<Certificates>, Protocol)>,
+    places: Places,
+    protocol: Protocol,
+    tls: Option<Arc<Certificates>>,
     /// Dropped with the acceptor: at shutdown none is waited for.
     handshakes: JoinSet<Option<Accepted>>,
-    ends: Ends,
+    shutdown: CancellationToken,
 }
 
 /// A client that can be heard, and its place.
 struct Accepted {
     stream: Stream,
     peer: SocketAddr,
-    place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Acceptor {
     pub(super) fn new(
         listener: TcpListener,
-        greeting_bytes: usize,
-        tls: Option<(Arc<Certificates>, Protocol)>,
-        ends: Ends,
+        limits: Limits,
+        protocol: Protocol,
+        tls: Option<Arc<Certificates>>,
+        shutdown: CancellationToken,
     ) -> Self {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        Self { listener, places, greeting_bytes, tls, handshakes: JoinSet::new(), ends }
+        let (places, handshakes) = (Places::new(limits), JoinSet::new());
+        Self { listener, places, protocol, tls, handshakes, shutdown }
     }
 
-    pub(super) async fn accept(&mut self) -> (Connection, SocketAddr) {
+    /// May be dropped at any time.
+    pub(super) async fn accept(&mut self) -> Connection {
         let Accepted { stream, peer, place } = self.accepted().await;
-        (Connection::new(stream, peer, self.greeting_bytes, &self.ends, place), peer)
+        let greeting_bytes = match self.protocol {
+            Protocol::Grpc => PREFACE_BYTES,
+            Protocol::Http => 1,
+        };
+        Connection::new(stream, peer, greeting_bytes, self.shutdown.clone(), place)
     }
 
     async fn accepted(&mut self) -> Accepted {
@@ -64,8 +73,8 @@ impl Acceptor {
                 },
                 (stream, peer, place) = next(&self.listener, &self.places), if has_room => match &self.tls {
                     None => return Accepted { stream: Either::Left(stream), peer, place },
-                    Some((certificates, protocol)) => {
-                        let acceptor = certificates.acceptor(*protocol);
+                    Some(certificates) => {
+                        let acceptor = certificates.acceptor(self.protocol);
                         self.handshakes.spawn(shake_hands(acceptor, stream, peer, place));
                     }
                 },
@@ -75,16 +84,18 @@ impl Acceptor {
 }
 
 /// May be dropped at any time: a connection is taken only where it is also given back.
-async fn next(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+async fn next(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAddr, Place) {
     loop {
-        let Ok(place) = Arc::clone(places).acquire_owned().await else {
-            return std::future::pending().await;
-        };
+        let free = places.free().await;
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let Some(place) = places.take(free, peer.ip()) else {
+                    tracing::debug!(
+                        event = "address_has_too_many",
+                        "a connection is closed: its address has as many as it may"
+                    );
+                    continue;
+                };
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(event = "connection_keeps_delay", %error, "a connection keeps its delay");
                 }
@@ -102,7 +113,7 @@ async fn shake_hands(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     peer: SocketAddr,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) -> Option<Accepted> {
     let shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
     match shaken.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
@@ -111,18 +122,5 @@ async fn shake_hands(
             tracing::debug!(event = "handshake_failed", %error, "a TLS handshake failed");
             None
         }
-    }
-}
-
-impl axum::serve::Listener for Acceptor {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        Acceptor::accept(self).await
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.listener.local_addr()
     }
 }

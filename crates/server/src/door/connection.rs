@@ -1,4 +1,4 @@
-//! One connection: when it is closed that does not end by itself.
+//! The bytes of one connection: a client that does not begin to speak, or says nothing but noise, is closed.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::{Connected, TcpConnectInfo};
+
+use super::calls::Calls;
+use super::places::Place;
 
 /// How long a client may take to begin speaking.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,22 +23,13 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 /// As it is, or within TLS.
 pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
-/// When connections end that do not end by themselves.
-#[derive(Clone)]
-pub(super) struct Ends {
-    /// Fires when no more is taken on: whoever has not begun to speak is closed.
-    pub(super) shutdown: CancellationToken,
-    /// Fires when the grace is over: all are closed.
-    pub(super) cut: CancellationToken,
-}
-
 pub(super) struct Connection {
     stream: Stream,
     peer: SocketAddr,
     /// Until the client has spoken.
     greeting: Option<Greeting>,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    _place: OwnedSemaphorePermit,
+    calls: Calls,
+    _place: Place,
 }
 
 struct Greeting {
@@ -52,24 +45,24 @@ impl Greeting {
 }
 
 impl Connection {
+    /// `greeting_bytes`: after them a client counts as speaking. Before, it is closed when `shutdown` fires.
     pub(super) fn new(
         stream: Stream,
         peer: SocketAddr,
         greeting_bytes: usize,
-        ends: &Ends,
-        place: OwnedSemaphorePermit,
+        shutdown: CancellationToken,
+        place: Place,
     ) -> Self {
         let greeting = Greeting {
             bytes_left: greeting_bytes,
             timeout: Box::pin(tokio::time::sleep(GREETING_TIMEOUT)),
-            shutdown: Box::pin(ends.shutdown.clone().cancelled_owned()),
+            shutdown: Box::pin(shutdown.cancelled_owned()),
         };
-        let cut = Box::pin(ends.cut.clone().cancelled_owned());
-        Self { stream, peer, greeting: Some(greeting), cut, _place: place }
+        Self { stream, peer, greeting: Some(greeting), calls: Calls::none(), _place: place }
     }
 
-    fn is_cut(&mut self, cx: &mut Context<'_>) -> bool {
-        self.cut.as_mut().poll(cx).is_ready()
+    pub(super) fn calls(&self) -> Calls {
+        self.calls.clone()
     }
 }
 
@@ -87,13 +80,18 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.is_cut(cx) {
-            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
-        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let bytes = buffer.filled().len() - before;
+        if self.calls.hears_noise(bytes) {
+            tracing::debug!(
+                event = "client_too_loud",
+                "a connection is cut: it is all pings, settings or the like"
+            );
+            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
+        }
         if let Some(greeting) = &mut self.greeting {
-            greeting.bytes_left = greeting.bytes_left.saturating_sub(buffer.filled().len() - before);
+            greeting.bytes_left = greeting.bytes_left.saturating_sub(bytes);
             if greeting.bytes_left == 0 {
                 self.greeting = None;
             } else if read.is_pending() && greeting.is_over(cx) {
@@ -106,10 +104,9 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.is_cut(cx) {
-            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
-        }
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.calls.written(written.is_pending());
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -125,10 +122,9 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.is_cut(cx) {
-            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
-        }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, buffers)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, buffers);
+        self.calls.written(written.is_pending());
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -22,8 +22,10 @@ use tower::{Layer, ServiceExt};
 
 use super::*;
 use crate::access;
+use crate::config::Limits;
 use crate::status::{CallId, Refusal};
 
+mod bounds;
 mod tls;
 
 /// Refuses with our details, so that whatever comes without them is tonic's.
@@ -56,12 +58,26 @@ impl AccessService for Handlers {
 
 const LIMIT_BYTES: usize = 1_000;
 
+fn limits() -> Limits {
+    Limits {
+        message_bytes: LIMIT_BYTES,
+        queued_messages: 1,
+        queued_bytes: 1,
+        queued_messages_per_reseller: 1,
+        queued_bytes_per_reseller: 1,
+        connections: 200,
+        connections_per_address: 150,
+        request_bytes: 4 * 1024 * 1024,
+    }
+}
+
 /// Sends one frame of HTTP/2 data to a method of the service above, by its path.
 async fn send(path: &str, headers: &[(&str, &str)], frame: &[u8]) -> Response<Body> {
     let service = AccessServiceServer::new(Handlers)
         .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
         .max_decoding_message_size(LIMIT_BYTES);
-    let served = DoorLayer::new(LIMIT_BYTES).layer(Routes::new(service));
+    let served =
+        DoorLayer::new(limits(), RequestBudget::of(limits().request_bytes)).layer(Routes::new(service));
     let mut request = Request::post(path).header("content-type", "application/grpc");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -156,9 +172,13 @@ async fn served_with(tls: Option<Arc<Certificates>>) -> Served {
     let shutdown = CancellationToken::new();
     let clock = Arc::new(TestClock::at(jiff::Timestamp::UNIX_EPOCH));
     let access = Arc::new(access::Access::new(access::tests::no_keys(), access::tests::pepper(), clock));
-    let (door, access) = (DoorLayer::new(LIMIT_BYTES), access::AccessLayer::new(access, address.ip()));
+    let (door, access) = (
+        DoorLayer::new(limits(), RequestBudget::of(limits().request_bytes)),
+        access::AccessLayer::new(access, address.ip()),
+    );
     let routes = Routes::new(AccessServiceServer::new(Handlers));
-    let serving = tokio::spawn(serve_grpc(listener, routes, door, access, tls, shutdown.clone()));
+    let listening = Listening { listener, tls, limits: limits(), shutdown: shutdown.clone() };
+    let serving = tokio::spawn(serve_grpc(listening, routes, door, access));
     Served { address, shutdown, ended: Box::pin(async { serving.await.unwrap().unwrap() }) }
 }
 

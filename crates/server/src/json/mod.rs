@@ -16,6 +16,7 @@ use axum::response::Response;
 use axum::routing::{any, get, post};
 use axum::{Router, response::IntoResponse as _};
 use futures::StreamExt as _;
+use http_body::Body as _;
 use postrider_domain::Violations;
 use postrider_proto::v1;
 use postrider_proto::v1::mail_service_server::MailService as _;
@@ -25,6 +26,7 @@ use tonic::{Request, Status};
 use self::codec::Codec;
 use crate::access::{Caller, ResellerClaim, authorise, take_authorization};
 use crate::app::App;
+use crate::door::NoRoom;
 use crate::rpc::{Mail, SettingsRpcs};
 use crate::status::{CallId, Refusal};
 
@@ -140,7 +142,10 @@ impl Api {
 
     async fn read<M: prost::Message + Default>(&self, name: &str, body: Body) -> Result<M, Refusal> {
         let limits = self.app.limits;
-        let bytes_max = limits.request_bytes() / 3 * 4 + REST_BYTES;
+        let bytes_max = limits.one_request_bytes() / 3 * 4 + REST_BYTES;
+        let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+        let room = self.app.budget.take(announced.unwrap_or(bytes_max).min(bytes_max)).await;
+        let _room = room.map_err(|NoRoom| Refusal::Overloaded)?;
         match whole(body, bytes_max).await? {
             Some(body) => self.codec.read(name, &body),
             None => Err(Refusal::RequestTooLarge { what: "an email", limit_bytes: limits.message_bytes }),
