@@ -57,6 +57,9 @@ pub const KEY_RESELLERS_MAX: usize = 1_000;
 /// Keys remembered between reads of the database. Ours: some megabytes.
 pub const KEYS_KNOWN_MAX: usize = 10_000;
 
+/// Callers, resellers and addresses whose rates are remembered before those that rest are forgotten. Ours: some megabytes.
+pub const RATES_KNOWN_MAX: usize = 10_000;
+
 /// Bytes of a serialized `Email`: Exchange's default of 35 MB for a message.
 pub const EMAIL_BYTES_MAX: usize = 36_700_160;
 /// What an operator may make of it, in bytes: the largest mail Exchange Online can be made to take is 150 MB.

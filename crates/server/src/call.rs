@@ -76,6 +76,7 @@ where
     let room = request.extensions().get::<HeldRoom>().cloned().unwrap_or_default();
     let request = request.into_inner();
     authorise(&caller, rpc, request.claim())?;
+    app.access.pace(request.claim())?;
     let span = tracing::info_span!("call", request_id = %id, rpc, caller = %caller.key_id());
     let handled = app
         .tasks

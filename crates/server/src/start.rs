@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::service::Routes;
 
-use crate::access::{Access, AccessLayer, AdminKeyError, make_admin_key};
+use crate::access::{Access, AccessLayer, AdminKeyError, Rates, make_admin_key};
 use crate::app::App;
 use crate::config::{Config, CredentialStoreKind};
 use crate::credentials::{
@@ -192,8 +192,9 @@ fn build(
         clock: Arc::clone(&clock),
         refused: Refused::default(),
     };
+    let access = Access::new(store.clone(), pepper, Arc::clone(&clock));
     Ok(App {
-        access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock))),
+        access: Arc::new(access.limited_to(Rates::of(config.limits))),
         store,
         credentials,
         tokens,

@@ -78,6 +78,11 @@ pub enum Refusal {
     WholeQueueFull,
     /// Too much waits to be written.
     Overloaded,
+    /// Of a caller, a reseller or an address.
+    RateLimited {
+        subject: String,
+        after: Duration,
+    },
     /// What is in the state cannot be `cancelled` or `retried`.
     MessageState {
         what: &'static str,
@@ -152,6 +157,7 @@ const RETRY_CREDENTIAL_STORE: Duration = Duration::from_secs(5);
 const RETRY_SHUTDOWN: Duration = Duration::from_secs(1);
 const RETRY_OVERLOADED: Duration = Duration::from_secs(1);
 const RETRY_QUEUE: Duration = Duration::from_secs(10);
+const RETRY_RATE_MIN: Duration = Duration::from_millis(100);
 const RETRY_FULL: Duration = Duration::from_mins(1);
 
 impl Refusal {
@@ -241,6 +247,7 @@ impl Refusal {
             Self::QueueFull(reseller) => queue_full(&format!("resellers/{reseller}"), QUEUE_FULL),
             Self::WholeQueueFull => queue_full("queue", WHOLE_QUEUE_FULL),
             Self::Overloaded => retried(C::ResourceExhausted, "OVERLOADED", RETRY_OVERLOADED, OVERLOADED),
+            Self::RateLimited { subject, after } => rate_limited(subject, *after),
             Self::MessageState { what, state, in_doubt } => message_state(what, *state, *in_doubt),
             Self::ContentGone { state } => plain(
                 C::FailedPrecondition,
@@ -311,6 +318,8 @@ const QUEUE_FULL: &str =
     "the reseller has as many unfinished messages as it may have: try again when some are sent";
 const WHOLE_QUEUE_FULL: &str =
     "the service has as many unfinished messages as it may have: try again when some are sent";
+const RATE_LIMITED: &str =
+    "more calls than the operator allows: call less often, and come again after the delay of RetryInfo";
 const OVERLOADED: &str = "the service has more to write than it can, and nothing was changed: try again";
 const CURSOR_EXPIRED: &str =
     "the events after this cursor are gone: list the messages, then watch from now with no cursor";
@@ -388,6 +397,12 @@ fn queue_full(subject: &str, message: &str) -> Answer {
     let mut details = ErrorDetails::with_quota_failure_violation(subject, message);
     details.set_retry_info(Some(RETRY_QUEUE));
     Answer { details, ..plain(Code::ResourceExhausted, "QUEUE_FULL", message) }
+}
+
+fn rate_limited(subject: &str, after: Duration) -> Answer {
+    let mut details = ErrorDetails::with_quota_failure_violation(subject, RATE_LIMITED);
+    details.set_retry_info(Some(after.max(RETRY_RATE_MIN)));
+    Answer { details, ..plain(Code::ResourceExhausted, "RATE_LIMITED", RATE_LIMITED) }
 }
 
 fn message_state(what: &str, state: MessageState, in_doubt: bool) -> Answer {
@@ -470,6 +485,7 @@ mod tests {
             Refusal::QueueFull(ResellerId::parse("acme").unwrap()),
             Refusal::WholeQueueFull,
             Refusal::Overloaded,
+            Refusal::RateLimited { subject: "resellers/acme".to_owned(), after: Duration::from_secs(2) },
             Refusal::MessageState { what: "cancelled", state: MessageState::Sent, in_doubt: false },
             Refusal::MessageState { what: "retried", state: MessageState::OutcomeUnknown, in_doubt: true },
             Refusal::ContentGone { state: MessageState::Cancelled },
@@ -528,6 +544,7 @@ mod tests {
         ResourceExhausted QUEUE_FULL quota resellers/acme retry 10s
         ResourceExhausted QUEUE_FULL quota queue retry 10s
         ResourceExhausted OVERLOADED retry 1s
+        ResourceExhausted RATE_LIMITED quota resellers/acme retry 2s
         FailedPrecondition MESSAGE_STATE
         FailedPrecondition MESSAGE_STATE
         FailedPrecondition MESSAGE_STATE

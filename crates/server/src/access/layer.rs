@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response};
 use tonic::body::Body;
+use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
 
 use super::Access;
@@ -71,9 +72,10 @@ where
         }
         let layer = self.layer.clone();
         let call = CallId::of(request.extensions());
+        let source = source(request.extensions());
         let authorization = take_authorization(request.headers_mut());
         Box::pin(async move {
-            match layer.access.admit(&path, &authorization).await {
+            match layer.access.admit(&path, &authorization, source).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     inner.call(request).await
@@ -82,6 +84,11 @@ where
             }
         })
     }
+}
+
+/// Whence a request came, where the door says so.
+pub(crate) fn source(extensions: &http::Extensions) -> Option<IpAddr> {
+    extensions.get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr).map(|address| address.ip())
 }
 
 /// Taken out of the request, so that nothing behind this layer can print it. Two of them are none.

@@ -16,8 +16,10 @@ mod authorise;
 mod key;
 mod known;
 mod layer;
+mod rates;
 mod scopes;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -29,7 +31,8 @@ pub use admin_key::{AdminKeyError, make_admin_key};
 pub use authorise::{ResellerClaim, authorise};
 pub use key::Minted;
 pub use layer::AccessLayer;
-pub(crate) use layer::take_authorization;
+pub(crate) use layer::{source, take_authorization};
+pub(crate) use rates::Rates;
 
 use crate::status::Refusal;
 use authorise::has_scope;
@@ -66,11 +69,17 @@ pub struct Access {
     pepper: KeyedHash,
     clock: Arc<dyn Clock>,
     known: KnownKeys,
+    rates: Rates,
 }
 
 impl Access {
     pub fn new(store: Arc<dyn AccessStore>, pepper: KeyedHash, clock: Arc<dyn Clock>) -> Self {
-        Self { store, pepper, clock, known: KnownKeys::default() }
+        Self { store, pepper, clock, known: KnownKeys::default(), rates: Rates::none() }
+    }
+
+    #[must_use]
+    pub(crate) fn limited_to(self, rates: Rates) -> Self {
+        Self { rates, ..self }
     }
 
     /// A fresh key, whose secret exists nowhere else.
@@ -101,13 +110,43 @@ impl Access {
         Ok(Caller { key })
     }
 
-    /// Who calls, if that one may make such a call at all, of whatever reseller.
-    pub(crate) async fn admit(&self, rpc: &str, authorization: &[u8]) -> Result<Caller, Refusal> {
-        let caller = self.authenticate(authorization).await?;
+    /// Who calls from there, if that one may make such a call at all, of whatever reseller, and has not made too many.
+    pub(crate) async fn admit(
+        &self,
+        rpc: &str,
+        authorization: &[u8],
+        source: Option<IpAddr>,
+    ) -> Result<Caller, Refusal> {
+        let caller = self.sign_in(authorization, source).await?;
+        self.rates.of_caller(caller.key_id().as_str())?;
         match rule(rpc) {
             Some(rule) if !has_scope(&caller, rule) => Err(Refusal::AccessDenied),
             // Why: a path without a rule is no RPC of ours; routing says so. A handler without one is denied by `authorise`.
             _ => Ok(caller),
+        }
+    }
+
+    /// Strangers cost a read of the database each, which one address may cause so often. Whoever was let in before is none.
+    async fn sign_in(&self, authorization: &[u8], source: Option<IpAddr>) -> Result<Caller, Refusal> {
+        let shown = PresentedKey::of_authorization(authorization);
+        let is_known = shown.is_some_and(|key| self.known.has_seen(&key.id));
+        if !is_known && !authorization.is_empty() {
+            self.rates.of_stranger(source)?;
+        }
+        let signed_in = self.authenticate(authorization).await;
+        if is_known && let Err(Refusal::Unauthenticated) = signed_in {
+            self.rates.of_stranger(source)?;
+        }
+        signed_in
+    }
+
+    /// Whether there may be another call for the reseller that is named.
+    pub(crate) fn pace(&self, claim: ResellerClaim<'_>) -> Result<(), Refusal> {
+        match claim {
+            ResellerClaim::One(name) => {
+                ResellerId::parse(name).map_or(Ok(()), |name| self.rates.of_reseller(&name))
+            }
+            ResellerClaim::Each(_) | ResellerClaim::Mine => Ok(()),
         }
     }
 

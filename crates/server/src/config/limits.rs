@@ -23,6 +23,10 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Bytes of requests that are received or worked on, of all callers together.
     pub request_bytes: usize,
+    /// 0: no limit.
+    pub calls_per_second_per_caller: u32,
+    pub calls_per_second_per_reseller: u32,
+    pub sign_ins_per_minute_per_address: u32,
 }
 
 impl Limits {

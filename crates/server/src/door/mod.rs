@@ -26,6 +26,7 @@ mod tls;
 pub(crate) use budget::{NoRoom, RequestBudget};
 pub(crate) use budgeted::HeldRoom;
 pub(crate) use layer::DoorLayer;
+pub(crate) use places::network;
 pub(crate) use serve::{Listening, serve_grpc, serve_http};
 pub(crate) use tls::Certificates;
 pub use tls::TlsError;

@@ -74,7 +74,7 @@ impl Drop for Place {
 }
 
 /// Whoever has one address of IPv6 has the 64 bits behind it.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

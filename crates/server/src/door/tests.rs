@@ -68,6 +68,9 @@ fn limits() -> Limits {
         connections: 200,
         connections_per_address: 150,
         request_bytes: 4 * 1024 * 1024,
+        calls_per_second_per_caller: 0,
+        calls_per_second_per_reseller: 0,
+        sign_ins_per_minute_per_address: 0,
     }
 }
 

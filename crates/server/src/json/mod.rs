@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use axum::{Router, response::IntoResponse as _};
@@ -24,7 +24,7 @@ use postrider_proto::v1::settings_service_server::SettingsService as _;
 use tonic::{Request, Status};
 
 use self::codec::Codec;
-use crate::access::{Caller, ResellerClaim, authorise, take_authorization};
+use crate::access::{Caller, ResellerClaim, authorise, source, take_authorization};
 use crate::app::App;
 use crate::door::NoRoom;
 use crate::rpc::{Mail, SettingsRpcs};
@@ -59,10 +59,16 @@ pub(crate) fn router(app: Arc<App>) -> Result<Router, prost_reflect::DescriptorE
         .with_state(api))
 }
 
-async fn send_mail(State(api): State<Api>, reseller: Reseller, headers: HeaderMap, body: Body) -> Response {
+async fn send_mail(
+    State(api): State<Api>,
+    reseller: Reseller,
+    headers: HeaderMap,
+    extensions: Extensions,
+    body: Body,
+) -> Response {
     let id = CallId::fresh();
     let answer = async {
-        let (caller, reseller) = api.admit(SEND_MAIL, reseller, headers).await?;
+        let (caller, reseller) = api.admit(SEND_MAIL, reseller, headers, &extensions).await?;
         let mut request: v1::SendMailRequest = api.read("SendMailRequest", body).await?;
         of_path(&mut request.reseller, reseller)?;
         Ok((request, caller))
@@ -80,13 +86,14 @@ async fn get_message(
     State(api): State<Api>,
     path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
+    extensions: Extensions,
 ) -> Response {
     let id = CallId::fresh();
     let (reseller, message_id) = match path {
         Ok(Path((reseller, message_id))) => (Ok(Path(reseller)), message_id),
         Err(rejected) => (Err(rejected), String::new()),
     };
-    match api.admit(GET_MESSAGE, reseller, headers).await {
+    match api.admit(GET_MESSAGE, reseller, headers, &extensions).await {
         Ok((caller, reseller)) => {
             let request = v1::GetMessageRequest { reseller, message_id };
             let answer = Mail(Arc::clone(&api.app)).get_message(called(request, caller, id)).await;
@@ -100,11 +107,12 @@ async fn test_settings(
     State(api): State<Api>,
     reseller: Reseller,
     headers: HeaderMap,
+    extensions: Extensions,
     body: Body,
 ) -> Response {
     let id = CallId::fresh();
     let answer = async {
-        let (caller, reseller) = api.admit(TEST_SETTINGS, reseller, headers).await?;
+        let (caller, reseller) = api.admit(TEST_SETTINGS, reseller, headers, &extensions).await?;
         let mut request: v1::TestSettingsRequest = api.read("TestSettingsRequest", body).await?;
         of_path(&mut request.reseller, reseller)?;
         Ok((request, caller))
@@ -119,9 +127,9 @@ async fn test_settings(
 }
 
 /// As over gRPC: what there is not is told to callers alone.
-async fn nothing(State(api): State<Api>, mut headers: HeaderMap) -> Response {
+async fn nothing(State(api): State<Api>, mut headers: HeaderMap, extensions: Extensions) -> Response {
     let authorization = take_authorization(&mut headers);
-    let admitted = api.app.access.admit(NOTHING, &authorization).await;
+    let admitted = api.app.access.admit(NOTHING, &authorization, source(&extensions)).await;
     api.refuse(admitted.err().unwrap_or(Refusal::Unimplemented), CallId::fresh())
 }
 
@@ -132,9 +140,10 @@ impl Api {
         rpc: &str,
         reseller: Reseller,
         mut headers: HeaderMap,
+        extensions: &Extensions,
     ) -> Result<(Caller, String), Refusal> {
         let authorization = take_authorization(&mut headers);
-        let caller = self.app.access.admit(rpc, &authorization).await?;
+        let caller = self.app.access.admit(rpc, &authorization, source(extensions)).await?;
         let Path(reseller) = reseller.unwrap_or_else(|_| Path(String::new()));
         authorise(&caller, rpc, ResellerClaim::One(&reseller))?;
         Ok((caller, reseller))
