@@ -66,6 +66,9 @@ mod microsoft_clients;
 mod access;
 
 #[cfg(test)]
+mod certificates;
+
+#[cfg(test)]
 mod rates;
 
 #[cfg(test)]

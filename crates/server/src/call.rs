@@ -77,7 +77,7 @@ where
     let request = request.into_inner();
     authorise(&caller, rpc, request.claim())?;
     app.access.pace(request.claim())?;
-    let span = tracing::info_span!("call", request_id = %id, rpc, caller = %caller.key_id());
+    let span = tracing::info_span!("call", request_id = %id, rpc, caller = caller.name());
     let handled = app
         .tasks
         .spawn(handler(Arc::clone(app), Authorised { request, caller, deadline, id, room }).instrument(span));

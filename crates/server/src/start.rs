@@ -194,7 +194,7 @@ fn build(
     };
     let access = Access::new(store.clone(), pepper, Arc::clone(&clock));
     Ok(App {
-        access: Arc::new(access.limited_to(Rates::of(config.limits))),
+        access: Arc::new(access.letting_in(&config.tls.clients).limited_to(Rates::of(config.limits))),
         store,
         credentials,
         tokens,

@@ -3,6 +3,7 @@
 //! Rules
 //! - A call is authenticated before it is routed and its scope is checked before its body is read ([`AccessLayer`]); the
 //!   reseller it names is checked before anything else in it ([`authorise`]). Validation comes after both.
+//! - Whoever shows no key may show a certificate, whose names the operator maps to grants (`config/client_grant.rs`).
 //! - What is not in the table of `scopes.rs` is denied.
 //! - "Not yours" and "does not exist" are one answer. No key, a wrong one, an expired and a revoked one are one answer.
 //! - A key's secret is kept as a keyed hash, compared in constant time; an unknown key costs the same work.
@@ -13,54 +14,37 @@
 
 mod admin_key;
 mod authorise;
+mod caller;
 mod key;
 mod known;
 mod layer;
 mod rates;
 mod scopes;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use postrider_credential_store::KeyedHash;
 use postrider_domain::{Clock, ResellerId};
-use postrider_store::{AccessKey, AccessStore, KeyId, Scope};
+use postrider_store::{AccessKey, AccessStore, KeyId};
 
 pub use admin_key::{AdminKeyError, make_admin_key};
 pub use authorise::{ResellerClaim, authorise};
+pub use caller::Caller;
+pub(crate) use caller::{ALL_RESELLERS, ClientNames, Grant, Shown, source};
 pub use key::Minted;
 pub use layer::AccessLayer;
-pub(crate) use layer::{source, take_authorization};
 pub(crate) use rates::Rates;
 
+use crate::config::ClientGrant;
 use crate::status::Refusal;
 use authorise::has_scope;
+use caller::Right;
 use key::PresentedKey;
 use known::KnownKeys;
 use scopes::rule;
-
-/// Who is calling, in the extensions of every request that got past the door but those to health and reflection.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    key: Arc<AccessKey>,
-}
-
-impl Caller {
-    pub fn key_id(&self) -> &KeyId {
-        &self.key.id
-    }
-
-    /// Whether the key has the scope, or `admin`, which holds every scope.
-    pub fn has(&self, scope: Scope) -> bool {
-        self.key.scopes.iter().any(|&own| own == scope || own == Scope::Admin)
-    }
-
-    /// The resellers the key is bound to; `None` is all. Lists are filtered by it.
-    pub fn resellers(&self) -> Option<&[ResellerId]> {
-        (!self.key.resellers.is_empty()).then_some(self.key.resellers.as_slice())
-    }
-}
 
 /// Makes keys, and tells who shows one. One for the whole server.
 pub struct Access {
@@ -70,11 +54,26 @@ pub struct Access {
     clock: Arc<dyn Clock>,
     known: KnownKeys,
     rates: Rates,
+    /// By the name in the certificate.
+    clients: HashMap<String, Arc<Grant>>,
 }
 
 impl Access {
     pub fn new(store: Arc<dyn AccessStore>, pepper: KeyedHash, clock: Arc<dyn Clock>) -> Self {
-        Self { store, pepper, clock, known: KnownKeys::default(), rates: Rates::none() }
+        Self {
+            store,
+            pepper,
+            clock,
+            known: KnownKeys::default(),
+            rates: Rates::none(),
+            clients: HashMap::new(),
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn letting_in(self, clients: &[ClientGrant]) -> Self {
+        let grant = |client: &ClientGrant| (client.san.clone(), Arc::new(client.grant.clone()));
+        Self { clients: clients.iter().map(grant).collect(), ..self }
     }
 
     #[must_use]
@@ -107,18 +106,18 @@ impl Access {
         if self.known.keep(&key, now, epoch) {
             self.touch(key.id.clone(), now);
         }
-        Ok(Caller { key })
+        Ok(Caller(Right::Key(key)))
     }
 
     /// Who calls from there, if that one may make such a call at all, of whatever reseller, and has not made too many.
     pub(crate) async fn admit(
         &self,
         rpc: &str,
-        authorization: &[u8],
+        shown: &Shown,
         source: Option<IpAddr>,
     ) -> Result<Caller, Refusal> {
-        let caller = self.sign_in(authorization, source).await?;
-        self.rates.of_caller(caller.key_id().as_str())?;
+        let caller = self.sign_in(shown, source).await?;
+        self.rates.of_caller(caller.name())?;
         match rule(rpc) {
             Some(rule) if !has_scope(&caller, rule) => Err(Refusal::AccessDenied),
             // Why: a path without a rule is no RPC of ours; routing says so. A handler without one is denied by `authorise`.
@@ -126,8 +125,21 @@ impl Access {
         }
     }
 
+    /// A key goes over the certificate of its connection, also where it is a wrong one.
+    async fn sign_in(&self, shown: &Shown, source: Option<IpAddr>) -> Result<Caller, Refusal> {
+        match &shown.names {
+            Some(names) if shown.authorization.is_empty() => self.named(names),
+            _ => self.with_key(&shown.authorization, source).await,
+        }
+    }
+
+    fn named(&self, ClientNames(names): &ClientNames) -> Result<Caller, Refusal> {
+        let grant = names.iter().find_map(|name| self.clients.get(name)).ok_or(Refusal::Unauthenticated)?;
+        Ok(Caller(Right::Granted(Arc::clone(grant))))
+    }
+
     /// Strangers cost a read of the database each, which one address may cause so often. Whoever was let in before is none.
-    async fn sign_in(&self, authorization: &[u8], source: Option<IpAddr>) -> Result<Caller, Refusal> {
+    async fn with_key(&self, authorization: &[u8], source: Option<IpAddr>) -> Result<Caller, Refusal> {
         let shown = PresentedKey::of_authorization(authorization);
         let is_known = shown.is_some_and(|key| self.known.has_seen(&key.id));
         if !is_known && !authorization.is_empty() {
@@ -150,12 +162,17 @@ impl Access {
         }
     }
 
-    /// Whether a caller may still do what it was let in for: its key is neither revoked nor expired.
+    /// Whether a caller may still do what it was let in for: its key is neither revoked nor expired, its grant has not ended.
     pub(crate) async fn look_again(&self, caller: &Caller) -> Result<(), Refusal> {
         let (now, epoch) = (self.clock.now(), self.known.epoch());
-        let found = match self.known.get(caller.key_id(), now) {
+        let id = match &caller.0 {
+            Right::Key(key) => &key.id,
+            Right::Granted(grant) if grant.end.is_none_or(|end| now < end) => return Ok(()),
+            Right::Granted(_) => return Err(Refusal::Unauthenticated),
+        };
+        let found = match self.known.get(id, now) {
             Some(key) => Some(key),
-            None => self.store.find_key(caller.key_id()).await?.map(Arc::new),
+            None => self.store.find_key(id).await?.map(Arc::new),
         };
         let key = found.filter(|key| is_live(key, now)).ok_or(Refusal::Unauthenticated)?;
         self.known.keep(&key, now, epoch);

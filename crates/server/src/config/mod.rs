@@ -11,6 +11,7 @@
 //!
 //! The environment is handed in; nothing here reads it. Read first: `config.default.toml`.
 
+mod client_grant;
 mod credentials;
 mod error;
 mod federated;
@@ -35,6 +36,7 @@ use postrider_microsoft::IdentityEndpoint;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+pub use client_grant::ClientGrant;
 pub use credentials::{CredentialStoreKind, Credentials, KeySource};
 pub use error::ConfigError;
 pub use federated::{AssertionPlace, Federated, FederatedSource};

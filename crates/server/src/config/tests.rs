@@ -234,3 +234,18 @@ fn an_origin_loses_its_last_slash_and_a_loopback_one_may_be_plain() {
     assert_eq!(config.microsoft.graph_url.as_deref(), Some("https://graph.microsoft.com"));
     assert_eq!(sqlite(&config, "x"), Some(PathBuf::from("/var/lib/postrider/mail.db")));
 }
+
+#[test]
+fn a_client_that_does_not_hold_is_named_with_what_to_do() {
+    let clients = |text: &str| {
+        let files = "[tls]\ncertificate_file = 'a'\nkey_file = 'b'\nclient_ca_file = 'c'\n[[tls.clients]]\n";
+        sentence(from_file(&format!("{files}{text}")))
+    };
+    insta::assert_snapshot!(clients("san = 'a.example'\nscopes = ['send', 'post']\nresellers = ['*']"), @"`tls.clients[0]`, set by the file, has a client `a.example` with the scope `post`: they are send, read, settings, test, admin");
+    insta::assert_snapshot!(clients("san = 'a.example'\nscopes = ['send']\nresellers = []"), @r#"`tls.clients[0]`, set by the file, has a client `a.example` without resellers: name them, or "*" for all"#);
+    insta::assert_snapshot!(clients("san = '*.example'\nscopes = ['send']\nresellers = ['*']"), @"`tls.clients[0]`, set by the file, has a client `*.example` whose san is no DNS name or URI of a certificate");
+    insta::assert_snapshot!(clients("san = 'a.example'\nscopes = ['send']"), @r#"`tls.clients[0]`, set by the file, has a client `a.example` without resellers: name them, or "*" for all"#);
+    let one = "san = 'a.example'\nscopes = ['send']\nresellers = ['acme']\n";
+    insta::assert_snapshot!(clients(&format!("{one}[[tls.clients]]\n{one}")), @"`tls.clients`, set by the file, has two clients `a.example`: give one of them all scopes and resellers");
+    insta::assert_snapshot!(sentence(from_file(&format!("[[tls.clients]]\n{one}"))), @"`tls.client_ca_file`, set by the file, is needed by tls.clients: name the file");
+}

@@ -15,7 +15,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use super::calls::Calls;
+use super::client_names::client_names;
 use super::places::Place;
+use crate::access::ClientNames;
 
 /// How long a client may take to begin speaking.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,6 +28,8 @@ pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 pub(super) struct Connection {
     stream: Stream,
     peer: SocketAddr,
+    /// Of the certificate that the client showed.
+    names: Option<ClientNames>,
     /// Until the client has spoken.
     greeting: Option<Greeting>,
     calls: Calls,
@@ -58,7 +62,16 @@ impl Connection {
             timeout: Box::pin(tokio::time::sleep(GREETING_TIMEOUT)),
             shutdown: Box::pin(shutdown.cancelled_owned()),
         };
-        Self { stream, peer, greeting: Some(greeting), calls: Calls::none(), _place: place }
+        let shown = match &stream {
+            Stream::Left(_) => None,
+            Stream::Right(stream) => stream.get_ref().1.peer_certificates().and_then(<[_]>::first),
+        };
+        let names = shown.map(client_names);
+        Self { stream, peer, names, greeting: Some(greeting), calls: Calls::none(), _place: place }
+    }
+
+    pub(super) fn names(&self) -> Option<ClientNames> {
+        self.names.clone()
     }
 
     pub(super) fn calls(&self) -> Calls {

@@ -16,6 +16,7 @@ mod accept;
 mod budget;
 mod budgeted;
 mod calls;
+mod client_names;
 mod connection;
 mod layer;
 mod paced;

@@ -134,16 +134,20 @@ async fn converse<S, R, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let (calls, info) = (connection.calls(), connection.connect_info());
+    let (calls, info, names) = (connection.calls(), connection.connect_info(), connection.names());
     let age = AGE + spread(&info);
     let answering = {
         let calls = calls.clone();
         service_fn(move |request: Request<Incoming>| {
             let (service, call, info) = (service.clone(), calls.begin(), info.clone());
+            let names = names.clone();
             let pace = (!request.uri().path().starts_with(REFLECTION)).then(|| calls.clone());
             async move {
                 let mut request = request.map(|body| received(Paced::of(body, pace)));
                 request.extensions_mut().insert(info);
+                if let Some(names) = names {
+                    request.extensions_mut().insert(names);
+                }
                 let answer = service.oneshot(request).await?;
                 Ok::<_, Infallible>(answer.map(|body| Answer::of(call, body)))
             }

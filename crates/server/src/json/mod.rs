@@ -24,7 +24,7 @@ use postrider_proto::v1::settings_service_server::SettingsService as _;
 use tonic::{Request, Status};
 
 use self::codec::Codec;
-use crate::access::{Caller, ResellerClaim, authorise, source, take_authorization};
+use crate::access::{Caller, ResellerClaim, Shown, authorise, source};
 use crate::app::App;
 use crate::door::NoRoom;
 use crate::rpc::{Mail, SettingsRpcs};
@@ -128,8 +128,8 @@ async fn test_settings(
 
 /// As over gRPC: what there is not is told to callers alone.
 async fn nothing(State(api): State<Api>, mut headers: HeaderMap, extensions: Extensions) -> Response {
-    let authorization = take_authorization(&mut headers);
-    let admitted = api.app.access.admit(NOTHING, &authorization, source(&extensions)).await;
+    let shown = Shown::take(&mut headers, &extensions);
+    let admitted = api.app.access.admit(NOTHING, &shown, source(&extensions)).await;
     api.refuse(admitted.err().unwrap_or(Refusal::Unimplemented), CallId::fresh())
 }
 
@@ -142,8 +142,8 @@ impl Api {
         mut headers: HeaderMap,
         extensions: &Extensions,
     ) -> Result<(Caller, String), Refusal> {
-        let authorization = take_authorization(&mut headers);
-        let caller = self.app.access.admit(rpc, &authorization, source(extensions)).await?;
+        let shown = Shown::take(&mut headers, extensions);
+        let caller = self.app.access.admit(rpc, &shown, source(extensions)).await?;
         let Path(reseller) = reseller.unwrap_or_else(|_| Path(String::new()));
         authorise(&caller, rpc, ResellerClaim::One(&reseller))?;
         Ok((caller, reseller))

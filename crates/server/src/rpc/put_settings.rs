@@ -56,7 +56,7 @@ pub(super) async fn put_settings(
     }
     // Who named an etag learns of another's put; who did not wants theirs to hold.
     let mut tries = if expected.is_some() { 1 } else { TRIES };
-    let by = call.caller.key_id().to_string();
+    let by = call.caller.name().to_owned();
     let wanted = Wanted { reseller, values, credential, expected, by };
     loop {
         tries -= 1;

@@ -35,6 +35,7 @@ impl Pair {
             certificate_file: file("tls.pem"),
             key_file: file("tls.key"),
             client_ca_file: None,
+            clients: Vec::new(),
         }
     }
 
