@@ -69,6 +69,9 @@ mod access;
 mod certificates;
 
 #[cfg(test)]
+mod oidc;
+
+#[cfg(test)]
 mod rates;
 
 #[cfg(test)]

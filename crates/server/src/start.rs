@@ -2,14 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault, VaultProbe};
 use postrider_dispatch::{Breakers, Dispatcher, Policy, Ports, Wakeup};
 use postrider_domain::Clock;
-use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
+use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError, http_client};
 use postrider_proto::v1::access_service_server::AccessServiceServer;
 use postrider_proto::v1::mail_service_server::MailServiceServer;
 use postrider_proto::v1::settings_service_server::SettingsServiceServer;
@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::service::Routes;
 
-use crate::access::{Access, AccessLayer, AdminKeyError, Rates, make_admin_key};
+use crate::access::{Access, AccessLayer, AdminKeyError, Rates, Tokens, make_admin_key};
 use crate::app::App;
 use crate::config::{Config, CredentialStoreKind};
 use crate::credentials::{
@@ -67,10 +67,10 @@ pub enum ServeError {
     AdminKey(#[from] AdminKeyError),
     #[error(transparent)]
     Hosts(#[from] NotAnOrigin),
-    #[error("the HTTP client for Microsoft cannot be built: {0}")]
+    #[error("an HTTP client cannot be built: {0}")]
     Microsoft(#[from] SetupError),
-    #[error("microsoft.ca_file {path} cannot be read: {cause}", path = path.display())]
-    CaFile { path: PathBuf, cause: std::io::Error },
+    #[error("{key} {path} cannot be read: {cause}", path = path.display())]
+    CaFile { key: &'static str, path: PathBuf, cause: std::io::Error },
     #[error(
         "{key} cannot listen on {address}: {cause}; stop what has it, or choose another with --{key}=ADDRESS:PORT"
     )]
@@ -192,9 +192,12 @@ fn build(
         clock: Arc::clone(&clock),
         refused: Refused::default(),
     };
-    let access = Access::new(store.clone(), pepper, Arc::clone(&clock));
+    let access = Access::new(store.clone(), pepper, Arc::clone(&clock))
+        .letting_in(&config.tls.clients)
+        .trusting(callers_tokens(config, &clock)?)
+        .limited_to(Rates::of(config.limits));
     Ok(App {
-        access: Arc::new(access.letting_in(&config.tls.clients).limited_to(Rates::of(config.limits))),
+        access: Arc::new(access),
         store,
         credentials,
         tokens,
@@ -220,13 +223,22 @@ fn build(
 fn microsoft(config: &Config, clock: &Arc<dyn Clock>) -> Result<Microsoft, ServeError> {
     let hosts =
         Hosts::replaced(config.microsoft.login_url.as_deref(), config.microsoft.graph_url.as_deref())?;
-    let ca = match &config.microsoft.ca_file {
-        Some(path) => {
-            Some(std::fs::read(path).map_err(|cause| ServeError::CaFile { path: path.clone(), cause })?)
-        }
-        None => None,
-    };
+    let ca = ca_file("microsoft.ca_file", config.microsoft.ca_file.as_deref())?;
     Ok(Microsoft::new(hosts, ca.as_deref(), Arc::clone(clock))?)
+}
+
+fn callers_tokens(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<Tokens>, ServeError> {
+    let oidc = config.oidc.clone();
+    let Some((issuer, audience)) = oidc.issuer.zip(oidc.audience) else { return Ok(None) };
+    let http = http_client(ca_file("oidc.ca_file", oidc.ca_file.as_deref())?.as_deref())?;
+    Ok(Some(Tokens::new(http, issuer, audience, oidc.jwks_url, Arc::clone(clock))))
+}
+
+fn ca_file(key: &'static str, path: Option<&Path>) -> Result<Option<Vec<u8>>, ServeError> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|cause| ServeError::CaFile { key, path: path.to_owned(), cause })
+    };
+    path.map(read).transpose()
 }
 
 /// Runs all parts until shutdown, then lets them end in order: calls first, attempts after.

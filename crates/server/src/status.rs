@@ -116,6 +116,8 @@ pub enum Refusal {
     StorageFull {
         cause: String,
     },
+    /// The keys of callers' tokens are not to be had; the log says why.
+    IssuerUnavailable,
     RequestTooLarge {
         /// What has the limit.
         what: &'static str,
@@ -297,6 +299,7 @@ impl Refusal {
                 plain(C::InvalidArgument, "UNDECODABLE", message)
             }
             Self::Undecodable { .. } => plain(C::InvalidArgument, "UNDECODABLE", UNDECODABLE),
+            Self::IssuerUnavailable => issuer_unavailable(),
             Self::Unimplemented => plain(C::Unimplemented, "UNIMPLEMENTED", UNIMPLEMENTED),
             Self::ShuttingDown => retried(C::Unavailable, "SHUTTING_DOWN", RETRY_SHUTDOWN, SHUTTING_DOWN),
             Self::DeadlineExceeded => plain(C::DeadlineExceeded, "DEADLINE_EXCEEDED", DEADLINE_EXCEEDED),
@@ -329,6 +332,8 @@ const MESSAGES_UNFINISHED: &str =
 const STORE_AWAY: &str = "the database is away and nothing was changed: try again";
 const CREDENTIAL_STORE_AWAY: &str =
     "the credential store does not serve this and nothing was changed, try again later";
+const ISSUER_AWAY: &str =
+    "the identity provider's keys are not to be had, so that no token can be checked: try again";
 const STORAGE_FULL: &str =
     "the storage is full and nothing was changed: try again when the operator has made room";
 const UNDECODABLE: &str =
@@ -397,6 +402,10 @@ fn queue_full(subject: &str, message: &str) -> Answer {
     let mut details = ErrorDetails::with_quota_failure_violation(subject, message);
     details.set_retry_info(Some(RETRY_QUEUE));
     Answer { details, ..plain(Code::ResourceExhausted, "QUEUE_FULL", message) }
+}
+
+fn issuer_unavailable() -> Answer {
+    retried(Code::Unavailable, "ISSUER_UNAVAILABLE", RETRY_CREDENTIAL_STORE, ISSUER_AWAY)
 }
 
 fn rate_limited(subject: &str, after: Duration) -> Answer {
@@ -499,6 +508,7 @@ mod tests {
             Refusal::StoreUnavailable { cause: cause() },
             Refusal::CredentialStoreUnavailable { why: "Vault is sealed".to_owned(), cause: cause() },
             Refusal::StorageFull { cause: cause() },
+            Refusal::IssuerUnavailable,
             Refusal::RequestTooLarge { what: "an email", limit_bytes: 36_700_160 },
             Refusal::MailTooLarge { request_bytes: 5_000_000 },
             Refusal::Undecodable { cause: cause() },
@@ -558,6 +568,7 @@ mod tests {
         Unavailable STORE_UNAVAILABLE retry 1s
         Unavailable CREDENTIAL_STORE_UNAVAILABLE retry 5s
         ResourceExhausted STORAGE_FULL retry 60s
+        Unavailable ISSUER_UNAVAILABLE retry 5s
         InvalidArgument REQUEST_TOO_LARGE limit_bytes=36700160
         InvalidArgument INVALID_REQUEST [email: makes, even without attachments, a request of 5000000 bytes to Microsoft, which takes 4000000: shorten the text or the HTML (an invitation counts as text); pictures written into the HTML can be attachments with a content_id]
         InvalidArgument UNDECODABLE

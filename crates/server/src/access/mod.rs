@@ -3,6 +3,7 @@
 //! Rules
 //! - A call is authenticated before it is routed and its scope is checked before its body is read ([`AccessLayer`]); the
 //!   reseller it names is checked before anything else in it ([`authorise`]). Validation comes after both.
+//! - Beside keys, a token of the operator's identity provider is a caller's (`tokens.rs`).
 //! - Whoever shows no key may show a certificate, whose names the operator maps to grants (`config/client_grant.rs`).
 //! - What is not in the table of `scopes.rs` is denied.
 //! - "Not yours" and "does not exist" are one answer. No key, a wrong one, an expired and a revoked one are one answer.
@@ -16,10 +17,12 @@ mod admin_key;
 mod authorise;
 mod caller;
 mod key;
+mod key_set;
 mod known;
 mod layer;
 mod rates;
 mod scopes;
+mod tokens;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -37,6 +40,7 @@ pub(crate) use caller::{ALL_RESELLERS, ClientNames, Grant, Shown, source};
 pub use key::Minted;
 pub use layer::AccessLayer;
 pub(crate) use rates::Rates;
+pub(crate) use tokens::Tokens;
 
 use crate::config::ClientGrant;
 use crate::status::Refusal;
@@ -56,6 +60,7 @@ pub struct Access {
     rates: Rates,
     /// By the name in the certificate.
     clients: HashMap<String, Arc<Grant>>,
+    tokens: Option<Tokens>,
 }
 
 impl Access {
@@ -67,6 +72,7 @@ impl Access {
             known: KnownKeys::default(),
             rates: Rates::none(),
             clients: HashMap::new(),
+            tokens: None,
         }
     }
 
@@ -74,6 +80,11 @@ impl Access {
     pub(crate) fn letting_in(self, clients: &[ClientGrant]) -> Self {
         let grant = |client: &ClientGrant| (client.san.clone(), Arc::new(client.grant.clone()));
         Self { clients: clients.iter().map(grant).collect(), ..self }
+    }
+
+    #[must_use]
+    pub(crate) fn trusting(self, tokens: Option<Tokens>) -> Self {
+        Self { tokens, ..self }
     }
 
     #[must_use]
@@ -127,10 +138,26 @@ impl Access {
 
     /// A key goes over the certificate of its connection, also where it is a wrong one.
     async fn sign_in(&self, shown: &Shown, source: Option<IpAddr>) -> Result<Caller, Refusal> {
-        match &shown.names {
-            Some(names) if shown.authorization.is_empty() => self.named(names),
+        match (&shown.names, &self.tokens, key::bearer(&shown.authorization)) {
+            (Some(names), ..) if shown.authorization.is_empty() => self.named(names),
+            (_, Some(tokens), Some(token)) if !key::is_ours(token) => {
+                self.with_token(tokens, token, source).await
+            }
             _ => self.with_key(&shown.authorization, source).await,
         }
+    }
+
+    async fn with_token(
+        &self,
+        tokens: &Tokens,
+        token: &str,
+        source: Option<IpAddr>,
+    ) -> Result<Caller, Refusal> {
+        let granted = tokens.grant(token).await;
+        if let Err(Refusal::Unauthenticated) = granted {
+            self.rates.of_stranger(source)?;
+        }
+        Ok(Caller(Right::Granted(Arc::new(granted?))))
     }
 
     fn named(&self, ClientNames(names): &ClientNames) -> Result<Caller, Refusal> {

@@ -21,6 +21,7 @@ mod limits;
 mod listen;
 mod log;
 mod microsoft;
+mod oidc;
 mod pace;
 mod retention;
 mod span;
@@ -45,6 +46,8 @@ pub use limits::Limits;
 pub use listen::Listen;
 pub use log::{Log, LogFormat, LogLevel};
 pub use microsoft::Microsoft;
+pub use oidc::Oidc;
+pub(crate) use oidc::is_safe_url;
 pub use pace::Pace;
 pub use retention::Retention;
 pub use storage::{Database, Storage};
@@ -85,6 +88,7 @@ pub struct Config {
     pub sandbox: bool,
     pub listen: Listen,
     pub tls: Tls,
+    pub oidc: Oidc,
     pub storage: Storage,
     pub credentials: Credentials,
     pub federated: Federated,
@@ -107,6 +111,7 @@ pub struct Config {
 struct Sections {
     listen: Listen,
     tls: Tls,
+    oidc: Oidc,
     storage: Storage,
     credentials: Credentials,
     #[serde(default, deserialize_with = "federated::deserialize")]
@@ -136,6 +141,7 @@ impl Config {
         let Sections {
             listen,
             tls,
+            oidc,
             storage,
             credentials,
             federated,
@@ -156,6 +162,7 @@ impl Config {
             sandbox,
             listen,
             tls,
+            oidc,
             storage,
             credentials,
             federated,
@@ -177,6 +184,7 @@ impl Sections {
     fn check(&self) -> Result<(), Fault> {
         self.listen.check(self.tls.is_on())?;
         self.tls.check()?;
+        self.oidc.check()?;
         self.credentials.check()?;
         self.vault.check()?;
         if self.credentials.need_vault() {
