@@ -16,7 +16,7 @@ use tonic::{Request, Status};
 use super::access_key::AccessKey;
 use super::environment::Environment;
 use super::failure::Failure;
-use super::place::{self, Place};
+use super::place::{self, Place, Scheme};
 use super::progress::Sent;
 use super::screen::Output;
 use super::{input, rpc_error};
@@ -44,7 +44,8 @@ pub(crate) struct ClientFlags {
     /// POSTRIDER_KEY with the key itself].
     #[arg(long, global = true, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// PEM file of the certificate authority to trust for an https URL, in place of the system's.
+    /// PEM file of the certificate authority to trust, in place of the system's. Without --url: TLS is spoken where the data
+    /// directory says.
     #[arg(long, global = true, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// How to print the answer [default: text].
@@ -105,7 +106,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(flags: &ClientFlags, environment: &Environment) -> Result<Self, Failure> {
-        let places = place::find(flags.url.as_deref(), flags.data_dir.as_deref(), environment);
+        let scheme = if flags.ca_file.is_some() { Scheme::Https } else { Scheme::Http };
+        let places = place::find(flags.url.as_deref(), flags.data_dir.as_deref(), scheme, environment);
         let mut silent = Vec::new();
         let sent = Sent::default();
         for place in &places {
@@ -118,17 +120,22 @@ impl Client {
             }
         }
         Err(Failure::Failed(anyhow::anyhow!(
-            "{}\nstart one with `postrider serve` or `postrider serve --sandbox`, or name another with --url",
+            "{}\nstart one with `postrider serve` or `postrider serve --sandbox`, or name another with --url; with TLS it is \
+             --url https://NAME:PORT, and --ca-file for an authority of your own",
             silent.join("\n")
         )))
     }
 
     /// For a service of this machine, whose key file is known.
     pub(crate) async fn with_key_file(place: &Place, key_file: &Path) -> anyhow::Result<Self> {
-        let key = AccessKey::read(key_file)?;
         let sent = Sent::default();
         let channel = sent.connect(&endpoint(place, None)?).await?;
-        Ok(Self::over(channel, sent, place, &key)?)
+        Ok(Self::over(channel, sent, place, &AccessKey::read(key_file)?)?)
+    }
+
+    /// The same over a connection that is there, of which nobody is shown progress.
+    pub(crate) fn over_channel(channel: Channel, place: &Place, key_file: &Path) -> anyhow::Result<Self> {
+        Ok(Self::over(channel, Sent::default(), place, &AccessKey::read(key_file)?)?)
     }
 
     fn over(channel: Channel, sent: Sent, place: &Place, key: &AccessKey) -> Result<Self, Failure> {

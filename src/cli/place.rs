@@ -2,6 +2,7 @@
 //!
 //! Rules
 //! - `--url`, then `POSTRIDER_URL`, then the data directory's `endpoints.json`, then the default port.
+//! - A data directory does not say whether TLS is spoken there: `--ca-file` does.
 //! - Without a named data directory both defaults are tried, that of `serve` before that of `serve --sandbox`.
 //! - A process that was killed leaves its `endpoints.json` behind. Where both name one address, the one written last
 //!   holds; where nobody answers at one, the other is tried.
@@ -27,8 +28,20 @@ pub(crate) struct Place {
     pub folders: Vec<PathBuf>,
 }
 
+/// What is spoken where a data directory says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
 /// The places to try, in order; at least one.
-pub(crate) fn find(url: Option<&str>, data_dir: Option<&Path>, environment: &Environment) -> Vec<Place> {
+pub(crate) fn find(
+    url: Option<&str>,
+    data_dir: Option<&Path>,
+    scheme: Scheme,
+    environment: &Environment,
+) -> Vec<Place> {
     let named = data_dir.map(Path::to_owned).or_else(|| environment.path(DATA_DIR_VARIABLE));
     let folders = named.map_or_else(|| FOLDERS_DEFAULT.map(PathBuf::from).to_vec(), |folder| vec![folder]);
     let served: Vec<Served> = folders.iter().filter_map(|folder| Served::read(folder)).collect();
@@ -40,7 +53,7 @@ pub(crate) fn find(url: Option<&str>, data_dir: Option<&Path>, environment: &Env
     }
     let stale =
         |one: &Served| served.iter().any(|other| other.grpc == one.grpc && other.written > one.written);
-    let places: Vec<Place> = served.iter().filter(|one| !stale(one)).map(Served::place).collect();
+    let places: Vec<Place> = served.iter().filter(|one| !stale(one)).map(|one| one.place(scheme)).collect();
     if places.is_empty() {
         return vec![Place { url: URL_DEFAULT.to_owned(), named_by: "the default".to_owned(), folders }];
     }
@@ -72,9 +85,10 @@ impl Served {
         Some(Self { folder: folder.to_owned(), grpc, written })
     }
 
-    fn place(&self) -> Place {
+    fn place(&self, scheme: Scheme) -> Place {
+        let scheme = if scheme == Scheme::Https { "https" } else { "http" };
         Place {
-            url: format!("http://{}", self.grpc),
+            url: format!("{scheme}://{}", self.grpc),
             named_by: self.folder.join("endpoints.json").display().to_string(),
             folders: vec![self.folder.clone()],
         }
@@ -96,7 +110,7 @@ mod tests {
     fn a_named_url_goes_over_all_else() {
         let folder = folder_serving("127.0.0.1:1");
         let environment = Environment::of(&[(URL_VARIABLE, "http://c:3")]);
-        let url = |flag| find(flag, Some(folder.path()), &environment).remove(0).url;
+        let url = |flag| find(flag, Some(folder.path()), Scheme::Http, &environment).remove(0).url;
         assert_eq!(url(Some("http://b:2")), "http://b:2");
         assert_eq!(url(None), "http://c:3");
     }
@@ -104,16 +118,18 @@ mod tests {
     #[test]
     fn the_data_directory_says_where_its_service_is() {
         let folder = folder_serving("127.0.0.1:1");
-        let places = find(None, Some(folder.path()), &Environment::default());
+        let places = find(None, Some(folder.path()), Scheme::Http, &Environment::default());
         assert_eq!(places[0].url, "http://127.0.0.1:1");
         assert_eq!(places[0].folders, [folder.path()]);
+        let over_tls = find(None, Some(folder.path()), Scheme::Https, &Environment::default());
+        assert_eq!(over_tls[0].url, "https://127.0.0.1:1");
     }
 
     #[test]
     fn an_empty_data_directory_leaves_the_default_address() {
         let folder = tempfile::tempdir().expect("a folder");
         let variable = folder.path().to_string_lossy().into_owned();
-        let places = find(None, None, &Environment::of(&[(DATA_DIR_VARIABLE, &variable)]));
+        let places = find(None, None, Scheme::Http, &Environment::of(&[(DATA_DIR_VARIABLE, &variable)]));
         assert_eq!(places[0].url, URL_DEFAULT);
         assert_eq!(places[0].folders, [folder.path()]);
     }

@@ -10,6 +10,7 @@
 
 mod acme;
 mod greeting;
+mod own_certificate;
 
 pub(super) use greeting::{listening, print};
 
@@ -46,6 +47,8 @@ struct Started {
     endpoints: Endpoints,
     admin_key_file: PathBuf,
     admin_key_made: bool,
+    /// What to trust, where TLS is spoken.
+    certificate_file: Option<PathBuf>,
 }
 
 pub(crate) fn run(
@@ -123,11 +126,12 @@ async fn serve(
     greet: impl AsyncFnOnce(Started),
 ) -> Result<(), Failure> {
     let (tell, told) = oneshot::channel();
+    let certificate_file = config.tls.certificate_file.clone();
     let ready = |started: &postrider_server::Started| {
         let admin_key_file = started.admin_key_file.clone();
         let (endpoints, admin_key_made) = (started.endpoints, started.admin_key_made);
         // Nobody listens any more when the process is being ended.
-        drop(tell.send(Started { endpoints, admin_key_file, admin_key_made }));
+        drop(tell.send(Started { endpoints, admin_key_file, admin_key_made, certificate_file }));
     };
     let greeting = async {
         // Why: an error here is a service that did not start, and that error is told below.

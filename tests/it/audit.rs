@@ -6,11 +6,12 @@ use postrider_proto::v1::{
 };
 use postrider_sandbox::seed;
 use postrider_testkit::{Client, Service, acme_settings, in_time, mail, reason};
+use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use crate::support::ready;
+use crate::support::{is_told, ready};
 
 async fn events(client: &Client, reseller: &str) -> Vec<AuditEvent> {
     let request = ListAuditEventsRequest { reseller: reseller.to_owned(), ..Default::default() };
@@ -90,6 +91,30 @@ async fn what_was_refused_is_told_once_and_then_counted() {
     assert_eq!(of("ACCESS_DENIED").actor, key.key_id);
     assert_eq!(of("UNAUTHENTICATED").actor, "");
     assert!(!format!("{refused:?}").contains("acme"), "what was asked for is not told");
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_with_who_came_from_where_at_whichever_door() {
+    let service = ready().await;
+    let (key, client) = service.admin().with_key(&[Scope::Read], &["globex"]).await;
+    let http = |path: &str| format!("http://{}{path}", service.http());
+    let web = reqwest::Client::default();
+
+    assert_eq!(reason(&client.tries(mail("acme")).await.unwrap_err()), "ACCESS_DENIED");
+    let by_json = web.get(http("/v1/resellers/acme/messages/any")).bearer_auth(client.key());
+    assert_eq!(by_json.send().await.unwrap().status(), 403, "it is another's reseller");
+    let by_json = web.post(http("/v1/resellers/globex/settings:test")).bearer_auth(client.key());
+    assert_eq!(by_json.send().await.unwrap().status(), 403, "the key has not the scope");
+    let by_grpc_web = web.post(http("/postrider.v1.SettingsService/PutSettings")).bearer_auth(client.key());
+    let by_grpc_web = by_grpc_web.header(CONTENT_TYPE, "application/grpc-web+proto").body(vec![0; 5]);
+    assert_eq!(by_grpc_web.send().await.unwrap().headers()["grpc-status"], "7");
+    let stranger = web.get(http("/v1/resellers/acme/messages/any")).bearer_auth("pr_nobody_0000");
+    assert_eq!(stranger.send().await.unwrap().status(), 401);
+
+    let denied =
+        ["GetMessage", "PutSettings", "SendMail", "TestSettings"].map(|rpc| format!("{rpc} ACCESS_DENIED"));
+    is_told(&service, &key.key_id, &denied.each_ref().map(String::as_str)).await;
+    is_told(&service, "", &["GetMessage UNAUTHENTICATED"]).await;
 }
 
 #[tokio::test]

@@ -77,8 +77,21 @@ mod access;
 #[cfg(test)]
 mod audit;
 
+mod certificates;
 #[cfg(test)]
 mod content_at_rest;
+
+#[cfg(test)]
+mod oidc;
+
+#[cfg(test)]
+mod rates;
+
+#[cfg(test)]
+mod tls;
+
+#[cfg(test)]
+mod hostile_clients;
 
 #[cfg(test)]
 mod secrets;

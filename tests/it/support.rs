@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use postrider_proto::v1::{AttemptOutcome, Finding, Message, SettingsStatus};
+use postrider_proto::v1::{
+    AttemptOutcome, AuditEvent, Finding, ListAuditEventsRequest, Message, SettingsStatus,
+};
 use postrider_sandbox::seed;
-use postrider_testkit::{Microsoft, Service, ServiceBuilder, World};
+use postrider_testkit::{Microsoft, Service, ServiceBuilder, World, in_time};
 use serde_json::{Value, json};
 
 pub(crate) fn given() -> World {
@@ -24,6 +26,29 @@ pub(crate) fn mortal(world: &World, microsoft: &Microsoft) -> ServiceBuilder {
         .with("microsoft.call_timeout", "3s")
         .with("lease.duration", "2s")
         .with("pace.messages_per_minute", "0")
+}
+
+/// What the audit tells of an actor ("": whoever is unknown), as `action reason` of what was refused and `action` of what was done, in the
+/// order of the alphabet. All of it comes from this machine. Waits until it is told: a refusal is answered first.
+pub(crate) async fn is_told(service: &Service, actor: &str, expected: &[&str]) {
+    let what = |event: &AuditEvent| match event.details.get("refused") {
+        Some(reason) => format!("{} {reason}", event.action),
+        None => event.action.clone(),
+    };
+    in_time("the audit tells it", async {
+        loop {
+            let all = service.admin().access().list_audit_events(ListAuditEventsRequest::default()).await;
+            let events = all.unwrap().into_inner().events;
+            let of_actor: Vec<_> = events.into_iter().filter(|event| event.actor == actor).collect();
+            assert!(of_actor.iter().all(|event| event.source_address == "127.0.0.1"), "{of_actor:#?}");
+            let mut told: Vec<_> = of_actor.iter().map(what).collect();
+            told.sort();
+            if told == expected {
+                return;
+            }
+        }
+    })
+    .await;
 }
 
 /// All of them at the same time, answered in their order.

@@ -57,6 +57,9 @@ pub const KEY_RESELLERS_MAX: usize = 1_000;
 /// Keys remembered between reads of the database. Ours: some megabytes.
 pub const KEYS_KNOWN_MAX: usize = 10_000;
 
+/// Callers, resellers and addresses whose rates are remembered before those that rest are forgotten. Ours: some megabytes.
+pub const RATES_KNOWN_MAX: usize = 10_000;
+
 /// Bytes of a serialized `Email`: Exchange's default of 35 MB for a message.
 pub const EMAIL_BYTES_MAX: usize = 36_700_160;
 /// What an operator may make of it, in bytes: the largest mail Exchange Online can be made to take is 150 MB.
@@ -77,8 +80,10 @@ pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Characters of the reason of a pause. Ours.
 pub const REASON_CHARS_MAX: usize = 255;
 
-/// Connections of one listener at a time. Ours: each may cost a few hundred kilobytes of buffers.
-pub const CONNECTIONS_MAX: usize = 1_024;
+/// TLS handshakes of one listener at a time. Ours: each costs a signature, and whoever comes while there are as many waits.
+pub const HANDSHAKES_MAX: usize = 128;
+/// Bytes of requests that a connection may send ahead of being asked for them. hyper's own default.
+pub const WINDOW_BYTES: u32 = 1024 * 1024;
 /// Calls at a time on one connection. Ours: what most HTTP/2 servers allow.
 pub const STREAMS_MAX: u32 = 100;
 /// Bytes of the headers of one call. Ours: a key and some tracing.

@@ -38,7 +38,7 @@ pub enum SetupError {
     Client(#[source] reqwest::Error),
 }
 
-pub(crate) fn client(extra_ca_pem: Option<&[u8]>) -> Result<Client, SetupError> {
+pub fn client(extra_ca_pem: Option<&[u8]>) -> Result<Client, SetupError> {
     let Some(pem) = extra_ca_pem else { return builder().build().map_err(SetupError::Client) };
     let certificates = Certificate::from_pem_bundle(pem).map_err(|error| SetupError::Ca(Some(error)))?;
     if certificates.is_empty() {

@@ -44,7 +44,7 @@ pub use certificate::{CertificateFile, NotACertificate, read_certificate};
 pub use cloud::{Hosts, NotAnOrigin};
 pub use entra::{Discovered, Proof};
 pub use graph::{Handed, SendMail};
-pub use http::SetupError;
+pub use http::{SetupError, client as http_client};
 pub use identity::IdentityEndpoint;
 pub use left_draft::{Deletion, LeftDraft};
 pub use observer::{Call, Observer};

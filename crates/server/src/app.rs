@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::Access;
 use crate::config::Limits;
 use crate::credentials::Rotation;
+use crate::door::RequestBudget;
 use crate::metrics::Metrics;
 use crate::proofs::Proofs;
 use crate::queue::WholeQueue;
@@ -40,6 +41,8 @@ pub(crate) struct App {
     pub limits: Limits,
     /// Of credentials, and by how much a store's clock may differ from ours.
     pub keep_replaced: std::time::Duration,
+    /// Memory for requests on their way in.
+    pub budget: RequestBudget,
     /// Of all resellers together.
     pub queue: WholeQueue,
     /// How often those who wait for a change look by themselves: other replicas' hints may be lost.

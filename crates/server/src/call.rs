@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 
 use crate::access::{Caller, ResellerClaim, authorise};
 use crate::app::App;
+use crate::door::HeldRoom;
 use crate::status::{CallId, Refusal};
 use crate::traces;
 
@@ -33,6 +34,8 @@ pub(crate) struct Authorised<R> {
     pub deadline: Option<Instant>,
     pub id: CallId,
     pub origin: Origin,
+    /// Given back when the request is no longer in memory.
+    pub room: HeldRoom,
 }
 
 /// Who calls what, from where: what an audit event tells beside what was changed.
@@ -102,9 +105,10 @@ where
     }
     let deadline = deadline(&request);
     let caller = request.extensions().get::<Caller>().cloned().ok_or(Refusal::Unauthenticated)?;
-    let origin = Origin { actor: caller.key_id().to_string(), rpc, source: caller.source() };
+    let room = request.extensions().get::<HeldRoom>().cloned().unwrap_or_default();
+    let origin = Origin { actor: caller.name().to_owned(), rpc, source: caller.source() };
     let (request, told) = (request.into_inner(), caller.clone());
-    let handled = handle(app, Authorised { request, caller, deadline, id, origin }, handler).await;
+    let handled = handle(app, Authorised { request, caller, deadline, id, origin, room }, handler).await;
     handled.map_err(|refusal| match refusal {
         Refusal::AccessDenied => app.access.denied(rpc, &told),
         refusal => refusal,
@@ -123,7 +127,8 @@ where
 {
     let (id, rpc, deadline) = (call.id, call.origin.rpc, call.deadline);
     authorise(&call.caller, rpc, call.request.claim())?;
-    let span = tracing::info_span!("call", request_id = %id, rpc, caller = %call.caller.key_id());
+    app.access.pace(call.request.claim())?;
+    let span = tracing::info_span!("call", request_id = %id, rpc, caller = call.caller.name());
     let handled = app.tasks.spawn(handler(Arc::clone(app), call).instrument(span).in_current_span());
     let handled = match deadline {
         Some(deadline) => {

@@ -45,6 +45,7 @@ mod wait;
 mod watch;
 
 pub use data_dir::{DataDir, DataDirError, Endpoints};
+pub use door::TlsError;
 pub use offline::{OfflineError, check_store, migrate};
 pub use postrider_store::{Checked, Migrated};
 pub use start::{ServeError, Started, serve};

@@ -2,14 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault, VaultProbe};
 use postrider_dispatch::{Breakers, Dispatcher, Policy, Ports, Wakeup};
 use postrider_domain::{Act, Clock, limits};
-use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError};
+use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError, http_client};
 use postrider_proto::v1::access_service_server::AccessServiceServer;
 use postrider_proto::v1::mail_service_server::MailServiceServer;
 use postrider_proto::v1::settings_service_server::SettingsServiceServer;
@@ -23,14 +23,14 @@ use tokio_util::task::TaskTracker;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::service::Routes;
 
-use crate::access::{Access, AccessLayer, AdminKeyError, Refusals, make_admin_key};
+use crate::access::{Access, AccessLayer, AdminKeyError, Rates, Refusals, Tokens, make_admin_key};
 use crate::app::App;
-use crate::config::{Config, CredentialStoreKind, Listen};
+use crate::config::{Config, CredentialStoreKind};
 use crate::credentials::{
     Asking, CredentialsError, FoundKey, Janitor, Notices, Refused, Rotation, TokensPort, Watch, open_vault,
 };
 use crate::data_dir::{DataDir, DataDirError, Endpoints};
-use crate::door::DoorLayer;
+use crate::door::{Certificates, DoorLayer, Listening, RequestBudget};
 use crate::health::{Health, Readiness};
 use crate::http::{Pages, nothing_here};
 use crate::left_drafts::LeftDrafts;
@@ -70,14 +70,16 @@ pub enum ServeError {
     AdminKey(#[from] AdminKeyError),
     #[error(transparent)]
     Hosts(#[from] NotAnOrigin),
-    #[error("the HTTP client for Microsoft cannot be built: {0}")]
+    #[error("an HTTP client cannot be built: {0}")]
     Microsoft(#[from] SetupError),
-    #[error("microsoft.ca_file {path} cannot be read: {cause}", path = path.display())]
-    CaFile { path: PathBuf, cause: std::io::Error },
+    #[error("{key} {path} cannot be read: {cause}", path = path.display())]
+    CaFile { key: &'static str, path: PathBuf, cause: std::io::Error },
     #[error(
         "{key} cannot listen on {address}: {cause}; stop what has it, or choose another with --{key}=ADDRESS:PORT"
     )]
     Listen { key: &'static str, address: SocketAddr, cause: std::io::Error },
+    #[error(transparent)]
+    Tls(#[from] door::TlsError),
     #[error("reflection cannot be served: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
     #[error("the API cannot be served as JSON: {0}")]
@@ -108,7 +110,7 @@ pub async fn serve(
     let database = config.storage.database(&data_dir.database());
     let vault = open_vault(&config).await?;
     let found = FoundKey::find(&config, data_dir.path(), &database, vault.as_ref()).await?;
-    let listeners = Listeners::bind(&config.listen).await?;
+    let listeners = Listeners::bind(&config).await?;
     let opened = Opened::open(&config, &database).await?;
     let keys = found.keys(&config.vault, &opened.store, &database).await?;
     let store = Arc::clone(&opened.store).sealed_by(keys.content());
@@ -155,22 +157,26 @@ struct Listeners {
     web: TcpListener,
     /// For metrics and probes, where they are not on the other's.
     metrics: Option<TcpListener>,
+    /// Of the first two.
+    tls: Option<Arc<Certificates>>,
 }
 
 impl Listeners {
-    async fn bind(addresses: &Listen) -> Result<Self, ServeError> {
+    async fn bind(config: &Config) -> Result<Self, ServeError> {
+        let (tls, addresses) = (Certificates::open(&config.tls)?, &config.listen);
         let grpc = listen("listen.grpc", addresses.grpc).await?;
         let web = listen("listen.http", addresses.http).await?;
         let metrics = match addresses.metrics {
             Some(address) => Some(listen("listen.metrics", address).await?),
             None => None,
         };
-        Ok(Self { grpc, web, metrics })
+        Ok(Self { grpc, web, metrics, tls })
     }
 
     fn endpoints(&self, sandbox: Option<SocketAddr>) -> Endpoints {
         let (grpc, http) = (self.grpc.local_addr().ok(), self.web.local_addr().ok());
-        for listener in [grpc, http].into_iter().flatten().filter(|address| !address.ip().is_loopback()) {
+        let exposed = |address: &SocketAddr| self.tls.is_none() && !address.ip().is_loopback();
+        for listener in [grpc, http].into_iter().flatten().filter(exposed) {
             tracing::warn!(event = "listening_in_plaintext", %listener, "listening in plaintext beyond loopback: keys and mail can be read on the way");
         }
         let metrics = self.metrics.as_ref().and_then(|listener| listener.local_addr().ok());
@@ -214,8 +220,12 @@ fn build(
         clock: Arc::clone(&clock),
         refused: Refused::default(),
     };
+    let access = Access::new(store.clone(), pepper, Arc::clone(&clock), refusals)
+        .letting_in(&config.tls.clients)
+        .trusting(callers_tokens(config, &clock)?)
+        .limited_to(Rates::of(config.limits));
     Ok(App {
-        access: Arc::new(Access::new(store.clone(), pepper, Arc::clone(&clock), refusals)),
+        access: Arc::new(access),
         store,
         credentials,
         tokens,
@@ -231,6 +241,7 @@ fn build(
         call_timeout: config.microsoft.call_timeout,
         limits: config.limits,
         keep_replaced: config.credentials.keep_replaced,
+        budget: RequestBudget::of(config.limits.request_bytes),
         queue,
         look_every,
         shutdown,
@@ -241,13 +252,22 @@ fn build(
 fn microsoft(config: &Config, clock: &Arc<dyn Clock>) -> Result<Microsoft, ServeError> {
     let hosts =
         Hosts::replaced(config.microsoft.login_url.as_deref(), config.microsoft.graph_url.as_deref())?;
-    let ca = match &config.microsoft.ca_file {
-        Some(path) => {
-            Some(std::fs::read(path).map_err(|cause| ServeError::CaFile { path: path.clone(), cause })?)
-        }
-        None => None,
-    };
+    let ca = ca_file("microsoft.ca_file", config.microsoft.ca_file.as_deref())?;
     Ok(Microsoft::new(hosts, ca.as_deref(), Arc::clone(clock))?)
+}
+
+fn callers_tokens(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<Tokens>, ServeError> {
+    let oidc = config.oidc.clone();
+    let Some((issuer, audience)) = oidc.issuer.zip(oidc.audience) else { return Ok(None) };
+    let http = http_client(ca_file("oidc.ca_file", oidc.ca_file.as_deref())?.as_deref())?;
+    Ok(Some(Tokens::new(http, issuer, audience, oidc.jwks_url, Arc::clone(clock))))
+}
+
+fn ca_file(key: &'static str, path: Option<&Path>) -> Result<Option<Vec<u8>>, ServeError> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|cause| ServeError::CaFile { key, path: path.to_owned(), cause })
+    };
+    path.map(read).transpose()
 }
 
 /// Runs all parts until shutdown, then lets them end in order: calls first, attempts after.
@@ -257,20 +277,24 @@ async fn run(
     vault: Option<Vault>,
     listeners: Listeners,
 ) -> Result<(), ServeError> {
-    let Listeners { grpc, web, metrics } = listeners;
+    let Listeners { grpc, web, metrics, tls } = listeners;
     let shutdown = app.shutdown.clone();
     let dispatching = tokio::spawn(dispatcher(config, &app).run(shutdown.clone()));
     let is_vault_there = vault.as_ref().filter(|_| config.credentials.need_vault()).map(Vault::is_there);
-    let upkeep = upkeep(config, &app, vault);
+    let mut upkeep = upkeep(config, &app, vault);
+    if let Some(tls) = &tls {
+        upkeep.spawn(Arc::clone(tls).follow());
+    }
     let health = Health::new(app.store.health(), is_vault_there).await;
     let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
     let (door, access) =
-        (DoorLayer::new(config.limits.message_bytes), AccessLayer::new(app.access.clone(), listener));
-    let api = json::router(Arc::clone(&app))?.merge(grpc_web::router(routes.clone(), door, &access));
-    let pages = serve_pages(&app, health.readiness(), api, web, metrics);
+        (DoorLayer::new(config.limits, app.budget.clone()), AccessLayer::new(app.access.clone(), listener));
+    let api = json::router(Arc::clone(&app))?.merge(grpc_web::router(routes.clone(), door.clone(), &access));
+    let pages = serve_pages(&app, health.readiness(), api, (web, tls.clone()), metrics);
     let following = tokio::spawn(health.follow(shutdown.clone()));
+    let listening = Listening { listener: grpc, tls, limits: config.limits, shutdown: shutdown.clone() };
     let serving = async {
-        let served = door::serve_grpc(grpc, routes, door, access, shutdown.clone()).await;
+        let served = door::serve_grpc(listening, routes, door, access).await;
         // Also when serving ended by itself.
         shutdown.cancel();
         served
@@ -299,19 +323,20 @@ fn serve_pages(
     app: &Arc<App>,
     readiness: watch::Receiver<Readiness>,
     api: axum::Router,
-    web: TcpListener,
+    (web, tls): (TcpListener, Option<Arc<Certificates>>),
     metrics: Option<TcpListener>,
 ) -> JoinSet<io::Result<()>> {
     let (metrics_of, store, clock) =
         (Arc::clone(&app.metrics), Arc::clone(&app.store), Arc::clone(&app.clock));
     let pages = Pages { readiness, metrics: metrics_of, store, clock }.router();
     let (web_pages, own) = match metrics {
-        Some(listener) => (api, Some((listener, pages))),
+        Some(listener) => (api, Some((listener, pages, None))),
         None => (api.merge(pages), None),
     };
     let mut serving = JoinSet::new();
-    for (listener, pages) in own.into_iter().chain([(web, web_pages)]) {
-        serving.spawn(door::serve_http(listener, pages.fallback(nothing_here), app.shutdown.clone()));
+    for (listener, pages, tls) in own.into_iter().chain([(web, web_pages, tls)]) {
+        let listening = Listening { listener, tls, limits: app.limits, shutdown: app.shutdown.clone() };
+        serving.spawn(door::serve_http(listening, pages.fallback(nothing_here)));
     }
     serving
 }
@@ -355,8 +380,7 @@ fn vault_probe(config: &Config) -> VaultProbe {
 }
 
 fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, ServeError> {
-    let bytes_max = config.limits.request_bytes();
-    let batch_bytes_max = bytes_max.max(limits::BATCH_BYTES_MAX);
+    let (bytes_max, batch_bytes_max) = (config.limits.one_request_bytes(), config.limits.batch_bytes());
     let mail = MailServiceServer::new(Mail(Arc::clone(app)));
     let settings = SettingsServiceServer::new(SettingsRpcs(Arc::clone(app)));
     let access = AccessServiceServer::new(AccessRpcs(Arc::clone(app)));

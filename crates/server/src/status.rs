@@ -44,6 +44,22 @@ impl std::fmt::Display for CallId {
     }
 }
 
+/// What ends a request's body before its time: tonic passes the code on, and the door answers it in our words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BodyEnd {
+    NoRoom,
+    TooSlow,
+}
+
+impl From<BodyEnd> for Status {
+    fn from(end: BodyEnd) -> Self {
+        match end {
+            BodyEnd::NoRoom => Self::unavailable("there is no room for the request"),
+            BodyEnd::TooSlow => Self::deadline_exceeded("the request came in too slowly"),
+        }
+    }
+}
+
 /// Why a call is refused. `cause` is for the log alone.
 #[derive(Debug)]
 pub enum Refusal {
@@ -62,6 +78,11 @@ pub enum Refusal {
     WholeQueueFull,
     /// Too much waits to be written.
     Overloaded,
+    /// Of a caller, a reseller or an address.
+    RateLimited {
+        subject: String,
+        after: Duration,
+    },
     /// What is in the state cannot be `cancelled` or `retried`.
     MessageState {
         what: &'static str,
@@ -95,6 +116,8 @@ pub enum Refusal {
     StorageFull {
         cause: String,
     },
+    /// The keys of callers' tokens are not to be had; the log says why.
+    IssuerUnavailable,
     RequestTooLarge {
         /// What has the limit.
         what: &'static str,
@@ -136,6 +159,7 @@ const RETRY_CREDENTIAL_STORE: Duration = Duration::from_secs(5);
 const RETRY_SHUTDOWN: Duration = Duration::from_secs(1);
 const RETRY_OVERLOADED: Duration = Duration::from_secs(1);
 const RETRY_QUEUE: Duration = Duration::from_secs(10);
+const RETRY_RATE_MIN: Duration = Duration::from_millis(100);
 const RETRY_FULL: Duration = Duration::from_mins(1);
 
 impl Refusal {
@@ -225,6 +249,7 @@ impl Refusal {
             Self::QueueFull(reseller) => queue_full(&format!("resellers/{reseller}"), QUEUE_FULL),
             Self::WholeQueueFull => queue_full("queue", WHOLE_QUEUE_FULL),
             Self::Overloaded => retried(C::ResourceExhausted, "OVERLOADED", RETRY_OVERLOADED, OVERLOADED),
+            Self::RateLimited { subject, after } => rate_limited(subject, *after),
             Self::MessageState { what, state, in_doubt } => message_state(what, *state, *in_doubt),
             Self::ContentGone { state } => plain(
                 C::FailedPrecondition,
@@ -274,6 +299,7 @@ impl Refusal {
                 plain(C::InvalidArgument, "UNDECODABLE", message)
             }
             Self::Undecodable { .. } => plain(C::InvalidArgument, "UNDECODABLE", UNDECODABLE),
+            Self::IssuerUnavailable => issuer_unavailable(),
             Self::Unimplemented => plain(C::Unimplemented, "UNIMPLEMENTED", UNIMPLEMENTED),
             Self::ShuttingDown => retried(C::Unavailable, "SHUTTING_DOWN", RETRY_SHUTDOWN, SHUTTING_DOWN),
             Self::DeadlineExceeded => plain(C::DeadlineExceeded, "DEADLINE_EXCEEDED", DEADLINE_EXCEEDED),
@@ -295,6 +321,8 @@ const QUEUE_FULL: &str =
     "the reseller has as many unfinished messages as it may have: try again when some are sent";
 const WHOLE_QUEUE_FULL: &str =
     "the service has as many unfinished messages as it may have: try again when some are sent";
+const RATE_LIMITED: &str =
+    "more calls than the operator allows: call less often, and come again after the delay of RetryInfo";
 const OVERLOADED: &str = "the service has more to write than it can, and nothing was changed: try again";
 const CURSOR_EXPIRED: &str =
     "the events after this cursor are gone: list the messages, then watch from now with no cursor";
@@ -304,6 +332,8 @@ const MESSAGES_UNFINISHED: &str =
 const STORE_AWAY: &str = "the database is away and nothing was changed: try again";
 const CREDENTIAL_STORE_AWAY: &str =
     "the credential store does not serve this and nothing was changed, try again later";
+const ISSUER_AWAY: &str =
+    "the identity provider's keys are not to be had, so that no token can be checked: try again";
 const STORAGE_FULL: &str =
     "the storage is full and nothing was changed: try again when the operator has made room";
 const UNDECODABLE: &str =
@@ -372,6 +402,16 @@ fn queue_full(subject: &str, message: &str) -> Answer {
     let mut details = ErrorDetails::with_quota_failure_violation(subject, message);
     details.set_retry_info(Some(RETRY_QUEUE));
     Answer { details, ..plain(Code::ResourceExhausted, "QUEUE_FULL", message) }
+}
+
+fn issuer_unavailable() -> Answer {
+    retried(Code::Unavailable, "ISSUER_UNAVAILABLE", RETRY_CREDENTIAL_STORE, ISSUER_AWAY)
+}
+
+fn rate_limited(subject: &str, after: Duration) -> Answer {
+    let mut details = ErrorDetails::with_quota_failure_violation(subject, RATE_LIMITED);
+    details.set_retry_info(Some(after.max(RETRY_RATE_MIN)));
+    Answer { details, ..plain(Code::ResourceExhausted, "RATE_LIMITED", RATE_LIMITED) }
 }
 
 fn message_state(what: &str, state: MessageState, in_doubt: bool) -> Answer {
@@ -454,6 +494,7 @@ mod tests {
             Refusal::QueueFull(ResellerId::parse("acme").unwrap()),
             Refusal::WholeQueueFull,
             Refusal::Overloaded,
+            Refusal::RateLimited { subject: "resellers/acme".to_owned(), after: Duration::from_secs(2) },
             Refusal::MessageState { what: "cancelled", state: MessageState::Sent, in_doubt: false },
             Refusal::MessageState { what: "retried", state: MessageState::OutcomeUnknown, in_doubt: true },
             Refusal::ContentGone { state: MessageState::Cancelled },
@@ -467,6 +508,7 @@ mod tests {
             Refusal::StoreUnavailable { cause: cause() },
             Refusal::CredentialStoreUnavailable { why: "Vault is sealed".to_owned(), cause: cause() },
             Refusal::StorageFull { cause: cause() },
+            Refusal::IssuerUnavailable,
             Refusal::RequestTooLarge { what: "an email", limit_bytes: 36_700_160 },
             Refusal::MailTooLarge { request_bytes: 5_000_000 },
             Refusal::Undecodable { cause: cause() },
@@ -512,6 +554,7 @@ mod tests {
         ResourceExhausted QUEUE_FULL quota resellers/acme retry 10s
         ResourceExhausted QUEUE_FULL quota queue retry 10s
         ResourceExhausted OVERLOADED retry 1s
+        ResourceExhausted RATE_LIMITED quota resellers/acme retry 2s
         FailedPrecondition MESSAGE_STATE
         FailedPrecondition MESSAGE_STATE
         FailedPrecondition MESSAGE_STATE
@@ -525,6 +568,7 @@ mod tests {
         Unavailable STORE_UNAVAILABLE retry 1s
         Unavailable CREDENTIAL_STORE_UNAVAILABLE retry 5s
         ResourceExhausted STORAGE_FULL retry 60s
+        Unavailable ISSUER_UNAVAILABLE retry 5s
         InvalidArgument REQUEST_TOO_LARGE limit_bytes=36700160
         InvalidArgument INVALID_REQUEST [email: makes, even without attachments, a request of 5000000 bytes to Microsoft, which takes 4000000: shorten the text or the HTML (an invitation counts as text); pictures written into the HTML can be attachments with a content_id]
         InvalidArgument UNDECODABLE

@@ -13,11 +13,12 @@ use postrider_proto::v1::{
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::authority::Issued;
 use crate::patience::PATIENCE;
 
 /// How often [`Client::reaches`] looks.
@@ -42,9 +43,46 @@ type Calls = InterceptedService<Channel, Shown>;
 #[derive(Clone)]
 pub struct Client {
     channel: Channel,
-    address: String,
+    way: Way,
     shown: Shown,
     key: String,
+}
+
+/// How a service is reached.
+#[derive(Clone)]
+pub struct Way {
+    /// `host:port`
+    address: String,
+    tls: Option<ClientTlsConfig>,
+}
+
+impl Way {
+    pub fn plain(address: &str) -> Self {
+        Self { address: address.to_owned(), tls: None }
+    }
+
+    /// Trusting this authority alone.
+    pub fn over_tls(address: &str, authority_pem: &str) -> Self {
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority_pem));
+        Self { address: address.to_owned(), tls: Some(tls.domain_name("localhost")) }
+    }
+
+    /// The same, showing a certificate of one's own.
+    #[must_use]
+    pub fn showing(self, issued: &Issued) -> Self {
+        let identity = Identity::from_pem(&issued.certificate, &issued.key);
+        Self { tls: self.tls.map(|tls| tls.identity(identity)), ..self }
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let endpoint = Endpoint::from_shared(format!("{scheme}://{}", self.address)).unwrap();
+        let endpoint = endpoint.tcp_nodelay(true);
+        match &self.tls {
+            Some(tls) => endpoint.tls_config(tls.clone()).unwrap(),
+            None => endpoint,
+        }
+    }
 }
 
 /// `Bearer …`, as it stands in the metadata.
@@ -55,15 +93,19 @@ pub fn authority(key: &str) -> MetadataValue<Ascii> {
 impl Client {
     /// At `host:port`, connected when it is first used.
     pub fn to(address: &str, key: &str) -> Self {
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap().tcp_nodelay(true);
-        let channel = endpoint.connect_lazy();
-        Self { channel, address: address.to_owned(), shown: Shown(Some(authority(key))), key: key.to_owned() }
+        Self::by(&Way::plain(address), key)
+    }
+
+    /// The same by another way.
+    pub fn by(way: &Way, key: &str) -> Self {
+        let channel = way.endpoint().connect_lazy();
+        Self { channel, way: way.clone(), shown: Shown(Some(authority(key))), key: key.to_owned() }
     }
 
     /// The same caller on a connection of its own.
     #[must_use]
     pub fn on_another_connection(&self) -> Self {
-        Self::to(&self.address, &self.key)
+        Self::by(&self.way, &self.key)
     }
 
     /// The same connection without a key.
@@ -195,6 +237,6 @@ impl Client {
             expire_time: None,
         };
         let response = self.access().create_key(request).await.unwrap().into_inner();
-        (response.key.unwrap(), Client::to(&self.address, &response.secret))
+        (response.key.unwrap(), Client::by(&self.way, &response.secret))
     }
 }

@@ -5,6 +5,8 @@
 //! | [`World`] | a folder for one test, and what can be started in it |
 //! | [`Service`] | a running `postrider serve`: its client, its command line, its death and its return |
 //! | [`Client`] | the API with one access key |
+//! | [`Authority`] | who issues the certificates of a test |
+//! | [`Issuer`] | an identity provider, whose tokens callers show |
 //! | [`Watching`] | a reader of `WatchMessages` |
 //! | [`Microsoft`] | the stand-in's control: what it received, what it is to answer, what it knows |
 //! | [`Vault`] | HashiCorp Vault itself |
@@ -28,8 +30,10 @@
     reason = "a test's helper fails by panicking"
 )]
 
+mod authority;
 pub mod canary;
 mod client;
+mod issuer;
 mod line;
 mod mail;
 mod microsoft;
@@ -47,7 +51,9 @@ mod weather;
 mod wire;
 mod world;
 
-pub use client::{Client, authority};
+pub use authority::{Authority, Issued};
+pub use client::{Client, Way, authority};
+pub use issuer::Issuer;
 pub use line::{Cut, Line};
 pub use mail::{Mail, address, mail};
 pub use microsoft::{Breach, Delivered, Delivery, Microsoft};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitStatus;
 
-use crate::client::Client;
+use crate::client::{Client, Way};
 use crate::microsoft::Microsoft;
 use crate::program::{Finished, Program, run};
 use crate::settings::acme_settings;
@@ -30,7 +30,7 @@ impl Service {
             Some(microsoft) => microsoft.clone(),
             None => Microsoft::at(&sandbox.expect("the sandbox listens")),
         };
-        let admin = Client::to(&grpc, key.trim());
+        let admin = Client::by(&built.way(&grpc), key.trim());
         Self { built, program, grpc, http: http.expect("the pages listen"), admin, microsoft }
     }
 
@@ -41,7 +41,11 @@ impl Service {
 
     /// A client with another key.
     pub fn client(&self, key: &str) -> Client {
-        Client::to(&self.grpc, key)
+        Client::by(&self.way(), key)
+    }
+
+    pub fn way(&self) -> Way {
+        self.built.way(&self.grpc)
     }
 
     pub fn microsoft(&self) -> &Microsoft {

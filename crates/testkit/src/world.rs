@@ -6,6 +6,8 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::authority::{Authority, Issued};
+use crate::client::Way;
 use crate::microsoft::Microsoft;
 use crate::program::{Finished, Program, run};
 use crate::service::Service;
@@ -50,6 +52,13 @@ impl World {
         let path = self.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
+    }
+
+    /// Puts a certificate into `tls.pem` and its key into `tls.key`, in place of what was there.
+    pub fn holds(&self, issued: &Issued) -> (String, String) {
+        let key = self.file("tls.key", &issued.key);
+        let certificate = self.file("tls.pem", &issued.certificate);
+        (certificate.display().to_string(), key.display().to_string())
     }
 
     /// The binary, with nothing of the environment that would configure it.
@@ -114,6 +123,7 @@ impl World {
             microsoft: None,
             arguments: Vec::new(),
             environment: Vec::new(),
+            trusted: None,
         }
     }
 }
@@ -126,9 +136,26 @@ pub struct ServiceBuilder {
     microsoft: Option<Microsoft>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    /// The authority of its certificate, where it has one.
+    trusted: Option<String>,
 }
 
 impl ServiceBuilder {
+    /// Speaks TLS, with a certificate of this authority's for `localhost`, in `tls.pem` and `tls.key` of the world.
+    #[must_use]
+    pub fn over_tls(self, authority: &Authority) -> Self {
+        let (certificate, key) = self.world.holds(&authority.issues(&["localhost", "127.0.0.1"]));
+        let with = self.with("tls.certificate_file", &certificate).with("tls.key_file", &key);
+        Self { trusted: Some(authority.pem().to_owned()), ..with }
+    }
+
+    pub(crate) fn way(&self, address: &str) -> Way {
+        match &self.trusted {
+            Some(authority) => Way::over_tls(address, authority),
+            None => Way::plain(address),
+        }
+    }
+
     /// Sends its mail to a stand-in that runs apart.
     #[must_use]
     pub fn sending_to(mut self, microsoft: &Microsoft) -> Self {

@@ -5,7 +5,7 @@ use postrider_proto::v1::settings::Credential;
 use postrider_proto::v1::{ClientSecret, PutSettingsRequest, Settings};
 use postrider_sandbox::seed;
 
-use super::{Started, reachable};
+use super::{Started, own_certificate, reachable};
 use crate::cli::client::{Client, DEADLINE};
 use crate::cli::place::Place;
 use crate::cli::settings;
@@ -14,12 +14,20 @@ pub(super) const RESELLER: &str = "acme";
 
 pub(super) async fn make_ready(started: &Started) -> anyhow::Result<()> {
     let grpc = started.endpoints.grpc.context("the API is not served")?;
-    let place = Place {
-        url: format!("http://{}", reachable(grpc)),
-        named_by: "this process".to_owned(),
-        folders: Vec::new(),
+    let url = match &started.certificate_file {
+        None => format!("http://{}", reachable(grpc)),
+        // Why not the address: few certificates name one.
+        Some(_) => format!("https://localhost:{}", grpc.port()),
     };
-    let client = Client::with_key_file(&place, &started.admin_key_file).await?;
+    let place = Place { url, named_by: "this process".to_owned(), folders: Vec::new() };
+    let key_file = &started.admin_key_file;
+    let client = match &started.certificate_file {
+        None => Client::with_key_file(&place, key_file).await?,
+        Some(certificate) => {
+            let channel = own_certificate::connect(reachable(grpc), certificate).await?;
+            Client::over_channel(channel, &place, key_file)?
+        }
+    };
     let saved = settings::read(RESELLER, &client).await.map_err(|status| anyhow!("{}", status.message()))?;
     if saved.is_none() {
         let request = PutSettingsRequest { settings: Some(seeded()) };

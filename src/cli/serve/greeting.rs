@@ -40,10 +40,10 @@ fn with_sandbox(started: &Started, data_dir: &Path, program: &Path) -> String {
     let key_file = absolute(&started.admin_key_file);
     add(&mut text, format_args!("\nAccess key: {}", key_file.display()));
     if let Some(grpc) = endpoints.grpc {
-        let call = send_mail(reachable(grpc), &key_file);
+        let call = send_mail(reachable(grpc), &key_file, started.certificate_file.as_deref());
         add(&mut text, format_args!("\n\nSend a mail as reseller {}:\n\n{call}", acme::RESELLER));
     }
-    let call = test_settings(data_dir, program);
+    let call = test_settings(data_dir, program, started.certificate_file.as_deref());
     add(
         &mut text,
         format_args!("\n\nTest a wrong setting, the secret's ID in place of its Value:\n\n{call}\n"),
@@ -52,20 +52,27 @@ fn with_sandbox(started: &Started, data_dir: &Path, program: &Path) -> String {
 }
 
 /// Sends a mail, from any shell of this machine.
-fn send_mail(grpc: SocketAddr, key_file: &Path) -> String {
+fn send_mail(grpc: SocketAddr, key_file: &Path, certificate_file: Option<&Path>) -> String {
     let key_file = quoted(key_file);
+    let (how, grpc) = match certificate_file {
+        None => ("-plaintext".to_owned(), grpc.to_string()),
+        Some(file) => (format!("-cacert {}", quoted(&absolute(file))), format!("localhost:{}", grpc.port())),
+    };
     format!(
-        "grpcurl -plaintext -H \"authorization: Bearer $(cat {key_file})\" -d '{MAIL}' {grpc} \
+        "grpcurl {how} -H \"authorization: Bearer $(cat {key_file})\" -d '{MAIL}' {grpc} \
          postrider.v1.MailService/SendMail"
     )
 }
 
 /// Tests a mistake that is easily made, from this folder.
-fn test_settings(data_dir: &Path, program: &Path) -> String {
+fn test_settings(data_dir: &Path, program: &Path, certificate_file: Option<&Path>) -> String {
     let (secret, program, reseller) = (seed::SECRET_ID, quoted(program), acme::RESELLER);
     let mut call = format!("echo {secret} | {program} settings test {reseller} --client-secret-file -");
     if data_dir != Path::new(DATA_DIR_DEFAULT) {
         add(&mut call, format_args!(" --data-dir {}", quoted(&absolute(data_dir))));
+    }
+    if let Some(file) = certificate_file {
+        add(&mut call, format_args!(" --ca-file {}", quoted(&absolute(file))));
     }
     call
 }
@@ -110,6 +117,7 @@ mod tests {
             endpoints: Endpoints { grpc: at(50051), http: at(9464), sandbox: at(8025), metrics: None },
             admin_key_file: PathBuf::from("/srv/a b/admin.key"),
             admin_key_made: true,
+            certificate_file: None,
         }
     }
 
@@ -141,6 +149,15 @@ mod tests {
 
         echo 5a4d0b0c-0002-4000-8000-000000005ec2 | /usr/bin/postrider settings test acme --client-secret-file -
         "#);
+    }
+
+    #[test]
+    fn with_tls_it_says_what_to_trust() {
+        let started = Started { certificate_file: Some(PathBuf::from("/srv/tls.pem")), ..started() };
+        let text = with_sandbox(&started, Path::new(DATA_DIR_DEFAULT), Path::new("/usr/bin/postrider"));
+        assert!(text.contains("\ngrpcurl -cacert /srv/tls.pem -H "), "{text}");
+        assert!(text.contains(" localhost:50051 postrider.v1.MailService/SendMail\n"), "{text}");
+        assert!(text.ends_with(" --client-secret-file - --ca-file /srv/tls.pem\n"), "{text}");
     }
 
     #[test]

@@ -57,12 +57,21 @@ pub(super) struct PresentedKey {
     secret: SecretBox<[u8; SECRET_BYTES]>,
 }
 
+/// What stands behind the scheme, which may be spelled in any case.
+pub(super) fn bearer(authorization: &[u8]) -> Option<&str> {
+    let (scheme, shown) = std::str::from_utf8(authorization).ok()?.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| shown.trim_ascii())
+}
+
+/// Whether it means to be a key, and not another's token.
+pub(super) fn is_ours(shown: &str) -> bool {
+    shown.starts_with(PREFIX)
+}
+
 impl PresentedKey {
-    /// From `Bearer pr_…`; the scheme may be spelled in any case.
+    /// From `Bearer pr_…`.
     pub(super) fn of_authorization(value: &[u8]) -> Option<Self> {
-        let value = std::str::from_utf8(value).ok()?;
-        let (scheme, key) = value.split_at_checked(SCHEME.len())?;
-        if scheme.eq_ignore_ascii_case(SCHEME) { Self::parse(key.trim_ascii()) } else { None }
+        Self::parse(bearer(value)?)
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {

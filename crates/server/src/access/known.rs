@@ -43,6 +43,11 @@ impl KnownKeys {
         known.filter(|known| is_within(known.read, now, KNOWN_FOR)).map(|known| known.key.clone())
     }
 
+    /// Whether it was let in before, however long ago.
+    pub(super) fn has_seen(&self, id: &KeyId) -> bool {
+        self.lock().keys.contains_key(id)
+    }
+
     /// Remembers a key that was found good, and says whether its use is to be written down now. One that was looked up
     /// in an earlier epoch is let in this once, and not remembered.
     pub(super) fn keep(&self, key: &Arc<AccessKey>, now: Timestamp, looked_up: Epoch) -> bool {

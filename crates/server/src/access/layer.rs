@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use tonic::body::Body;
-use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
 
-use super::Access;
+use super::{Access, Shown, source};
 use crate::status::CallId;
 
 const HEALTH: &str = "/grpc.health.v1.Health/";
@@ -72,11 +70,12 @@ where
         }
         let layer = self.layer.clone();
         let call = CallId::of(request.extensions());
-        let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-        let source = peer.map(|peer| peer.ip());
-        let authorization = take_authorization(request.headers_mut());
+        let source = source(request.extensions());
+        let extensions = std::mem::take(request.extensions_mut());
+        let shown = Shown::take(request.headers_mut(), &extensions);
+        *request.extensions_mut() = extensions;
         Box::pin(async move {
-            match layer.access.admit(&path, &authorization, source).await {
+            match layer.access.admit(&path, &shown, source).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     inner.call(request).await
@@ -85,15 +84,4 @@ where
             }
         })
     }
-}
-
-/// Taken out of the request, so that nothing behind this layer can print it. Two of them are none.
-pub(crate) fn take_authorization(headers: &mut HeaderMap) -> Vec<u8> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = match (values.next(), values.next()) {
-        (Some(only), None) => only.as_bytes().to_vec(),
-        _ => Vec::new(),
-    };
-    headers.remove(AUTHORIZATION);
-    value
 }

@@ -3,6 +3,8 @@
 //! Rules
 //! - A call is authenticated before it is routed and its scope is checked before its body is read ([`AccessLayer`]); the
 //!   reseller it names is checked before anything else in it ([`authorise`]). Validation comes after both.
+//! - Beside keys, a token of the operator's identity provider is a caller's (`tokens.rs`).
+//! - Whoever shows no key may show a certificate, whose names the operator maps to grants (`config/client_grant.rs`).
 //! - What is not in the table of `scopes.rs` is denied.
 //! - "Not yours" and "does not exist" are one answer. No key, a wrong one, an expired and a revoked one are one answer.
 //! - A key's secret is kept as a keyed hash, compared in constant time; an unknown key costs the same work.
@@ -13,61 +15,42 @@
 
 mod admin_key;
 mod authorise;
+mod caller;
 mod key;
+mod key_set;
 mod known;
 mod layer;
+mod rates;
 pub(crate) mod refusals;
 mod scopes;
+mod tokens;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use postrider_credential_store::KeyedHash;
 use postrider_domain::{Clock, ResellerId};
-use postrider_store::{AccessKey, AccessStore, KeyId, Scope};
+use postrider_store::{AccessKey, AccessStore, KeyId};
 
 pub use admin_key::{AdminKeyError, make_admin_key};
 pub use authorise::{ResellerClaim, authorise};
+pub use caller::Caller;
+pub(crate) use caller::{ALL_RESELLERS, ClientNames, Grant, Shown, source};
 pub use key::Minted;
 pub use layer::AccessLayer;
-pub(crate) use layer::take_authorization;
-
+pub(crate) use rates::Rates;
 pub(crate) use refusals::Refusals;
+pub(crate) use tokens::Tokens;
 
+use crate::config::ClientGrant;
 use crate::status::Refusal;
 use authorise::has_scope;
+use caller::Right;
 use key::PresentedKey;
 use known::KnownKeys;
 use scopes::rule;
-
-/// Who is calling, in the extensions of every request that got past the door but those to health and reflection.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    key: Arc<AccessKey>,
-    /// From where, as far as the door knows.
-    source: Option<IpAddr>,
-}
-
-impl Caller {
-    pub fn key_id(&self) -> &KeyId {
-        &self.key.id
-    }
-
-    pub(crate) fn source(&self) -> Option<IpAddr> {
-        self.source
-    }
-
-    /// Whether the key has the scope, or `admin`, which holds every scope.
-    pub fn has(&self, scope: Scope) -> bool {
-        self.key.scopes.iter().any(|&own| own == scope || own == Scope::Admin)
-    }
-
-    /// The resellers the key is bound to; `None` is all. Lists are filtered by it.
-    pub fn resellers(&self) -> Option<&[ResellerId]> {
-        (!self.key.resellers.is_empty()).then_some(self.key.resellers.as_slice())
-    }
-}
 
 /// Makes keys, and tells who shows one. One for the whole server.
 pub struct Access {
@@ -77,6 +60,10 @@ pub struct Access {
     clock: Arc<dyn Clock>,
     known: KnownKeys,
     refusals: Refusals,
+    rates: Rates,
+    /// By the name in the certificate.
+    clients: HashMap<String, Arc<Grant>>,
+    tokens: Option<Tokens>,
 }
 
 impl Access {
@@ -86,7 +73,32 @@ impl Access {
         clock: Arc<dyn Clock>,
         refusals: Refusals,
     ) -> Self {
-        Self { store, pepper, clock, known: KnownKeys::default(), refusals }
+        Self {
+            store,
+            pepper,
+            clock,
+            known: KnownKeys::default(),
+            refusals,
+            rates: Rates::none(),
+            clients: HashMap::new(),
+            tokens: None,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn letting_in(self, clients: &[ClientGrant]) -> Self {
+        let grant = |client: &ClientGrant| (client.san.clone(), Arc::new(client.grant.clone()));
+        Self { clients: clients.iter().map(grant).collect(), ..self }
+    }
+
+    #[must_use]
+    pub(crate) fn trusting(self, tokens: Option<Tokens>) -> Self {
+        Self { tokens, ..self }
+    }
+
+    #[must_use]
+    pub(crate) fn limited_to(self, rates: Rates) -> Self {
+        Self { rates, ..self }
     }
 
     /// A fresh key, whose secret exists nowhere else.
@@ -99,12 +111,8 @@ impl Access {
         self.known.forget(id);
     }
 
-    /// Who shows the value of the `authorization` header, from where.
-    pub(crate) async fn authenticate(
-        &self,
-        authorization: &[u8],
-        source: Option<IpAddr>,
-    ) -> Result<Caller, Refusal> {
+    /// What the key in the value of the `authorization` header opens.
+    async fn authenticate(&self, authorization: &[u8]) -> Result<Right, Refusal> {
         let presented = PresentedKey::of_authorization(authorization).ok_or(Refusal::Unauthenticated)?;
         let now = self.clock.now();
         let epoch = self.known.epoch();
@@ -118,21 +126,23 @@ impl Access {
         if self.known.keep(&key, now, epoch) {
             self.touch(key.id.clone(), now);
         }
-        Ok(Caller { key, source })
+        Ok(Right::Key(key))
     }
 
-    /// Who calls, if that one may make such a call at all, of whatever reseller.
+    /// Who calls from there, if that one may make such a call at all, of whatever reseller, and has not made too many.
     pub(crate) async fn admit(
         &self,
         rpc: &str,
-        authorization: &[u8],
+        shown: &Shown,
         source: Option<IpAddr>,
     ) -> Result<Caller, Refusal> {
-        let caller = self.authenticate(authorization, source).await.inspect_err(|refusal| {
+        let right = self.sign_in(shown, source).await.inspect_err(|refusal| {
             if let Refusal::Unauthenticated = refusal {
                 self.refusals.note(rpc, "", source, refusal.reason());
             }
         })?;
+        let caller = Caller { right, source };
+        self.rates.of_caller(caller.name())?;
         match rule(rpc) {
             Some(rule) if !has_scope(&caller, rule) => Err(self.denied(rpc, &caller)),
             // Why: a path without a rule is no RPC of ours; routing says so. A handler without one is denied by `authorise`.
@@ -143,16 +153,74 @@ impl Access {
     /// What such a call is answered, which the audit tells of too.
     pub(crate) fn denied(&self, rpc: &str, caller: &Caller) -> Refusal {
         let refusal = Refusal::AccessDenied;
-        self.refusals.note(rpc, caller.key_id().as_str(), caller.source, refusal.reason());
+        self.refusals.note(rpc, caller.name(), caller.source, refusal.reason());
         refusal
     }
 
-    /// Whether a caller may still do what it was let in for: its key is neither revoked nor expired.
+    /// A key goes over the certificate of its connection, also where it is a wrong one.
+    async fn sign_in(&self, shown: &Shown, source: Option<IpAddr>) -> Result<Right, Refusal> {
+        match (&shown.names, &self.tokens, key::bearer(&shown.authorization)) {
+            (Some(names), ..) if shown.authorization.is_empty() => self.named(names),
+            (_, Some(tokens), Some(token)) if !key::is_ours(token) => {
+                self.with_token(tokens, token, source).await
+            }
+            _ => self.with_key(&shown.authorization, source).await,
+        }
+    }
+
+    async fn with_token(
+        &self,
+        tokens: &Tokens,
+        token: &str,
+        source: Option<IpAddr>,
+    ) -> Result<Right, Refusal> {
+        let granted = tokens.grant(token).await;
+        if let Err(Refusal::Unauthenticated) = granted {
+            self.rates.of_stranger(source)?;
+        }
+        Ok(Right::Granted(Arc::new(granted?)))
+    }
+
+    fn named(&self, ClientNames(names): &ClientNames) -> Result<Right, Refusal> {
+        let grant = names.iter().find_map(|name| self.clients.get(name)).ok_or(Refusal::Unauthenticated)?;
+        Ok(Right::Granted(Arc::clone(grant)))
+    }
+
+    /// Strangers cost a read of the database each, which one address may cause so often. Whoever was let in before is none.
+    async fn with_key(&self, authorization: &[u8], source: Option<IpAddr>) -> Result<Right, Refusal> {
+        let shown = PresentedKey::of_authorization(authorization);
+        let is_known = shown.is_some_and(|key| self.known.has_seen(&key.id));
+        if !is_known && !authorization.is_empty() {
+            self.rates.of_stranger(source)?;
+        }
+        let signed_in = self.authenticate(authorization).await;
+        if is_known && let Err(Refusal::Unauthenticated) = signed_in {
+            self.rates.of_stranger(source)?;
+        }
+        signed_in
+    }
+
+    /// Whether there may be another call for the reseller that is named.
+    pub(crate) fn pace(&self, claim: ResellerClaim<'_>) -> Result<(), Refusal> {
+        match claim {
+            ResellerClaim::One(name) => {
+                ResellerId::parse(name).map_or(Ok(()), |name| self.rates.of_reseller(&name))
+            }
+            ResellerClaim::Each(_) | ResellerClaim::Mine => Ok(()),
+        }
+    }
+
+    /// Whether a caller may still do what it was let in for: its key is neither revoked nor expired, its grant has not ended.
     pub(crate) async fn look_again(&self, caller: &Caller) -> Result<(), Refusal> {
         let (now, epoch) = (self.clock.now(), self.known.epoch());
-        let found = match self.known.get(caller.key_id(), now) {
+        let id = match &caller.right {
+            Right::Key(key) => &key.id,
+            Right::Granted(grant) if grant.end.is_none_or(|end| now < end) => return Ok(()),
+            Right::Granted(_) => return Err(Refusal::Unauthenticated),
+        };
+        let found = match self.known.get(id, now) {
             Some(key) => Some(key),
-            None => self.store.find_key(caller.key_id()).await?.map(Arc::new),
+            None => self.store.find_key(id).await?.map(Arc::new),
         };
         let key = found.filter(|key| is_live(key, now)).ok_or(Refusal::Unauthenticated)?;
         self.known.keep(&key, now, epoch);

@@ -23,18 +23,22 @@ pub struct Listen {
 }
 
 impl Listen {
-    pub(super) fn check(&self) -> Result<(), Fault> {
-        let listeners =
-            [("listen.grpc", self.grpc), ("listen.http", self.http), ("listen.sandbox", self.sandbox)];
-        match listeners.into_iter().find(|(_, address)| !address.ip().is_loopback()) {
-            Some((key, _)) if !self.allow_plaintext => Err(Fault { key, problem: PUBLIC.to_owned() }),
+    /// The sandbox has a certificate of its own, or none.
+    pub(super) fn check(&self, has_tls: bool) -> Result<(), Fault> {
+        let listeners = [
+            ("listen.grpc", self.grpc, has_tls),
+            ("listen.http", self.http, has_tls),
+            ("listen.sandbox", self.sandbox, false),
+        ];
+        match listeners.into_iter().find(|(_, address, is_safe)| !is_safe && !address.ip().is_loopback()) {
+            Some((key, ..)) if !self.allow_plaintext => Err(Fault { key, problem: PUBLIC.to_owned() }),
             _ => Ok(()),
         }
     }
 }
 
-const PUBLIC: &str = "is no loopback address, and this version has no TLS: use 127.0.0.1 or [::1], \
-                      or set listen.allow_plaintext = true behind a proxy that has";
+const PUBLIC: &str = "is no loopback address, and has no TLS: set tls.certificate_file and tls.key_file, use 127.0.0.1 or \
+                      [::1], or set listen.allow_plaintext = true behind a proxy that has";
 
 /// Empty: none.
 fn optional_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {

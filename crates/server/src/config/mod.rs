@@ -11,6 +11,7 @@
 //!
 //! The environment is handed in; nothing here reads it. Read first: `config.default.toml`.
 
+mod client_grant;
 mod credentials;
 mod error;
 mod federated;
@@ -20,11 +21,13 @@ mod limits;
 mod listen;
 mod log;
 mod microsoft;
+mod oidc;
 mod pace;
 mod retention;
 mod span;
 mod storage;
 mod telemetry;
+mod tls;
 mod value;
 mod vault;
 
@@ -34,6 +37,7 @@ use postrider_microsoft::IdentityEndpoint;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+pub use client_grant::ClientGrant;
 pub use credentials::{CredentialStoreKind, Credentials, KeySource};
 pub use error::ConfigError;
 pub use federated::{AssertionPlace, Federated, FederatedSource};
@@ -42,10 +46,13 @@ pub use limits::Limits;
 pub use listen::Listen;
 pub use log::{Log, LogFormat, LogLevel};
 pub use microsoft::Microsoft;
+pub use oidc::Oidc;
+pub(crate) use oidc::is_safe_url;
 pub use pace::Pace;
 pub use retention::Retention;
 pub use storage::{Database, Storage};
 pub use telemetry::Telemetry;
+pub use tls::Tls;
 pub use vault::{AuthMethod, Vault};
 
 /// The commented defaults, for whoever wants to print them.
@@ -83,6 +90,8 @@ pub struct Config {
     pub sandbox: bool,
     pub restored: bool,
     pub listen: Listen,
+    pub tls: Tls,
+    pub oidc: Oidc,
     pub storage: Storage,
     pub credentials: Credentials,
     pub federated: Federated,
@@ -104,6 +113,8 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 struct Sections {
     listen: Listen,
+    tls: Tls,
+    oidc: Oidc,
     storage: Storage,
     credentials: Credentials,
     #[serde(default, deserialize_with = "federated::deserialize")]
@@ -132,6 +143,8 @@ impl Config {
         sections.check().map_err(|fault| layers.blame(fault.key, fault.problem))?;
         let Sections {
             listen,
+            tls,
+            oidc,
             storage,
             credentials,
             federated,
@@ -152,6 +165,8 @@ impl Config {
             sandbox,
             restored,
             listen,
+            tls,
+            oidc,
             storage,
             credentials,
             federated,
@@ -171,7 +186,9 @@ impl Config {
 
 impl Sections {
     fn check(&self) -> Result<(), Fault> {
-        self.listen.check()?;
+        self.listen.check(self.tls.is_on())?;
+        self.tls.check()?;
+        self.oidc.check()?;
         self.credentials.check()?;
         self.vault.check()?;
         if self.credentials.need_vault() {

@@ -93,7 +93,7 @@ fn the_command_line_goes_over_the_environment_over_the_file() {
 #[test]
 fn an_unknown_key_is_an_error_wherever_it_comes_from() {
     insta::assert_snapshot!(sentence(from_file("[listen]\ngprc = '127.0.0.1:1'")), @"unknown key `listen.gprc`, set by the file: mend or remove it; the keys of listen are allow_plaintext, grpc, http, metrics, sandbox");
-    insta::assert_snapshot!(sentence(from_file("[valut]\naddress = 'https://vault'")), @"unknown key `valut.address`, set by the file: mend or remove it; the sections are credentials, federated, lease, limits, listen, log, microsoft, pace, retention, storage, telemetry, vault");
+    insta::assert_snapshot!(sentence(from_file("[valut]\naddress = 'https://vault'")), @"unknown key `valut.address`, set by the file: mend or remove it; the sections are credentials, federated, lease, limits, listen, log, microsoft, oidc, pace, retention, storage, telemetry, tls, vault");
     insta::assert_snapshot!(sentence(from_environment(&[("POSTRIDER_LISTEN__METRIC", "127.0.0.1:1")])), @"unknown key `listen.metric`, set by the environment as POSTRIDER_LISTEN__METRIC: mend or remove it; the keys of listen are allow_plaintext, grpc, http, metrics, sandbox");
     insta::assert_snapshot!(sentence(from_command_line(&[("pace.concurency", "1")])), @"unknown key `pace.concurency`, set by the command line: mend or remove it; the keys of pace are concurrency, messages_per_minute, recipients_per_day");
 }
@@ -165,7 +165,7 @@ fn the_sandbox_has_a_data_directory_of_its_own_unless_one_is_named() {
 fn a_value_that_does_not_hold_names_its_key_its_origin_and_the_mend() {
     let environment = |name, value| sentence(from_environment(&[(name, value)]));
     insta::assert_snapshot!(environment("POSTRIDER_LISTEN__GRPC", "localhost"), @"`listen.grpc`, set by the environment as POSTRIDER_LISTEN__GRPC, must be an IP address and a port, such as 127.0.0.1:50051");
-    insta::assert_snapshot!(environment("POSTRIDER_LISTEN__HTTP", "0.0.0.0:9464"), @"`listen.http`, set by the environment as POSTRIDER_LISTEN__HTTP, is no loopback address, and this version has no TLS: use 127.0.0.1 or [::1], or set listen.allow_plaintext = true behind a proxy that has");
+    insta::assert_snapshot!(environment("POSTRIDER_LISTEN__HTTP", "0.0.0.0:9464"), @"`listen.http`, set by the environment as POSTRIDER_LISTEN__HTTP, is no loopback address, and has no TLS: set tls.certificate_file and tls.key_file, use 127.0.0.1 or [::1], or set listen.allow_plaintext = true behind a proxy that has");
     insta::assert_snapshot!(environment("POSTRIDER_STORAGE__URL", "mysql://u:secret@db/x"), @"`storage.url`, set by the environment as POSTRIDER_STORAGE__URL, must be sqlite:<path> or postgres://…, or empty for postrider.db in the data directory");
     insta::assert_snapshot!(environment("POSTRIDER_RETENTION__HISTORY", "1h"), @"`retention.history`, set by the environment as POSTRIDER_RETENTION__HISTORY, must be 1d to 3660d");
     insta::assert_snapshot!(environment("POSTRIDER_LIMITS__QUEUED_MESSAGES", "0"), @"`limits.queued_messages`, set by the environment as POSTRIDER_LIMITS__QUEUED_MESSAGES, must be at least 1");
@@ -233,4 +233,19 @@ fn an_origin_loses_its_last_slash_and_a_loopback_one_may_be_plain() {
     assert_eq!(config.microsoft.login_url.as_deref(), Some("http://127.0.0.1:8025"));
     assert_eq!(config.microsoft.graph_url.as_deref(), Some("https://graph.microsoft.com"));
     assert_eq!(sqlite(&config, "x"), Some(PathBuf::from("/var/lib/postrider/mail.db")));
+}
+
+#[test]
+fn a_client_that_does_not_hold_is_named_with_what_to_do() {
+    let clients = |text: &str| {
+        let files = "[tls]\ncertificate_file = 'a'\nkey_file = 'b'\nclient_ca_file = 'c'\n[[tls.clients]]\n";
+        sentence(from_file(&format!("{files}{text}")))
+    };
+    insta::assert_snapshot!(clients("san = 'a.example'\nscopes = ['send', 'post']\nresellers = ['*']"), @"`tls.clients[0]`, set by the file, has a client `a.example` with the scope `post`: they are send, read, settings, test, admin");
+    insta::assert_snapshot!(clients("san = 'a.example'\nscopes = ['send']\nresellers = []"), @r#"`tls.clients[0]`, set by the file, has a client `a.example` without resellers: name them, or "*" for all"#);
+    insta::assert_snapshot!(clients("san = '*.example'\nscopes = ['send']\nresellers = ['*']"), @"`tls.clients[0]`, set by the file, has a client `*.example` whose san is no DNS name or URI of a certificate");
+    insta::assert_snapshot!(clients("san = 'a.example'\nscopes = ['send']"), @r#"`tls.clients[0]`, set by the file, has a client `a.example` without resellers: name them, or "*" for all"#);
+    let one = "san = 'a.example'\nscopes = ['send']\nresellers = ['acme']\n";
+    insta::assert_snapshot!(clients(&format!("{one}[[tls.clients]]\n{one}")), @"`tls.clients`, set by the file, has two clients `a.example`: give one of them all scopes and resellers");
+    insta::assert_snapshot!(sentence(from_file(&format!("[[tls.clients]]\n{one}"))), @"`tls.client_ca_file`, set by the file, is needed by tls.clients: name the file");
 }

@@ -40,7 +40,7 @@ pub(super) fn origin(text: &str, example: &str) -> Result<Option<String>, String
 const PLAINTEXT: &str =
     "would send credentials unencrypted over the network: use https, or a loopback address";
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|ip| ip.is_loopback())
 }

@@ -1,180 +1,126 @@
-//! Accepting connections, each with a deadline for its first bytes and an end that can be forced.
+//! Accepting: a place for each connection, and with TLS its handshake, which is in nobody's way but its client's.
 
-use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::connect_info;
-use axum::serve::IncomingStream;
-use postrider_domain::limits::CONNECTIONS_MAX;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use postrider_domain::limits::HANDSHAKES_MAX;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::either::Either;
+use tokio_util::sync::CancellationToken;
 
-/// How long a client may take to begin speaking.
-const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
+use super::connection::{Connection, Stream};
+use super::places::{Place, Places};
+use super::tls::{Certificates, Protocol};
+use crate::config::Limits;
+
+/// How long a client may take for its TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of HTTP/2's preface, which every gRPC client sends first.
+const PREFACE_BYTES: usize = 24;
 /// The pause after an error of accepting, such as too many open files, which only time mends.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
-/// When connections end that do not end by themselves.
-#[derive(Clone)]
-pub(super) struct Ends {
-    /// Fires when no more is taken on: whoever has not begun to speak is closed.
-    pub(super) shutdown: CancellationToken,
-    /// Fires when the grace is over: all are closed.
-    pub(super) cut: CancellationToken,
-}
-
 pub(super) struct Acceptor {
     listener: TcpListener,
-    places: Arc<Semaphore>,
-    /// Bytes after which a client counts as speaking.
-    greeting_bytes: usize,
-    ends: Ends,
+    places: Places,
+    protocol: Protocol,
+    tls: Option<Arc<Certificates>>,
+    /// Dropped with the acceptor: at shutdown none is waited for.
+    handshakes: JoinSet<Option<Accepted>>,
+    shutdown: CancellationToken,
+}
+
+/// A client that can be heard, and its place.
+struct Accepted {
+    stream: Stream,
+    peer: SocketAddr,
+    place: Place,
 }
 
 impl Acceptor {
-    pub(super) fn new(listener: TcpListener, greeting_bytes: usize, ends: Ends) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)), greeting_bytes, ends }
+    pub(super) fn new(
+        listener: TcpListener,
+        limits: Limits,
+        protocol: Protocol,
+        tls: Option<Arc<Certificates>>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let (places, handshakes) = (Places::new(limits), JoinSet::new());
+        Self { listener, places, protocol, tls, handshakes, shutdown }
     }
 
-    pub(super) async fn accept(&mut self) -> (Connection, SocketAddr) {
-        loop {
-            let Ok(place) = self.places.clone().acquire_owned().await else {
-                return std::future::pending().await;
-            };
-            match self.listener.accept().await {
-                Ok((stream, peer)) => return (self.connection(stream, place), peer),
-                Err(error) => {
-                    tracing::warn!(event = "connection_not_accepted", %error, "a connection was not accepted");
-                    tokio::time::sleep(ERROR_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    fn connection(&self, stream: TcpStream, place: OwnedSemaphorePermit) -> Connection {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(event = "connection_keeps_delay", %error, "a connection keeps its delay");
-        }
-        let greeting = Greeting {
-            bytes_left: self.greeting_bytes,
-            timeout: Box::pin(tokio::time::sleep(GREETING_TIMEOUT)),
-            shutdown: Box::pin(self.ends.shutdown.clone().cancelled_owned()),
+    /// May be dropped at any time.
+    pub(super) async fn accept(&mut self) -> Connection {
+        let Accepted { stream, peer, place } = self.accepted().await;
+        let greeting_bytes = match self.protocol {
+            Protocol::Grpc => PREFACE_BYTES,
+            Protocol::Http => 1,
         };
-        let cut = Box::pin(self.ends.cut.clone().cancelled_owned());
-        Connection { stream, greeting: Some(greeting), cut, _place: place }
-    }
-}
-
-impl axum::serve::Listener for Acceptor {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        Acceptor::accept(self).await
+        Connection::new(stream, peer, greeting_bytes, self.shutdown.clone(), place)
     }
 
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.listener.local_addr()
-    }
-}
-
-/// From where an HTTP connection comes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub IpAddr);
-
-impl connect_info::Connected<IncomingStream<'_, Acceptor>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Acceptor>) -> Self {
-        Self(stream.remote_addr().ip())
-    }
-}
-
-pub(super) struct Connection {
-    stream: TcpStream,
-    /// Until the client has spoken.
-    greeting: Option<Greeting>,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    _place: OwnedSemaphorePermit,
-}
-
-struct Greeting {
-    bytes_left: usize,
-    timeout: Pin<Box<Sleep>>,
-    shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
-}
-
-impl Greeting {
-    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
-        self.timeout.as_mut().poll(cx).is_ready() || self.shutdown.as_mut().poll(cx).is_ready()
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
-
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.connect_info()
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.cut.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
-        }
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if let Some(greeting) = &mut self.greeting {
-            greeting.bytes_left = greeting.bytes_left.saturating_sub(buffer.filled().len() - before);
-            if greeting.bytes_left == 0 {
-                self.greeting = None;
-            } else if read.is_pending() && greeting.is_over(cx) {
-                return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+    async fn accepted(&mut self) -> Accepted {
+        loop {
+            let has_room = self.handshakes.len() < HANDSHAKES_MAX;
+            tokio::select! {
+                // None of it: the handshake failed or took too long.
+                Some(done) = self.handshakes.join_next() => if let Ok(Some(accepted)) = done {
+                    return accepted;
+                },
+                (stream, peer, place) = next(&self.listener, &self.places), if has_room => match &self.tls {
+                    None => return Accepted { stream: Either::Left(stream), peer, place },
+                    Some(certificates) => {
+                        let acceptor = certificates.acceptor(self.protocol);
+                        self.handshakes.spawn(shake_hands(acceptor, stream, peer, place));
+                    }
+                },
             }
         }
-        read
     }
 }
 
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.cut.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
+/// May be dropped at any time: a connection is taken only where it is also given back.
+async fn next(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAddr, Place) {
+    loop {
+        let free = places.free().await;
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let Some(place) = places.take(free, peer.ip()) else {
+                    tracing::debug!(
+                        event = "address_has_too_many",
+                        "a connection is closed: its address has as many as it may"
+                    );
+                    continue;
+                };
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(event = "connection_keeps_delay", %error, "a connection keeps its delay");
+                }
+                return (stream, peer, place);
+            }
+            Err(error) => {
+                tracing::warn!(event = "connection_not_accepted", %error, "a connection was not accepted");
+                tokio::time::sleep(ERROR_PAUSE).await;
+            }
         }
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
+}
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        if self.cut.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
+async fn shake_hands(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+) -> Option<Accepted> {
+    let shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
+    match shaken.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        Ok(stream) => Some(Accepted { stream: Either::Right(Box::new(stream)), peer, place }),
+        Err(error) => {
+            tracing::debug!(event = "handshake_failed", %error, "a TLS handshake failed");
+            None
         }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }

@@ -10,6 +10,9 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
+use super::budget::RequestBudget;
+use super::budgeted::{Budgeted, HeldRoom};
+use crate::config::Limits;
 use crate::status::{CallId, Refusal};
 
 /// Services of others, whose statuses are theirs.
@@ -19,18 +22,19 @@ const BATCH: &str = "/postrider.v1.MailService/BatchSendMail";
 /// What a status is made of on the wire.
 const STATUS_HEADERS: [&str; 3] = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct DoorLayer {
-    /// The limit that a request too large for the transport is told.
-    message_bytes_max: usize,
+    /// Those that a request too large for the transport is told.
+    limits: Limits,
+    budget: RequestBudget,
 }
 
 impl DoorLayer {
-    pub(crate) fn new(message_bytes_max: usize) -> Self {
-        Self { message_bytes_max }
+    pub(crate) fn new(limits: Limits, budget: RequestBudget) -> Self {
+        Self { limits, budget }
     }
 
-    fn mend(self, call: CallId, is_batch: bool, headers: &mut HeaderMap) {
+    fn mend(&self, call: CallId, is_batch: bool, headers: &mut HeaderMap) {
         let Some(status) = status_of_transport(headers) else { return };
         let Some(refusal) = self.refusal(&status, is_batch) else { return };
         for name in STATUS_HEADERS {
@@ -42,17 +46,19 @@ impl DoorLayer {
     }
 
     /// Whatever reaches a handler is answered with details, so a status without them tells of bytes that did not.
-    fn refusal(self, status: &Status, is_batch: bool) -> Option<Refusal> {
+    fn refusal(&self, status: &Status, is_batch: bool) -> Option<Refusal> {
         match status.code() {
             // By the announced length, and by the length after decompression.
             Code::OutOfRange | Code::ResourceExhausted if is_batch => {
-                let limit_bytes = BATCH_BYTES_MAX.max(self.message_bytes_max);
+                let limit_bytes = BATCH_BYTES_MAX.max(self.limits.message_bytes);
                 Some(Refusal::RequestTooLarge { what: "a batch", limit_bytes })
             }
             Code::OutOfRange | Code::ResourceExhausted => {
-                Some(Refusal::RequestTooLarge { what: "an email", limit_bytes: self.message_bytes_max })
+                Some(Refusal::RequestTooLarge { what: "an email", limit_bytes: self.limits.message_bytes })
             }
             Code::Unimplemented => Some(Refusal::Unimplemented),
+            // `BodyEnd::NoRoom`.
+            Code::Unavailable => Some(Refusal::Overloaded),
             Code::DeadlineExceeded => Some(Refusal::DeadlineExceeded),
             // The caller is gone.
             Code::Ok | Code::Cancelled => None,
@@ -73,7 +79,7 @@ impl<S> Layer<S> for DoorLayer {
     type Service = DoorService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        DoorService { door: *self, inner }
+        DoorService { door: self.clone(), inner }
     }
 }
 
@@ -100,8 +106,13 @@ where
         if EXEMPT.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
             return Box::pin(self.inner.call(request));
         }
-        let (door, call, is_batch) = (self.door, CallId::fresh(), request.uri().path() == BATCH);
+        let (door, call, is_batch) = (self.door.clone(), CallId::fresh(), request.uri().path() == BATCH);
+        let room = HeldRoom::default();
         request.extensions_mut().insert(call);
+        request.extensions_mut().insert(room.clone());
+        let limits = door.limits;
+        let bytes_max = if is_batch { limits.batch_bytes() } else { limits.one_request_bytes() };
+        let request = request.map(|body| Body::new(Budgeted::of(body, door.budget.clone(), bytes_max, room)));
         let answer = self.inner.call(request);
         Box::pin(async move {
             let mut response = answer.await?;

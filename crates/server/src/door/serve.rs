@@ -1,90 +1,226 @@
 //! Serving on a bound listener until the token fires, and not much longer.
 
+use std::convert::Infallible;
 use std::io;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream;
-use postrider_domain::limits::{HEADER_BYTES_MAX, STREAMS_MAX};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use postrider_domain::limits::{HEADER_BYTES_MAX, STREAMS_MAX, WINDOW_BYTES};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-use tonic::transport::Server;
+use tonic::transport::server::{Connected as _, TcpConnectInfo};
+use tower::{Layer, Service, ServiceExt as _, service_fn};
 
-use super::accept::{Acceptor, Ends, Peer};
+use super::accept::Acceptor;
+use super::calls::Answer;
+use super::connection::Connection;
 use super::layer::DoorLayer;
+use super::paced::Paced;
+use super::tls::{Certificates, Protocol};
 use crate::access::AccessLayer;
+use crate::config::Limits;
 
 /// How long calls in flight may go on after the token fired.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// How long a connection that was cut may take to notice.
 const CUT_WAIT: Duration = Duration::from_secs(1);
 
-/// Bytes of HTTP/2's preface, which every gRPC client sends first.
-const PREFACE_BYTES: usize = 24;
+/// A client is asked whether it is there, and how long it may take to say so.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Streams that a client has taken back and that were not seen to yet: more than that end the connection.
+const RESETS_MAX: usize = 20;
+/// How long the head of an HTTP request may take, and how long such a connection waits for the next one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves gRPC behind the door and then access. Returns when all calls ended, and soon after `shutdown` in any case.
+/// A connection is told to go after about this, so that replicas that are added get their part; its calls may go on for a while.
+pub(super) const AGE: Duration = Duration::from_mins(30);
+const AGE_SPREAD_SECONDS: u16 = 300;
+const AGE_GRACE: Duration = Duration::from_mins(5);
+/// A connection without calls is told to go after this.
+pub(super) const QUIET: Duration = Duration::from_mins(10);
+/// How often that is looked at, and whether answers are read.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Streams that are open for as long as their client likes.
+const REFLECTION: &str = "/grpc.reflection.";
+
+/// A bound listener, and what holds for all that comes over it.
+pub(crate) struct Listening {
+    pub(crate) listener: TcpListener,
+    pub(crate) tls: Option<Arc<Certificates>>,
+    pub(crate) limits: Limits,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// Serves gRPC behind the door and then access. Returns when all calls ended, and soon after the token in any case.
 pub(crate) async fn serve_grpc(
-    listener: TcpListener,
+    listening: Listening,
     routes: Routes,
     door: DoorLayer,
     access: AccessLayer,
-    shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let cut = CancellationToken::new();
-    let ends = Ends { shutdown: shutdown.clone(), cut: cut.clone() };
-    let acceptor = Acceptor::new(listener, PREFACE_BYTES, ends);
-    let incoming = stream::unfold(acceptor, |mut acceptor| async {
-        let (connection, _) = acceptor.accept().await;
-        Some((Ok::<_, io::Error>(connection), acceptor))
-    });
-    let serving = Server::builder()
-        .max_concurrent_streams(STREAMS_MAX)
-        .http2_max_header_list_size(HEADER_BYTES_MAX)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .layer(door)
-        .layer(access)
-        .serve_with_incoming_shutdown(routes.prepare(), incoming, shutdown.clone().cancelled_owned());
-    let serving = async { serving.await.map_err(io::Error::other) };
-    within_grace(serving, shutdown, cut).await
+    let service = door.layer(access.layer(routes.prepare()));
+    serve(listening, Protocol::Grpc, service, tonic::body::Body::new).await
 }
 
 /// Serves the HTTP pages, by the same rules.
-pub(crate) async fn serve_http(
-    listener: TcpListener,
-    pages: axum::Router,
-    shutdown: CancellationToken,
-) -> io::Result<()> {
-    let cut = CancellationToken::new();
-    let ends = Ends { shutdown: shutdown.clone(), cut: cut.clone() };
-    let pages = pages.into_make_service_with_connect_info::<Peer>();
-    let serving = axum::serve(Acceptor::new(listener, 1, ends), pages)
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    within_grace(serving.into_future(), shutdown, cut).await
+pub(crate) async fn serve_http(listening: Listening, pages: axum::Router) -> io::Result<()> {
+    serve(listening, Protocol::Http, pages, axum::body::Body::new).await
 }
 
-async fn within_grace(
-    serving: impl Future<Output = io::Result<()>>,
-    shutdown: CancellationToken,
-    cut: CancellationToken,
-) -> io::Result<()> {
-    tokio::pin!(serving);
-    let grace_over = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        biased;
-        served = &mut serving => return served,
-        () = grace_over => {}
+async fn serve<S, R, B>(
+    listening: Listening,
+    protocol: Protocol,
+    service: S,
+    received: fn(Paced<Incoming>) -> R,
+) -> io::Result<()>
+where
+    S: Service<Request<R>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    R: Send + 'static,
+    B: http_body::Body + Unpin + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let Listening { listener, tls, limits, shutdown } = listening;
+    let mut conversations = JoinSet::new();
+    let mut acceptor = Acceptor::new(listener, limits, protocol, tls, shutdown.clone());
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            connection = acceptor.accept() => {
+                let (service, shutdown) = (service.clone(), shutdown.clone());
+                conversations.spawn(converse(connection, protocol, service, received, shutdown));
+            }
+            Some(_) = conversations.join_next() => {}
+        }
     }
-    tracing::warn!(
-        event = "calls_cut_off",
-        grace_seconds = GRACE.as_secs(),
-        "calls still in flight are cut off"
-    );
-    cut.cancel();
-    tokio::time::timeout(CUT_WAIT, serving).await.unwrap_or(Ok(()))
+    // Whoever comes now is told by the system that nobody listens.
+    drop(acceptor);
+    let all = async { while conversations.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, all).await.is_err() {
+        tracing::warn!(
+            event = "calls_cut_off",
+            grace_seconds = GRACE.as_secs(),
+            "calls still in flight are cut off"
+        );
+        drop(tokio::time::timeout(CUT_WAIT, conversations.shutdown()).await);
+    }
+    Ok(())
+}
+
+/// All that is said on one connection.
+async fn converse<S, R, B>(
+    connection: Connection,
+    protocol: Protocol,
+    service: S,
+    received: fn(Paced<Incoming>) -> R,
+    shutdown: CancellationToken,
+) where
+    S: Service<Request<R>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    R: Send + 'static,
+    B: http_body::Body + Unpin + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (calls, info, names) = (connection.calls(), connection.connect_info(), connection.names());
+    let age = AGE + spread(&info);
+    let answering = {
+        let calls = calls.clone();
+        service_fn(move |request: Request<Incoming>| {
+            let (service, call, info) = (service.clone(), calls.begin(), info.clone());
+            let names = names.clone();
+            let pace = (!request.uri().path().starts_with(REFLECTION)).then(|| calls.clone());
+            async move {
+                let mut request = request.map(|body| received(Paced::of(body, pace)));
+                request.extensions_mut().insert(info);
+                if let Some(names) = names {
+                    request.extensions_mut().insert(names);
+                }
+                let answer = service.oneshot(request).await?;
+                Ok::<_, Infallible>(answer.map(|body| Answer::of(call, body)))
+            }
+        })
+    };
+    let builder = builder(protocol);
+    let mut conversation =
+        pin!(builder.serve_connection(TokioIo::new(connection), TowerToHyperService::new(answering)));
+    let mut end = pin!(tokio::time::sleep(age));
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut is_leaving = false;
+    loop {
+        let leaves = tokio::select! {
+            ended = &mut conversation => {
+                if let Err(error) = ended {
+                    tracing::debug!(event = "connection_broke", error, "a connection broke");
+                }
+                return;
+            }
+            () = shutdown.cancelled(), if !is_leaving => true,
+            () = &mut end => {
+                if is_leaving {
+                    return;
+                }
+                true
+            }
+            _ = look.tick() => {
+                calls.look();
+                if calls.are_unread() {
+                    tracing::debug!(event = "answer_not_read", "a connection is cut: its client does not read");
+                    return;
+                }
+                !is_leaving && calls.quiet_for().is_some_and(|quiet| quiet > QUIET)
+            }
+        };
+        if leaves {
+            conversation.as_mut().graceful_shutdown();
+            end.as_mut().reset(Instant::now() + AGE_GRACE);
+            is_leaving = true;
+        }
+    }
+}
+
+/// So that connections that came together do not go together.
+fn spread(info: &TcpConnectInfo) -> Duration {
+    let port = info.remote_addr().map_or(0, |address| address.port());
+    Duration::from_secs(u64::from(port % AGE_SPREAD_SECONDS))
+}
+
+fn builder(protocol: Protocol) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    match protocol {
+        Protocol::Grpc => {
+            builder = builder.http2_only();
+            builder
+                .http2()
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(STREAMS_MAX)
+                .max_header_list_size(HEADER_BYTES_MAX)
+                .initial_stream_window_size(WINDOW_BYTES)
+                .initial_connection_window_size(WINDOW_BYTES)
+                .keep_alive_interval(KEEPALIVE_INTERVAL)
+                .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+                .max_pending_accept_reset_streams(RESETS_MAX);
+        }
+        Protocol::Http => {
+            builder = builder.http1_only();
+            builder
+                .http1()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .max_buf_size(HEADER_BYTES_MAX as usize);
+        }
+    }
+    builder
 }

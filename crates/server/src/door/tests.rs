@@ -21,8 +21,12 @@ use tonic_types::StatusExt;
 use tower::{Layer, ServiceExt};
 
 use super::*;
-use crate::access::{Access, AccessLayer, refusals, tests};
+use crate::access::{Access, AccessLayer, refusals, tests as access_tests};
+use crate::config::Limits;
 use crate::status::{CallId, Refusal};
+
+mod bounds;
+mod tls;
 
 /// Refuses with our details, so that whatever comes without them is tonic's.
 struct Handlers;
@@ -54,12 +58,29 @@ impl AccessService for Handlers {
 
 const LIMIT_BYTES: usize = 1_000;
 
+fn limits() -> Limits {
+    Limits {
+        message_bytes: LIMIT_BYTES,
+        queued_messages: 1,
+        queued_bytes: 1,
+        queued_messages_per_reseller: 1,
+        queued_bytes_per_reseller: 1,
+        connections: 200,
+        connections_per_address: 150,
+        request_bytes: 4 * 1024 * 1024,
+        calls_per_second_per_caller: 0,
+        calls_per_second_per_reseller: 0,
+        sign_ins_per_minute_per_address: 0,
+    }
+}
+
 /// Sends one frame of HTTP/2 data to a method of the service above, by its path.
 async fn send(path: &str, headers: &[(&str, &str)], frame: &[u8]) -> Response<Body> {
     let service = AccessServiceServer::new(Handlers)
         .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
         .max_decoding_message_size(LIMIT_BYTES);
-    let served = DoorLayer::new(LIMIT_BYTES).layer(Routes::new(service));
+    let served =
+        DoorLayer::new(limits(), RequestBudget::of(limits().request_bytes)).layer(Routes::new(service));
     let mut request = Request::post(path).header("content-type", "application/grpc");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -145,14 +166,27 @@ struct Served {
 }
 
 async fn served() -> Served {
+    served_with(None).await
+}
+
+async fn served_with(tls: Option<Arc<Certificates>>) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let clock = Arc::new(TestClock::at(jiff::Timestamp::UNIX_EPOCH));
-    let access = Arc::new(Access::new(tests::no_keys(), tests::pepper(), clock, refusals::tests::untold()));
-    let (door, access) = (DoorLayer::new(LIMIT_BYTES), AccessLayer::new(access, address.ip()));
+    let access = Arc::new(Access::new(
+        access_tests::no_keys(),
+        access_tests::pepper(),
+        clock,
+        refusals::tests::untold(),
+    ));
+    let (door, access) = (
+        DoorLayer::new(limits(), RequestBudget::of(limits().request_bytes)),
+        AccessLayer::new(access, address.ip()),
+    );
     let routes = Routes::new(AccessServiceServer::new(Handlers));
-    let serving = tokio::spawn(serve_grpc(listener, routes, door, access, shutdown.clone()));
+    let listening = Listening { listener, tls, limits: limits(), shutdown: shutdown.clone() };
+    let serving = tokio::spawn(serve_grpc(listening, routes, door, access));
     Served { address, shutdown, ended: Box::pin(async { serving.await.unwrap().unwrap() }) }
 }
 

@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use axum::{Router, response::IntoResponse as _};
 use futures::StreamExt as _;
+use http_body::Body as _;
 use postrider_domain::Violations;
 use postrider_proto::v1;
 use postrider_proto::v1::mail_service_server::MailService as _;
@@ -24,9 +25,9 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
 use self::codec::Codec;
-use crate::access::{Caller, ResellerClaim, authorise, take_authorization};
+use crate::access::{Caller, ResellerClaim, Shown, authorise, source};
 use crate::app::App;
-use crate::door::Peer;
+use crate::door::NoRoom;
 use crate::rpc::{Mail, SettingsRpcs};
 use crate::status::{CallId, Refusal};
 use crate::traces::TRACEPARENT;
@@ -62,14 +63,14 @@ pub(crate) fn router(app: Arc<App>) -> Result<Router, prost_reflect::DescriptorE
 
 async fn send_mail(
     State(api): State<Api>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
     reseller: Reseller,
     headers: HeaderMap,
+    extensions: Extensions,
     body: Body,
 ) -> Response {
     let id = CallId::fresh();
     let answer = async {
-        let (caller, reseller) = api.admit(SEND_MAIL, peer, reseller, headers).await?;
+        let (caller, reseller) = api.admit(SEND_MAIL, reseller, headers, &extensions).await?;
         let mut request: v1::SendMailRequest = api.read("SendMailRequest", body).await?;
         of_path(&mut request.reseller, reseller)?;
         Ok((request, caller))
@@ -85,16 +86,16 @@ async fn send_mail(
 
 async fn get_message(
     State(api): State<Api>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
     path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
+    extensions: Extensions,
 ) -> Response {
     let id = CallId::fresh();
     let (reseller, message_id) = match path {
         Ok(Path((reseller, message_id))) => (Ok(Path(reseller)), message_id),
         Err(rejected) => (Err(rejected), String::new()),
     };
-    match api.admit(GET_MESSAGE, peer, reseller, headers).await {
+    match api.admit(GET_MESSAGE, reseller, headers, &extensions).await {
         Ok((caller, reseller)) => {
             let request = v1::GetMessageRequest { reseller, message_id };
             let answer = Mail(Arc::clone(&api.app)).get_message(called(request, caller, id)).await;
@@ -106,14 +107,14 @@ async fn get_message(
 
 async fn test_settings(
     State(api): State<Api>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
     reseller: Reseller,
     headers: HeaderMap,
+    extensions: Extensions,
     body: Body,
 ) -> Response {
     let id = CallId::fresh();
     let answer = async {
-        let (caller, reseller) = api.admit(TEST_SETTINGS, peer, reseller, headers).await?;
+        let (caller, reseller) = api.admit(TEST_SETTINGS, reseller, headers, &extensions).await?;
         let mut request: v1::TestSettingsRequest = api.read("TestSettingsRequest", body).await?;
         of_path(&mut request.reseller, reseller)?;
         Ok((request, caller))
@@ -128,13 +129,9 @@ async fn test_settings(
 }
 
 /// As over gRPC: what there is not is told to callers alone.
-async fn nothing(
-    State(api): State<Api>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    mut headers: HeaderMap,
-) -> Response {
-    let authorization = take_authorization(&mut headers);
-    let admitted = api.app.access.admit(NOTHING, &authorization, Some(peer.0)).await;
+async fn nothing(State(api): State<Api>, mut headers: HeaderMap, extensions: Extensions) -> Response {
+    let shown = Shown::take(&mut headers, &extensions);
+    let admitted = api.app.access.admit(NOTHING, &shown, source(&extensions)).await;
     api.refuse(admitted.err().unwrap_or(Refusal::Unimplemented), CallId::fresh())
 }
 
@@ -143,13 +140,13 @@ impl Api {
     async fn admit(
         &self,
         rpc: &str,
-        peer: Peer,
         reseller: Reseller,
         mut headers: HeaderMap,
+        extensions: &Extensions,
     ) -> Result<(Known, String), Refusal> {
-        let authorization = take_authorization(&mut headers);
+        let shown = Shown::take(&mut headers, extensions);
         let traceparent = headers.remove(TRACEPARENT);
-        let caller = self.app.access.admit(rpc, &authorization, Some(peer.0)).await?;
+        let caller = self.app.access.admit(rpc, &shown, source(extensions)).await?;
         let Path(reseller) = reseller.unwrap_or_else(|_| Path(String::new()));
         authorise(&caller, rpc, ResellerClaim::One(&reseller))
             .map_err(|_| self.app.access.denied(rpc, &caller))?;
@@ -158,7 +155,10 @@ impl Api {
 
     async fn read<M: prost::Message + Default>(&self, name: &str, body: Body) -> Result<M, Refusal> {
         let limits = self.app.limits;
-        let bytes_max = limits.request_bytes() / 3 * 4 + REST_BYTES;
+        let bytes_max = limits.one_request_bytes() / 3 * 4 + REST_BYTES;
+        let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+        let room = self.app.budget.take(announced.unwrap_or(bytes_max).min(bytes_max)).await;
+        let _room = room.map_err(|NoRoom| Refusal::Overloaded)?;
         match whole(body, bytes_max).await? {
             Some(body) => self.codec.read(name, &body),
             None => Err(Refusal::RequestTooLarge { what: "an email", limit_bytes: limits.message_bytes }),

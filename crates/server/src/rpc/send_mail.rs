@@ -17,7 +17,7 @@ pub(super) async fn send_mail(
     app: Arc<App>,
     call: Authorised<v1::SendMailRequest>,
 ) -> Result<v1::SendMailResponse, Refusal> {
-    let Authorised { request, deadline, .. } = call;
+    let Authorised { request, deadline, room, .. } = call;
     let began = Instant::now();
     let validate_only = request.validate_only;
     let waits = request.wait_for == i32::from(v1::WaitFor::Sent) && !validate_only;
@@ -34,6 +34,7 @@ pub(super) async fn send_mail(
             (message, replayed)
         }
     };
+    drop(room);
     let message = if waits { wait_for_sent(&app, message, deadline).await? } else { message };
     Ok(v1::SendMailResponse { message: Some(to_proto::message(message)), replayed })
 }

@@ -1,0 +1,158 @@
+//! What a client may not do to others: hold connections, memory or calls for nothing.
+
+use std::time::Duration;
+
+use axum::routing::{get, post};
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn what_finds_no_room_is_told_so_and_small_requests_have_room_of_their_own() {
+    let budget = RequestBudget::of(4 * 1024 * 1024);
+    let mut large = Vec::new();
+    while let Ok(room) = budget.take(1024 * 1024).await {
+        large.push(room);
+    }
+    assert_eq!(large.len(), 3);
+    budget.take(1024).await.expect("a small one has room");
+    large.pop();
+    budget.take(1024 * 1024).await.expect("what was given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_counted_by_what_it_announces_before_it_is_received() {
+    let budget = RequestBudget::of(limits().request_bytes);
+    let taken = budget.take(900 * 1024).await.unwrap();
+    // So that a megabyte may be announced.
+    let limits = Limits { message_bytes: 1024 * 1024, ..limits() };
+    let rest = budget.take(1_800 * 1024).await.unwrap();
+    let announced = [0, 0, 15, 0, 0];
+    let refused = |budget: RequestBudget| async move {
+        let served = DoorLayer::new(limits, budget).layer(Routes::new(AccessServiceServer::new(Handlers)));
+        let body = Body::new(axum::body::Body::from(announced.to_vec()));
+        let request = Request::post(LIST).header("content-type", "application/grpc").body(body).unwrap();
+        let response = served.oneshot(request).await.unwrap();
+        let status = Status::from_header_map(response.headers()).unwrap();
+        status.get_error_details().error_info().unwrap().reason.clone()
+    };
+    assert_eq!(refused(budget.clone()).await, "OVERLOADED");
+    drop((taken, rest));
+    assert_eq!(refused(budget).await, "UNDECODABLE", "it was received, and is half a message");
+}
+
+/// HTTP/2's preface and an empty SETTINGS frame.
+const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+const PING: [u8; 17] = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+
+/// Answers the server's pings, as a client that is there does, until the connection is closed; how long that took.
+async fn lasts(mut client: TcpStream) -> Duration {
+    let begun = Instant::now();
+    let mut frame = [0; 9];
+    while client.read_exact(&mut frame).await.is_ok() {
+        let mut payload = vec![0; usize::from(frame[1]) << 8 | usize::from(frame[2])];
+        client.read_exact(&mut payload).await.unwrap();
+        let is_ping = frame[3] == 6 && frame[4] == 0;
+        frame[4] = 1;
+        if is_ping && client.write_all(&[&frame[..], &payload].concat()).await.is_err() {
+            break;
+        }
+    }
+    begun.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_calls_is_told_to_go() {
+    let served = served().await;
+    let mut client = TcpStream::connect(served.address).await.unwrap();
+    client.write_all(GREETING).await.unwrap();
+    let lasted = lasts(client).await;
+    assert!(serve::QUIET <= lasted && lasted < serve::QUIET + Duration::from_secs(20), "{lasted:?}");
+    assert!(serve::QUIET < serve::AGE);
+}
+
+#[tokio::test]
+async fn a_client_that_is_all_pings_is_cut_off() {
+    let served = served().await;
+    let (mut hears, mut says) = TcpStream::connect(served.address).await.unwrap().into_split();
+    says.write_all(GREETING).await.unwrap();
+    let hearing = tokio::spawn(async move { hears.read_to_end(&mut Vec::new()).await });
+    let mut pings = 0_usize;
+    while says.write_all(&PING.repeat(100)).await.is_ok() {
+        pings += 100;
+    }
+    assert!(pings < 1_000_000, "{pings}");
+    drop(hearing.await.unwrap());
+}
+
+#[tokio::test]
+async fn one_address_has_so_many_connections_and_gets_a_place_back() {
+    let served = served().await;
+    let greets = || async {
+        let mut client = TcpStream::connect(served.address).await.unwrap();
+        client.write_all(GREETING).await?;
+        client.read_exact(&mut [0; 9]).await?;
+        Ok::<_, std::io::Error>(client)
+    };
+    let mut all = Vec::new();
+    for _ in 0..limits().connections_per_address {
+        all.push(greets().await.unwrap());
+    }
+    greets().await.expect_err("one too many");
+    all.clear();
+    while greets().await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A page that is larger than what sockets hold, and one that tells how many bytes it was sent.
+async fn pages() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let pages = axum::Router::new()
+        .route("/large", get(|| async { vec![b'a'; LARGE_BYTES] }))
+        .route("/sent", post(|sent: axum::body::Bytes| async move { sent.len().to_string() }));
+    let listening = Listening { listener, tls: None, limits: limits(), shutdown: CancellationToken::new() };
+    tokio::spawn(serve_http(listening, pages));
+    address
+}
+
+const LARGE_BYTES: usize = 64 * 1024 * 1024;
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_answer_is_cut_off() {
+    let mut client = TcpStream::connect(pages().await).await.unwrap();
+    client.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    tokio::time::sleep(calls::UNREAD + Duration::from_secs(20)).await;
+    let mut read = Vec::new();
+    let _cut = client.read_to_end(&mut read).await;
+    assert!(read.len() < LARGE_BYTES, "all of it was kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_comes_in_byte_by_byte_is_given_up_and_one_that_is_slow_is_not() {
+    let address = pages().await;
+    let sends = |pause: Duration, bytes: usize, piece: usize| async move {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let head =
+            format!("POST /sent HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {bytes}\r\n\r\n");
+        client.write_all(head.as_bytes()).await.unwrap();
+        let (mut hears, mut says) = client.into_split();
+        let saying = tokio::spawn(async move {
+            for _ in 0..bytes / piece {
+                if says.write_all(&vec![b'a'; piece]).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(pause).await;
+            }
+            says
+        });
+        let mut answer = String::new();
+        hears.read_to_string(&mut answer).await.unwrap();
+        drop(saying);
+        answer
+    };
+    let trickled = sends(Duration::from_secs(1), 1_000, 1).await;
+    assert!(trickled.starts_with("HTTP/1.1 400 "), "{trickled}");
+    let slow = sends(Duration::from_secs(1), 2 * 1024 * 1024, 64 * 1024).await;
+    assert!(slow.ends_with("\r\n2097152"), "{slow}");
+}
