@@ -13,7 +13,7 @@ use tower::Layer as _;
 use crate::access::AccessLayer;
 use crate::door::DoorLayer;
 
-pub(crate) fn router(routes: Routes, door: DoorLayer, access: &AccessLayer) -> Router {
+pub(crate) fn router(routes: Routes, door: &DoorLayer, access: &AccessLayer) -> Router {
     let service = GrpcWebLayer::new().layer(door.layer(access.layer(routes.prepare())));
     [MAIL, SETTINGS, ACCESS].into_iter().fold(Router::new(), |router, name| {
         router.route_service(&format!("/{name}/{{rpc}}"), service.clone())

@@ -289,7 +289,7 @@ async fn run(
     let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
     let (door, access) =
         (DoorLayer::new(config.limits, app.budget.clone()), AccessLayer::new(app.access.clone(), listener));
-    let api = json::router(Arc::clone(&app))?.merge(grpc_web::router(routes.clone(), door.clone(), &access));
+    let api = json::router(Arc::clone(&app))?.merge(grpc_web::router(routes.clone(), &door, &access));
     let pages = serve_pages(&app, health.readiness(), api, (web, tls.clone()), metrics);
     let following = tokio::spawn(health.follow(shutdown.clone()));
     let listening = Listening { listener: grpc, tls, limits: config.limits, shutdown: shutdown.clone() };

@@ -100,5 +100,7 @@ impl Shown {
 
 /// Whence a request came, where the door says so.
 pub(crate) fn source(extensions: &Extensions) -> Option<IpAddr> {
-    extensions.get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr).map(|address| address.ip())
+    let peer = extensions.get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+    // A socket for both families tells IPv4 as IPv6's.
+    peer.map(|address| address.ip().to_canonical())
 }

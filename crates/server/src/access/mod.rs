@@ -137,7 +137,7 @@ impl Access {
         source: Option<IpAddr>,
     ) -> Result<Caller, Refusal> {
         let right = self.sign_in(shown, source).await.inspect_err(|refusal| {
-            if let Refusal::Unauthenticated = refusal {
+            if let Refusal::Unauthenticated | Refusal::RateLimited { .. } = refusal {
                 self.refusals.note(rpc, "", source, refusal.reason());
             }
         })?;
