@@ -2,9 +2,12 @@
 
 use postrider_proto::v1::{GetSettingsRequest, ListSettingsRequest};
 use postrider_testkit::{Authority, Client, Issued, Refusal, Service, acme_settings, mail, reason};
+use reqwest::header::CONTENT_TYPE;
 use tonic::Code;
 
 use crate::support::{given, is_told};
+
+const GRPC_WEB: &str = "application/grpc-web+proto";
 
 const CLIENTS: &str = r#"
 [[tls.clients]]
@@ -20,21 +23,29 @@ resellers = ["*"]
 
 struct Given {
     service: Service,
+    ours: Authority,
     callers: Authority,
 }
 
 async fn callers() -> Given {
-    let (world, callers) = (given(), Authority::named("callers"));
+    let (world, ours, callers) = (given(), Authority::named("ours"), Authority::named("callers"));
     let ca_file = world.file("callers.pem", callers.pem()).display().to_string();
     let file = world.file("postrider.toml", CLIENTS).display().to_string();
-    let service = world.service().over_tls(&Authority::named("ours")).with("tls.client_ca_file", &ca_file);
+    let service = world.service().over_tls(&ours).with("tls.client_ca_file", &ca_file);
     let service = service.with_argument("--config").with_argument(&file).starts().await;
-    Given { service, callers }
+    Given { service, ours, callers }
 }
 
 impl Given {
     fn showing(&self, issued: &Issued) -> Client {
         Client::by(&self.service.way().showing(issued), "").without_key()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a caller's own client")]
+    fn http_showing(&self, Issued { certificate, key }: &Issued) -> reqwest::Client {
+        let trusted = reqwest::Certificate::from_pem(self.ours.pem().as_bytes()).unwrap();
+        let identity = reqwest::Identity::from_pem(format!("{certificate}{key}").as_bytes()).unwrap();
+        reqwest::Client::builder().tls_certs_only([trusted]).identity(identity).build().unwrap()
     }
 
     fn named(&self, names: &[&str]) -> Client {
@@ -62,6 +73,22 @@ async fn a_name_lets_in_with_its_scopes_for_its_resellers_and_no_further() {
     let shop = "san:spiffe://platform.example/shop";
     is_told(&given.service, shop, &["PutSettings ACCESS_DENIED", "SendMail ACCESS_DENIED"]).await;
     is_told(&given.service, "san:operator.platform.example", &["CreateKey", "PutSettings"]).await;
+}
+
+#[tokio::test]
+async fn a_name_lets_in_as_far_over_http() {
+    let given = callers().await;
+    let shop = given.http_showing(&given.callers.issues(&["spiffe://platform.example/shop"]));
+    let post = |path: &str| shop.post(format!("https://{}{path}", given.service.http()));
+    let mail = r#"{"email": {"to": [{"address": "ann@customer.example"}], "text": "Hello."}}"#;
+    let sent = post("/v1/resellers/acme/messages").body(mail).send().await.unwrap();
+    assert_eq!(sent.status(), 200, "{}", sent.text().await.unwrap());
+    let denied = post("/v1/resellers/acme/settings:test").body("{}").send().await.unwrap();
+    assert_eq!(denied.status(), 403);
+    let denied = post("/postrider.v1.SettingsService/PutSettings").header(CONTENT_TYPE, GRPC_WEB);
+    assert_eq!(denied.body(vec![0; 5]).send().await.unwrap().headers()["grpc-status"], "7");
+    let refused = ["PutSettings ACCESS_DENIED", "TestSettings ACCESS_DENIED"];
+    is_told(&given.service, "san:spiffe://platform.example/shop", &refused).await;
 }
 
 #[tokio::test]

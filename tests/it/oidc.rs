@@ -50,7 +50,11 @@ async fn a_token_lets_in_as_far_as_it_says_and_no_further() {
     assert_eq!(Refusal::of(&denied).kind(), (Code::PermissionDenied, "ACCESS_DENIED"));
     assert_eq!(reason(&shop.tries(mail("globex")).await.unwrap_err()), "ACCESS_DENIED");
 
-    is_told(&service, "oidc:shop-backend", &["PutSettings ACCESS_DENIED", "SendMail ACCESS_DENIED"]).await;
+    let by_json = format!("http://{}/v1/resellers/acme/settings:test", service.http());
+    let by_json = reqwest::Client::default().post(by_json).bearer_auth(shop.key()).body("{}");
+    assert_eq!(by_json.send().await.unwrap().status(), 403);
+    let refused = ["PutSettings", "SendMail", "TestSettings"].map(|rpc| format!("{rpc} ACCESS_DENIED"));
+    is_told(&service, "oidc:shop-backend", &refused.each_ref().map(String::as_str)).await;
 
     let all = claims(
         &issuer,

@@ -37,7 +37,7 @@ const (
 //
 // Sends a reseller's email from its own mailbox, and tells what became of it.
 //
-// A caller shows its key as metadata `authorization: Bearer <key>`; each RPC below names the scopes that allow it.
+// A caller shows a key or a token as metadata `authorization: Bearer <it>`, or a certificate; each RPC below names the scopes that allow it.
 // `SCOPE_ADMIN` allows all of them. What a caller may not use is `ACCESS_DENIED`, whether it exists or not.
 //
 // Every error is a `google.rpc.Status` with a `RequestInfo` and exactly one `ErrorInfo` of domain `postrider`. Any RPC
@@ -51,6 +51,7 @@ const (
 //   - `REQUEST_TOO_LARGE` (INVALID_ARGUMENT): over the limit, which is told by metadata `limit_bytes`.
 //   - `RATE_LIMITED`, `OVERLOADED`, `STORAGE_FULL` (RESOURCE_EXHAUSTED): too much at present; `RetryInfo`.
 //   - `STORE_UNAVAILABLE`, `CREDENTIAL_STORE_UNAVAILABLE` (UNAVAILABLE): a store is away; `RetryInfo`.
+//   - `ISSUER_UNAVAILABLE` (UNAVAILABLE): the keys of callers' tokens cannot be had, and the token is not called wrong; `RetryInfo`.
 //   - `SHUTTING_DOWN` (UNAVAILABLE): this replica is leaving; `RetryInfo`.
 //   - `DEADLINE_EXCEEDED` (DEADLINE_EXCEEDED): the caller's deadline came first.
 //   - `UNIMPLEMENTED` (UNIMPLEMENTED): there is no such method here.
@@ -221,7 +222,7 @@ func (c *mailServiceClient) RetryMessages(ctx context.Context, in *RetryMessages
 //
 // Sends a reseller's email from its own mailbox, and tells what became of it.
 //
-// A caller shows its key as metadata `authorization: Bearer <key>`; each RPC below names the scopes that allow it.
+// A caller shows a key or a token as metadata `authorization: Bearer <it>`, or a certificate; each RPC below names the scopes that allow it.
 // `SCOPE_ADMIN` allows all of them. What a caller may not use is `ACCESS_DENIED`, whether it exists or not.
 //
 // Every error is a `google.rpc.Status` with a `RequestInfo` and exactly one `ErrorInfo` of domain `postrider`. Any RPC
@@ -235,6 +236,7 @@ func (c *mailServiceClient) RetryMessages(ctx context.Context, in *RetryMessages
 //   - `REQUEST_TOO_LARGE` (INVALID_ARGUMENT): over the limit, which is told by metadata `limit_bytes`.
 //   - `RATE_LIMITED`, `OVERLOADED`, `STORAGE_FULL` (RESOURCE_EXHAUSTED): too much at present; `RetryInfo`.
 //   - `STORE_UNAVAILABLE`, `CREDENTIAL_STORE_UNAVAILABLE` (UNAVAILABLE): a store is away; `RetryInfo`.
+//   - `ISSUER_UNAVAILABLE` (UNAVAILABLE): the keys of callers' tokens cannot be had, and the token is not called wrong; `RetryInfo`.
 //   - `SHUTTING_DOWN` (UNAVAILABLE): this replica is leaving; `RetryInfo`.
 //   - `DEADLINE_EXCEEDED` (DEADLINE_EXCEEDED): the caller's deadline came first.
 //   - `UNIMPLEMENTED` (UNIMPLEMENTED): there is no such method here.
