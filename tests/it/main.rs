@@ -77,7 +77,9 @@ mod access;
 #[cfg(test)]
 mod audit;
 
+#[cfg(test)]
 mod certificates;
+
 #[cfg(test)]
 mod content_at_rest;
 
