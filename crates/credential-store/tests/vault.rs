@@ -408,8 +408,8 @@ async fn what_deleted_settings_leave_goes_at_once_and_no_put_that_began_since_by
     let new = given.put("put since").await;
     // By Vault's clock all of it was made before the deletion, which a minute may be between.
     let made: Timestamp = new.version.as_str().split_once('-').unwrap().1.parse().unwrap();
-    let time = made + Duration::from_secs(60);
-    let deletion = Deletion { in_use: &in_use.version, time, clocks_differ: Duration::from_secs(600) };
+    let time = made + Duration::from_mins(1);
+    let deletion = Deletion { in_use: &in_use.version, time, clocks_differ: Duration::from_mins(10) };
     given.store.destroy_deleted(&acme(), deletion).await.unwrap();
     assert_eq!(given.vault.versions("acme").await, [3]);
     assert!(given.store.get(&acme(), &new.version).await.is_ok());
