@@ -75,6 +75,6 @@ impl Watch {
 }
 
 fn next(gap: Duration, is_throttled: bool) -> Duration {
-    let next = if is_throttled { gap * 2 } else { gap - gap / SHRINKS_BY };
+    let next = if is_throttled { gap * 2 } else { gap.saturating_sub(gap / SHRINKS_BY) };
     next.clamp(GAP_MIN, GAP_MAX)
 }
