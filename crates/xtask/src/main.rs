@@ -1,5 +1,6 @@
 //! Every task of the project that is not cargo's own: `cargo xtask <command>`.
 
+mod bench;
 mod clients;
 mod counts;
 mod crash_loop;
@@ -100,6 +101,15 @@ enum Command {
         #[arg(long = "store", value_name = "STORE", default_values = ["sqlite", "postgres"])]
         stores: Vec<String>,
     },
+    /// Measures the release build beside what this machine allows: a table, and JSON in target/bench
+    Bench {
+        /// All sizes and repeats, for the table that is published; without it some minutes
+        #[arg(long)]
+        full: bool,
+        /// Only this scenario: accept, one_mail, drain, neighbour, growth, memory, replicas
+        #[arg(long = "only", value_name = "SCENARIO")]
+        only: Vec<String>,
+    },
     /// Opens what a loss of power could leave of the built service's files
     TornDisks {
         /// How many images
@@ -127,6 +137,7 @@ fn main() -> ExitCode {
         Command::Proto { check } => proto::run(check),
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),
         Command::CrashLoop { kills, seed, stores } => crash_loop::run(kills, seed, &stores),
+        Command::Bench { full, only } => bench::run(full, &only),
         Command::TornDisks { images, seed } => crash_loop::run_torn(images, seed),
         Command::Findings { check } => findings::run(check),
         Command::Tools => {
