@@ -1,6 +1,7 @@
 //! Every task of the project that is not cargo's own: `cargo xtask <command>`.
 
 mod api_doc;
+mod bench;
 mod clients;
 mod counts;
 mod crash_loop;
@@ -105,6 +106,15 @@ enum Command {
         #[arg(long = "store", value_name = "STORE", default_values = ["sqlite", "postgres"])]
         stores: Vec<String>,
     },
+    /// Measures the release build beside what this machine allows: a table, and JSON in target/bench
+    Bench {
+        /// All sizes and repeats, for the table that is published; without it some minutes
+        #[arg(long)]
+        full: bool,
+        /// Only this scenario: accept, one_mail, drain, neighbour, growth, memory, replicas
+        #[arg(long = "only", value_name = "SCENARIO")]
+        only: Vec<String>,
+    },
     /// Opens what a loss of power could leave of the built service's files
     TornDisks {
         /// How many images
@@ -132,6 +142,7 @@ fn main() -> ExitCode {
         Command::Proto { check } => proto::run(check).and_then(|()| api_doc::run(check)),
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),
         Command::CrashLoop { kills, seed, stores } => crash_loop::run(kills, seed, &stores),
+        Command::Bench { full, only } => bench::run(full, &only),
         Command::TornDisks { images, seed } => crash_loop::run_torn(images, seed),
         Command::Findings { check } => findings::run(check),
         Command::Sbom => {

@@ -159,16 +159,7 @@ impl Met {
         let innermost = std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error);
         let said = innermost.to_string();
         let is_slow = error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout);
-        let fault = if is_slow {
-            VaultFault::Slow
-        } else if CERTIFICATE_ALERTS.iter().any(|alert| said.ends_with(alert)) && said.contains("alert") {
-            VaultFault::LoginRefused
-        } else if said.contains("certificate") {
-            VaultFault::Untrusted
-        } else {
-            VaultFault::Unreachable
-        };
-        Self::Fault(fault, said)
+        Self::Fault(if is_slow { VaultFault::Slow } else { of_break(&said) }, said)
     }
 
     /// Where every one of them is a fault.
@@ -179,6 +170,18 @@ impl Met {
             Self::NotFound(_) => VaultError::new(VaultFault::NoEngine, doing, ""),
             Self::Bad(said) => VaultError::new(VaultFault::Refused(400), doing, said),
         }
+    }
+}
+
+/// What ended a connection, in rustls's words where it was TLS.
+fn of_break(said: &str) -> VaultFault {
+    let alert = said.strip_prefix("received fatal alert: ");
+    if alert.is_some_and(|alert| CERTIFICATE_ALERTS.contains(&alert)) {
+        VaultFault::LoginRefused
+    } else if said.contains("certificate") {
+        VaultFault::Untrusted
+    } else {
+        VaultFault::Unreachable
     }
 }
 
@@ -217,6 +220,14 @@ mod tests {
         assert_eq!(met(404, ""), "NotFound(None)");
         assert_eq!(met(403, "permission denied"), "Forbidden(\"permission denied\")");
         assert_eq!(met(418, ""), "Refused(418)");
+    }
+
+    #[test]
+    fn whose_certificate_is_refused_is_told_apart() {
+        assert_eq!(of_break("received fatal alert: CertificateExpired"), VaultFault::LoginRefused);
+        assert_eq!(of_break("received fatal alert: UnknownCA"), VaultFault::LoginRefused);
+        assert_eq!(of_break("invalid peer certificate: UnknownIssuer"), VaultFault::Untrusted);
+        assert_eq!(of_break("received fatal alert: HandshakeFailure"), VaultFault::Unreachable);
     }
 
     #[test]

@@ -35,9 +35,10 @@ pub async fn a_change_that_began_is_due_until_it_is_ended(world: &World) {
     assert_eq!(due(world, at(8)).await, [("beta".to_owned(), at(5)), ("acme".to_owned(), at(7))]);
 }
 
+const DAY: i64 = 24 * 3_600;
+
 /// What it replaced is kept as long as it promises, whatever began before it.
 pub async fn a_change_that_is_due_waits_for_later_ones_of_its_reseller_and_a_day_at_most(world: &World) {
-    const DAY: i64 = 24 * 3_600;
     let (acme, beta) = (World::slug("acme"), World::slug("beta"));
     for (reseller, time) in [(&acme, at(0)), (&beta, at(1)), (&acme, at(18))] {
         world.store.begin_change(reseller, ChangeId(Uuid::new_v4()), time).await.expect("begun");

@@ -33,7 +33,8 @@ const SIBLINGS: [(&str, &[&str]); 11] = [
     ("postrider", &["postrider-server", "postrider-sandbox", "postrider-proto", "postrider-domain"]),
 ];
 
-const DEVELOPMENT: [&str; 4] = ["postrider-testkit", "postrider-simulation", "postrider-crash-loop", "xtask"];
+const DEVELOPMENT: [&str; 5] =
+    ["postrider-testkit", "postrider-simulation", "postrider-crash-loop", "postrider-bench", "xtask"];
 
 /// Libraries, by name or by the beginning of a family's names, and the only crates that may depend on each.
 const OWNERS: [(&str, &[&str]); 6] = [
