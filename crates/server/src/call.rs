@@ -108,28 +108,25 @@ where
     let room = request.extensions().get::<HeldRoom>().cloned().unwrap_or_default();
     let origin = Origin { actor: caller.name().to_owned(), rpc, source: caller.source() };
     let (request, told) = (request.into_inner(), caller.clone());
-    let handled = handle(app, Authorised { request, caller, deadline, id, origin, room }, handler).await;
-    handled.map_err(|refusal| match refusal {
+    let handled = async {
+        authorise(&caller, rpc, request.claim())?;
+        app.access.pace(request.claim())?;
+        let span = tracing::info_span!("call", request_id = %id, rpc, caller = caller.name());
+        let authorised = Authorised { request, caller, deadline, id, origin, room };
+        in_a_task(app, deadline, handler(Arc::clone(app), authorised).instrument(span)).await
+    };
+    handled.await.map_err(|refusal| match refusal {
         Refusal::AccessDenied => app.access.denied(rpc, &told),
         refusal => refusal,
     })
 }
 
-async fn handle<Req, Res, Fut>(
-    app: &Arc<App>,
-    call: Authorised<Req>,
-    handler: impl FnOnce(Arc<App>, Authorised<Req>) -> Fut,
-) -> Result<Res, Refusal>
-where
-    Req: Claims,
-    Res: Send + 'static,
-    Fut: Future<Output = Result<Res, Refusal>> + Send + 'static,
-{
-    let (id, rpc, deadline) = (call.id, call.origin.rpc, call.deadline);
-    authorise(&call.caller, rpc, call.request.claim())?;
-    app.access.pace(call.request.claim())?;
-    let span = tracing::info_span!("call", request_id = %id, rpc, caller = call.caller.name());
-    let handled = app.tasks.spawn(handler(Arc::clone(app), call).instrument(span).in_current_span());
+async fn in_a_task<Res: Send + 'static>(
+    app: &App,
+    deadline: Option<Instant>,
+    handled: impl Future<Output = Result<Res, Refusal>> + Send + 'static,
+) -> Result<Res, Refusal> {
+    let handled = app.tasks.spawn(handled.in_current_span());
     let handled = match deadline {
         Some(deadline) => {
             tokio::time::timeout_at(deadline, handled).await.map_err(|_| Refusal::DeadlineExceeded)?

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use postrider_domain::limits::{HEADER_BYTES_MAX, WINDOW_BYTES};
 use tokio::time::Instant;
@@ -125,26 +126,26 @@ impl Drop for Call {
 }
 
 /// The body of an answer. It is asked for its next part when the client has room for one.
-pub(super) struct Answer<B> {
-    body: B,
+pub(super) struct Answer {
+    body: axum::body::Body,
     call: Call,
 }
 
-impl<B> Answer<B> {
-    pub(super) fn of(call: Call, body: B) -> Self {
+impl Answer {
+    pub(super) fn of(call: Call, body: axum::body::Body) -> Self {
         call.offers(Some(0));
         Self { body, call }
     }
 }
 
-impl<B: Body + Unpin> Body for Answer<B> {
-    type Data = B::Data;
-    type Error = B::Error;
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.call.offers(None);
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         self.call.offers(Some(0));

@@ -4,9 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
+use tower::BoxError;
 
 use super::calls::Calls;
 use crate::status::BodyEnd;
@@ -15,8 +18,8 @@ use crate::status::BodyEnd;
 const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) const BYTES_PER_SECOND: u64 = 32 * 1024;
 
-pub(super) struct Paced<B> {
-    body: B,
+pub(super) struct Paced {
+    body: Incoming,
     /// Those of its connection; `None`: it may take as long as it likes.
     calls: Option<Calls>,
     bytes: u64,
@@ -25,8 +28,8 @@ pub(super) struct Paced<B> {
     deadline: Pin<Box<Sleep>>,
 }
 
-impl<B> Paced<B> {
-    pub(super) fn of(body: B, calls: Option<Calls>) -> Self {
+impl Paced {
+    pub(super) fn of(body: Incoming, calls: Option<Calls>) -> Self {
         Self { body, calls, bytes: 0, began: None, deadline: Box::pin(tokio::time::sleep(PATIENCE)) }
     }
 
@@ -37,25 +40,20 @@ impl<B> Paced<B> {
     }
 }
 
-impl<B> Body for Paced<B>
-where
-    B: Body + Unpin,
-    B::Data: bytes::Buf,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    type Data = B::Data;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
+impl Body for Paced {
+    type Data = Bytes;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if self.began.is_none() {
             self.allow();
         }
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                let bytes = frame.data_ref().map_or(0, bytes::Buf::remaining);
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
                 self.bytes += bytes as u64;
                 if let Some(calls) = &self.calls {
                     calls.took(bytes);

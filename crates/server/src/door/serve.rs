@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -18,7 +19,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::server::{Connected as _, TcpConnectInfo};
-use tower::{Layer, Service, ServiceExt as _, service_fn};
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, ServiceExt as _, service_fn};
 
 use super::accept::Acceptor;
 use super::calls::Answer;
@@ -62,6 +64,9 @@ pub(crate) struct Listening {
     pub(crate) shutdown: CancellationToken,
 }
 
+/// What answers the requests of a listener, whichever protocol it speaks.
+type Service = BoxCloneSyncService<Request<Paced>, Response<Body>, Infallible>;
+
 /// Serves gRPC behind the door and then access. Returns when all calls ended, and soon after the token in any case.
 pub(crate) async fn serve_grpc(
     listening: Listening,
@@ -69,29 +74,20 @@ pub(crate) async fn serve_grpc(
     door: DoorLayer,
     access: AccessLayer,
 ) -> io::Result<()> {
-    let service = door.layer(access.layer(routes.prepare()));
-    serve(listening, Protocol::Grpc, service, tonic::body::Body::new).await
+    let service = door
+        .layer(access.layer(routes.prepare()))
+        .map_request(|request: Request<Paced>| request.map(tonic::body::Body::new))
+        .map_response(|answer: Response<tonic::body::Body>| answer.map(Body::new));
+    serve(listening, Protocol::Grpc, Service::new(service)).await
 }
 
 /// Serves the HTTP pages, by the same rules.
 pub(crate) async fn serve_http(listening: Listening, pages: axum::Router) -> io::Result<()> {
-    serve(listening, Protocol::Http, pages, axum::body::Body::new).await
+    let service = pages.map_request(|request: Request<Paced>| request.map(Body::new));
+    serve(listening, Protocol::Http, Service::new(service)).await
 }
 
-async fn serve<S, R, B>(
-    listening: Listening,
-    protocol: Protocol,
-    service: S,
-    received: fn(Paced<Incoming>) -> R,
-) -> io::Result<()>
-where
-    S: Service<Request<R>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-    R: Send + 'static,
-    B: http_body::Body + Unpin + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+async fn serve(listening: Listening, protocol: Protocol, service: Service) -> io::Result<()> {
     let Listening { listener, tls, limits, shutdown } = listening;
     let mut conversations = JoinSet::new();
     let mut acceptor = Acceptor::new(listener, limits, protocol, tls, shutdown.clone());
@@ -100,7 +96,7 @@ where
             () = shutdown.cancelled() => break,
             connection = acceptor.accept() => {
                 let (service, shutdown) = (service.clone(), shutdown.clone());
-                conversations.spawn(converse(connection, protocol, service, received, shutdown));
+                conversations.spawn(converse(connection, protocol, service, shutdown));
             }
             Some(_) = conversations.join_next() => {}
         }
@@ -120,20 +116,7 @@ where
 }
 
 /// All that is said on one connection.
-async fn converse<S, R, B>(
-    connection: Connection,
-    protocol: Protocol,
-    service: S,
-    received: fn(Paced<Incoming>) -> R,
-    shutdown: CancellationToken,
-) where
-    S: Service<Request<R>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-    R: Send + 'static,
-    B: http_body::Body + Unpin + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+async fn converse(connection: Connection, protocol: Protocol, service: Service, shutdown: CancellationToken) {
     let (calls, info, names) = (connection.calls(), connection.connect_info(), connection.names());
     let age = AGE + spread(&info);
     let answering = {
@@ -143,7 +126,7 @@ async fn converse<S, R, B>(
             let names = names.clone();
             let pace = (!request.uri().path().starts_with(REFLECTION)).then(|| calls.clone());
             async move {
-                let mut request = request.map(|body| received(Paced::of(body, pace)));
+                let mut request = request.map(|body| Paced::of(body, pace));
                 request.extensions_mut().insert(info);
                 if let Some(names) = names {
                     request.extensions_mut().insert(names);
