@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use postrider_proto::v1::{CancelMessageRequest, MessageState, PauseSendingRequest};
+use postrider_proto::v1::{
+    CancelMessageRequest, ListSettingsRequest, MessageState, PauseSendingRequest, Scope,
+};
 use postrider_sandbox::seed;
 use postrider_testkit::{Microsoft, Mistake, Service, acme_settings, from_now, in_time, mail};
 use serde_json::json;
@@ -164,6 +166,42 @@ async fn a_refused_call_is_told_by_its_reason() {
     service.admin().tries(mail("nobody")).await.unwrap_err();
     let series = "postrider_rpc_seconds_count{rpc=\"SendMail\",reason=\"SETTINGS_MISSING\"}";
     assert_eq!(Scraped::of(&service).await.value(series), Some(1.0));
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_before_its_handler_is_told_by_whichever_door_it_came() {
+    let service = ready().await;
+    let post = |path: &str, key: &str, kind: &str, body: Vec<u8>| {
+        let request = reqwest::Client::default().post(format!("http://{}{path}", service.http()));
+        request.bearer_auth(key).header("content-type", kind).body(body).send()
+    };
+    let (admin, stranger) = (service.admin().key(), "pr_nobody");
+    let (_, reader) = service.admin().with_key(&[Scope::Read], &["globex"]).await;
+    service.client(stranger).settings().list_settings(ListSettingsRequest::default()).await.unwrap_err();
+    reader.tries(mail("globex")).await.unwrap_err();
+    let (json, web) = ("application/json", "application/grpc-web+proto");
+    let (messages, get) = ("/v1/resellers/acme/messages", "/postrider.v1.MailService/GetMessage");
+    post(messages, stranger, json, Vec::new()).await.unwrap();
+    post(messages, admin, json, b"no JSON".to_vec()).await.unwrap();
+    post("/v1/resellers/acme/settings:test", reader.key(), json, Vec::new()).await.unwrap();
+    post(get, stranger, web, vec![0; 5]).await.unwrap();
+    // A field that ends too early.
+    post(get, admin, web, vec![0, 0, 0, 0, 2, 10, 9]).await.unwrap();
+    post("/postrider.v1.MailService/Unheard", admin, web, vec![0; 5]).await.unwrap();
+    let scraped = Scraped::of(&service).await;
+    for (rpc, reason) in [
+        ("ListSettings", "UNAUTHENTICATED"),
+        ("SendMail", "ACCESS_DENIED"),
+        ("SendMail", "UNAUTHENTICATED"),
+        ("SendMail", "UNDECODABLE"),
+        ("TestSettings", "ACCESS_DENIED"),
+        ("GetMessage", "UNAUTHENTICATED"),
+        ("GetMessage", "UNDECODABLE"),
+        ("unknown", "UNIMPLEMENTED"),
+    ] {
+        let series = format!("postrider_rpc_seconds_count{{rpc=\"{rpc}\",reason=\"{reason}\"}}");
+        assert_eq!(scraped.value(&series), Some(1.0), "{series} in {}", scraped.0);
+    }
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@
 mod accept;
 pub mod access;
 mod app;
+mod begun;
 mod call;
 pub mod config;
 mod convert;

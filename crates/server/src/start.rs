@@ -287,8 +287,8 @@ async fn run(
     }
     let health = Health::new(app.store.health(), is_vault_there).await;
     let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
-    let (door, access) =
-        (DoorLayer::new(config.limits, app.budget.clone()), AccessLayer::new(app.access.clone(), listener));
+    let door = DoorLayer::new(config.limits, app.budget.clone(), Arc::clone(&app.metrics));
+    let access = AccessLayer::new(Arc::clone(&app.access), Arc::clone(&app.metrics), listener);
     let api = json::router(Arc::clone(&app))?.merge(grpc_web::router(routes.clone(), &door, &access));
     let pages = serve_pages(&app, health.readiness(), api, (web, tls.clone()), metrics);
     let following = tokio::spawn(health.follow(shutdown.clone()));

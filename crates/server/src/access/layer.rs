@@ -11,7 +11,8 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::{Access, Shown, source};
-use crate::status::CallId;
+use crate::begun::Begun;
+use crate::metrics::Metrics;
 
 const HEALTH: &str = "/grpc.health.v1.Health/";
 const REFLECTION: &str = "/grpc.reflection.";
@@ -19,13 +20,14 @@ const REFLECTION: &str = "/grpc.reflection.";
 #[derive(Clone)]
 pub struct AccessLayer {
     access: Arc<Access>,
+    metrics: Arc<Metrics>,
     /// Whether reflection needs a key: all but a loopback listener asks for one.
     open_reflection: bool,
 }
 
 impl AccessLayer {
-    pub fn new(access: Arc<Access>, listener: IpAddr) -> Self {
-        Self { access, open_reflection: listener.is_loopback() }
+    pub(crate) fn new(access: Arc<Access>, metrics: Arc<Metrics>, listener: IpAddr) -> Self {
+        Self { access, metrics, open_reflection: listener.is_loopback() }
     }
 
     /// Health says no more than serving or not, and a probe has no key.
@@ -64,23 +66,22 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
-        let path = request.uri().path().to_owned();
-        if self.layer.is_open(&path) {
+        if self.layer.is_open(request.uri().path()) {
             return Box::pin(inner.call(request));
         }
         let layer = self.layer.clone();
-        let call = CallId::of(request.extensions());
+        let begun = Begun::now(request.uri().path(), request.extensions());
         let source = source(request.extensions());
         let extensions = std::mem::take(request.extensions_mut());
         let shown = Shown::take(request.headers_mut(), &extensions);
         *request.extensions_mut() = extensions;
         Box::pin(async move {
-            match layer.access.admit(&path, &shown, source).await {
+            match layer.access.admit(&begun.path, &shown, source).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     inner.call(request).await
                 }
-                Err(refusal) => Ok(refusal.into_status(call).into_http()),
+                Err(refusal) => Ok(begun.refused(&layer.metrics, refusal).into_http()),
             }
         })
     }

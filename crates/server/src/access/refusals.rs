@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use postrider_domain::{Act, Clock};
 use postrider_store::AuditStore;
 
-use super::scopes::rule;
+use super::scopes::rpc_name;
 
 /// Some 5 MB a day at the very most.
 pub(crate) const TOLD_A_MINUTE: usize = 10;
@@ -75,10 +75,9 @@ impl Refusals {
 
 /// What was tried, and by whom, as far as it is known.
 fn act(rpc: &str, actor: &str, source: Option<IpAddr>) -> Act {
-    let rpc = rule(rpc).and_then(|rule| rule.rpc.rsplit('/').next()).unwrap_or("unknown");
     Act {
         actor: actor.to_owned(),
-        action: rpc.to_owned(),
+        action: rpc_name(rpc).to_owned(),
         resellers: Vec::new(),
         source_address: source.map(|address| address.to_string()).unwrap_or_default(),
         details: BTreeMap::new(),

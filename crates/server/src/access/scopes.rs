@@ -31,6 +31,11 @@ pub(super) fn rule(rpc: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.rpc == rpc)
 }
 
+/// What the audit and metrics call the RPC of a path: nothing that a stranger chose.
+pub(crate) fn rpc_name(path: &str) -> &'static str {
+    rule(path).and_then(|rule| rule.rpc.rsplit('/').next()).unwrap_or("unknown")
+}
+
 const fn one(rpc: &'static str, scopes: &'static [Scope]) -> Rule {
     Rule { rpc, scopes, reach: Reach::One }
 }

@@ -19,6 +19,7 @@ use tonic_types::StatusExt;
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::*;
+use crate::metrics::Metrics;
 
 static LOCAL_KEY: LazyLock<LocalKey> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
@@ -134,7 +135,8 @@ impl Given {
             let who = request.extensions().get::<Caller>().map_or("nobody", first_scope);
             Ok::<_, Infallible>(Status::unknown(who).into_http())
         });
-        let service = AccessLayer::new(self.access.clone(), listener).layer(inner);
+        let service =
+            AccessLayer::new(self.access.clone(), Arc::new(Metrics::new(false)), listener).layer(inner);
         let mut request = Request::builder().uri(path);
         for value in authorization {
             request = request.header("authorization", *value);

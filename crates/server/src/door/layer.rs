@@ -1,6 +1,7 @@
 //! The outermost layer: gives each call its id, and answers what tonic refuses by itself in our own words.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
@@ -12,8 +13,10 @@ use tower::{Layer, Service};
 
 use super::budget::RequestBudget;
 use super::budgeted::{Budgeted, HeldRoom};
+use crate::begun::Begun;
 use crate::config::Limits;
-use crate::status::{CallId, Refusal};
+use crate::metrics::Metrics;
+use crate::status::Refusal;
 
 /// Services of others, whose statuses are theirs.
 const EXEMPT: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
@@ -27,20 +30,21 @@ pub(crate) struct DoorLayer {
     /// Those that a request too large for the transport is told.
     limits: Limits,
     budget: RequestBudget,
+    metrics: Arc<Metrics>,
 }
 
 impl DoorLayer {
-    pub(crate) fn new(limits: Limits, budget: RequestBudget) -> Self {
-        Self { limits, budget }
+    pub(crate) fn new(limits: Limits, budget: RequestBudget, metrics: Arc<Metrics>) -> Self {
+        Self { limits, budget, metrics }
     }
 
-    fn mend(&self, call: CallId, is_batch: bool, headers: &mut HeaderMap) {
+    fn mend(&self, begun: &Begun, headers: &mut HeaderMap) {
         let Some(status) = status_of_transport(headers) else { return };
-        let Some(refusal) = self.refusal(&status, is_batch) else { return };
+        let Some(refusal) = self.refusal(&status, begun.path == BATCH) else { return };
         for name in STATUS_HEADERS {
             headers.remove(name);
         }
-        if let Err(unfit) = refusal.into_status(call).add_header(headers) {
+        if let Err(unfit) = begun.refused(&self.metrics, refusal).add_header(headers) {
             tracing::error!(event = "status_too_large", error = %unfit, "a status does not fit into headers");
         }
     }
@@ -106,17 +110,17 @@ where
         if EXEMPT.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
             return Box::pin(self.inner.call(request));
         }
-        let (door, call, is_batch) = (self.door.clone(), CallId::fresh(), request.uri().path() == BATCH);
-        let room = HeldRoom::default();
-        request.extensions_mut().insert(call);
+        let begun = Begun::now(request.uri().path(), request.extensions());
+        let (door, room) = (self.door.clone(), HeldRoom::default());
+        request.extensions_mut().insert(begun.id);
         request.extensions_mut().insert(room.clone());
         let limits = door.limits;
-        let bytes_max = if is_batch { limits.batch_bytes() } else { limits.one_request_bytes() };
+        let bytes_max = if begun.path == BATCH { limits.batch_bytes() } else { limits.one_request_bytes() };
         let request = request.map(|body| Body::new(Budgeted::of(body, door.budget.clone(), bytes_max, room)));
         let answer = self.inner.call(request);
         Box::pin(async move {
             let mut response = answer.await?;
-            door.mend(call, is_batch, response.headers_mut());
+            door.mend(&begun, response.headers_mut());
             Ok(response)
         })
     }

@@ -23,6 +23,7 @@ use tower::{Layer, ServiceExt};
 use super::*;
 use crate::access::{Access, AccessLayer, refusals, tests as access_tests};
 use crate::config::Limits;
+use crate::metrics::Metrics;
 use crate::status::{CallId, Refusal};
 
 mod bounds;
@@ -74,13 +75,16 @@ fn limits() -> Limits {
     }
 }
 
+fn door(limits: Limits, budget: RequestBudget) -> DoorLayer {
+    DoorLayer::new(limits, budget, Arc::new(Metrics::new(false)))
+}
+
 /// Sends one frame of HTTP/2 data to a method of the service above, by its path.
 async fn send(path: &str, headers: &[(&str, &str)], frame: &[u8]) -> Response<Body> {
     let service = AccessServiceServer::new(Handlers)
         .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
         .max_decoding_message_size(LIMIT_BYTES);
-    let served =
-        DoorLayer::new(limits(), RequestBudget::of(limits().request_bytes)).layer(Routes::new(service));
+    let served = door(limits(), RequestBudget::of(limits().request_bytes)).layer(Routes::new(service));
     let mut request = Request::post(path).header("content-type", "application/grpc");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -181,8 +185,8 @@ async fn served_with(tls: Option<Arc<Certificates>>) -> Served {
         refusals::tests::untold(),
     ));
     let (door, access) = (
-        DoorLayer::new(limits(), RequestBudget::of(limits().request_bytes)),
-        AccessLayer::new(access, address.ip()),
+        door(limits(), RequestBudget::of(limits().request_bytes)),
+        AccessLayer::new(access, Arc::new(Metrics::new(false)), address.ip()),
     );
     let routes = Routes::new(AccessServiceServer::new(Handlers));
     let listening = Listening { listener, tls, limits: limits(), shutdown: shutdown.clone() };

@@ -6,12 +6,14 @@
 
 mod codec;
 
+use std::future::ready;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use axum::extract::{Path, Request as HttpRequest, State};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderName, HeaderValue};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use axum::{Router, response::IntoResponse as _};
@@ -25,8 +27,9 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
 use self::codec::Codec;
-use crate::access::{Caller, ResellerClaim, Shown, authorise, source};
+use crate::access::{Caller, ResellerClaim, Shown, authorise, rpc_name, source};
 use crate::app::App;
+use crate::begun::Begun;
 use crate::door::NoRoom;
 use crate::rpc::{Mail, SettingsRpcs};
 use crate::status::{CallId, Refusal};
@@ -41,7 +44,8 @@ const NOTHING: &str = "";
 /// What JSON adds to a request beside the base64 of its files.
 const REST_BYTES: usize = 1024 * 1024;
 
-type Reseller = Result<Path<String>, PathRejection>;
+/// Of the path. What is no text is as one that is left out.
+type Named<T> = Result<Path<T>, PathRejection>;
 
 #[derive(Clone)]
 struct Api {
@@ -61,119 +65,113 @@ pub(crate) fn router(app: Arc<App>) -> Result<Router, prost_reflect::DescriptorE
         .with_state(api))
 }
 
-async fn send_mail(
-    State(api): State<Api>,
-    reseller: Reseller,
-    headers: HeaderMap,
-    extensions: Extensions,
-    body: Body,
-) -> Response {
-    let id = CallId::fresh();
-    let answer = async {
-        let (caller, reseller) = api.admit(SEND_MAIL, reseller, headers, &extensions).await?;
-        let mut request: v1::SendMailRequest = api.read("SendMailRequest", body).await?;
-        of_path(&mut request.reseller, reseller)?;
-        Ok((request, caller))
+async fn send_mail(State(api): State<Api>, path: Named<String>, http: HttpRequest) -> Response {
+    let (reseller, mail) = (named(path), Mail(Arc::clone(&api.app)));
+    let request = |body| {
+        api.read(SEND_MAIL, body, |request: &mut v1::SendMailRequest| &mut request.reseller, &reseller)
     };
-    match answer.await {
-        Ok((request, caller)) => {
-            let answer = Mail(Arc::clone(&api.app)).send_mail(called(request, caller, id)).await;
-            api.answer("SendMailResponse", answer)
-        }
-        Err(refusal) => api.refuse(refusal, id),
-    }
+    api.call(SEND_MAIL, http, &reseller, request, |request| async move { mail.send_mail(request).await })
+        .await
 }
 
-async fn get_message(
-    State(api): State<Api>,
-    path: Result<Path<(String, String)>, PathRejection>,
-    headers: HeaderMap,
-    extensions: Extensions,
-) -> Response {
-    let id = CallId::fresh();
-    let (reseller, message_id) = match path {
-        Ok(Path((reseller, message_id))) => (Ok(Path(reseller)), message_id),
-        Err(rejected) => (Err(rejected), String::new()),
-    };
-    match api.admit(GET_MESSAGE, reseller, headers, &extensions).await {
-        Ok((caller, reseller)) => {
-            let request = v1::GetMessageRequest { reseller, message_id };
-            let answer = Mail(Arc::clone(&api.app)).get_message(called(request, caller, id)).await;
-            api.answer("GetMessageResponse", answer)
-        }
-        Err(refusal) => api.refuse(refusal, id),
-    }
+async fn get_message(State(api): State<Api>, path: Named<(String, String)>, http: HttpRequest) -> Response {
+    let ((reseller, message_id), mail) = (named(path), Mail(Arc::clone(&api.app)));
+    let request = |_| ready(Ok(v1::GetMessageRequest { reseller: reseller.clone(), message_id }));
+    api.call(GET_MESSAGE, http, &reseller, request, |request| async move { mail.get_message(request).await })
+        .await
 }
 
-async fn test_settings(
-    State(api): State<Api>,
-    reseller: Reseller,
-    headers: HeaderMap,
-    extensions: Extensions,
-    body: Body,
-) -> Response {
-    let id = CallId::fresh();
-    let answer = async {
-        let (caller, reseller) = api.admit(TEST_SETTINGS, reseller, headers, &extensions).await?;
-        let mut request: v1::TestSettingsRequest = api.read("TestSettingsRequest", body).await?;
-        of_path(&mut request.reseller, reseller)?;
-        Ok((request, caller))
+async fn test_settings(State(api): State<Api>, path: Named<String>, http: HttpRequest) -> Response {
+    let (reseller, settings) = (named(path), SettingsRpcs(Arc::clone(&api.app)));
+    let request = |body| {
+        api.read(
+            TEST_SETTINGS,
+            body,
+            |request: &mut v1::TestSettingsRequest| &mut request.reseller,
+            &reseller,
+        )
     };
-    match answer.await {
-        Ok((request, caller)) => {
-            let answer = SettingsRpcs(Arc::clone(&api.app)).test_settings(called(request, caller, id)).await;
-            api.answer("TestSettingsResponse", answer)
-        }
-        Err(refusal) => api.refuse(refusal, id),
-    }
+    api.call(TEST_SETTINGS, http, &reseller, request, |request| async move {
+        settings.test_settings(request).await
+    })
+    .await
 }
 
 /// As over gRPC: what there is not is told to callers alone.
-async fn nothing(State(api): State<Api>, mut headers: HeaderMap, extensions: Extensions) -> Response {
-    let shown = Shown::take(&mut headers, &extensions);
-    let admitted = api.app.access.admit(NOTHING, &shown, source(&extensions)).await;
-    api.refuse(admitted.err().unwrap_or(Refusal::Unimplemented), CallId::fresh())
+async fn nothing(State(api): State<Api>, http: HttpRequest) -> Response {
+    let begun = Begun::now(NOTHING, http.extensions());
+    let refusal = api.admit(NOTHING, http.into_parts().0).await.err().unwrap_or(Refusal::Unimplemented);
+    api.refuse(&begun, refusal)
+}
+
+fn named<T: Default>(path: Named<T>) -> T {
+    path.map(|Path(named)| named).unwrap_or_default()
 }
 
 impl Api {
-    /// The caller, who may make this call for the path's reseller. One that is no text is an empty one.
-    async fn admit(
+    /// Whoever may call `rpc` for the path's reseller is asked for the request, which the handler answers.
+    async fn call<Q, A, Requested, Handled>(
         &self,
-        rpc: &str,
-        reseller: Reseller,
-        mut headers: HeaderMap,
-        extensions: &Extensions,
-    ) -> Result<(Known, String), Refusal> {
-        let shown = Shown::take(&mut headers, extensions);
-        let traceparent = headers.remove(TRACEPARENT);
-        let caller = self.app.access.admit(rpc, &shown, source(extensions)).await?;
-        let Path(reseller) = reseller.unwrap_or_else(|_| Path(String::new()));
-        authorise(&caller, rpc, ResellerClaim::One(&reseller))
-            .map_err(|_| self.app.access.denied(rpc, &caller))?;
-        Ok((Known { caller, traceparent }, reseller))
+        rpc: &'static str,
+        http: HttpRequest,
+        reseller: &str,
+        request: impl FnOnce(Body) -> Requested,
+        handler: impl FnOnce(Request<Q>) -> Handled,
+    ) -> Response
+    where
+        A: prost::Message,
+        Requested: Future<Output = Result<Q, Refusal>>,
+        Handled: Future<Output = Result<tonic::Response<A>, Status>>,
+    {
+        let begun = Begun::now(rpc, http.extensions());
+        let (head, body) = http.into_parts();
+        let asked = async {
+            let known = self.admit(rpc, head).await?;
+            authorise(&known.caller, rpc, ResellerClaim::One(reseller))
+                .map_err(|_| self.app.access.denied(rpc, &known.caller))?;
+            Ok(called(request(body).await?, known, begun.id))
+        };
+        match asked.await {
+            Ok(request) => match handler(request).await {
+                Ok(answer) => {
+                    self.codec.answer(&format!("{}Response", rpc_name(rpc)), answer.get_ref()).into_response()
+                }
+                Err(status) => self.codec.error(&status).into_response(),
+            },
+            Err(refusal) => self.refuse(&begun, refusal),
+        }
     }
 
-    async fn read<M: prost::Message + Default>(&self, name: &str, body: Body) -> Result<M, Refusal> {
+    /// The caller, who may make this call for some reseller.
+    async fn admit(&self, rpc: &str, mut head: Parts) -> Result<Known, Refusal> {
+        let shown = Shown::take(&mut head.headers, &head.extensions);
+        let traceparent = head.headers.remove(TRACEPARENT);
+        let caller = self.app.access.admit(rpc, &shown, source(&head.extensions)).await?;
+        Ok(Known { caller, traceparent })
+    }
+
+    /// The request of an RPC, whose reseller is the path's.
+    async fn read<M: prost::Message + Default>(
+        &self,
+        rpc: &str,
+        body: Body,
+        place: fn(&mut M) -> &mut String,
+        reseller: &str,
+    ) -> Result<M, Refusal> {
         let limits = self.app.limits;
         let bytes_max = limits.one_request_bytes() / 3 * 4 + REST_BYTES;
         let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
         let room = self.app.budget.take(announced.unwrap_or(bytes_max).min(bytes_max)).await;
         let _room = room.map_err(|NoRoom| Refusal::Overloaded)?;
-        match whole(body, bytes_max).await? {
-            Some(body) => self.codec.read(name, &body),
-            None => Err(Refusal::RequestTooLarge { what: "an email", limit_bytes: limits.message_bytes }),
-        }
+        let too_large = Refusal::RequestTooLarge { what: "an email", limit_bytes: limits.message_bytes };
+        let body = whole(body, bytes_max).await?.ok_or(too_large)?;
+        let mut request = self.codec.read(&format!("{}Request", rpc_name(rpc)), &body)?;
+        of_path(place(&mut request), reseller)?;
+        Ok(request)
     }
 
-    fn answer<M: prost::Message>(&self, name: &str, answer: Result<tonic::Response<M>, Status>) -> Response {
-        match answer {
-            Ok(answer) => self.codec.answer(name, answer.get_ref()).into_response(),
-            Err(status) => self.codec.error(&status).into_response(),
-        }
-    }
-
-    fn refuse(&self, refusal: Refusal, id: CallId) -> Response {
-        self.codec.error(&refusal.into_status(id)).into_response()
+    fn refuse(&self, begun: &Begun, refusal: Refusal) -> Response {
+        self.codec.error(&begun.refused(&self.app.metrics, refusal)).into_response()
     }
 }
 
@@ -196,11 +194,11 @@ async fn whole(body: Body, bytes_max: usize) -> Result<Option<Vec<u8>>, Refusal>
     Ok((thrown_away == 0).then_some(whole))
 }
 
-fn of_path(named: &mut String, reseller: String) -> Result<(), Violations> {
+fn of_path(named: &mut String, reseller: &str) -> Result<(), Violations> {
     if !named.is_empty() && *named != reseller {
         return Err(Violations::one("reseller", "must be empty or the reseller of the path"));
     }
-    *named = reseller;
+    reseller.clone_into(named);
     Ok(())
 }
 

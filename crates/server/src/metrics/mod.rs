@@ -24,6 +24,7 @@ use prometheus_client::registry::{Metric, Registry};
 
 use self::census::Census;
 use self::labels::{Labels, ResellerLabels};
+use crate::access::rpc_name;
 use crate::credentials::TokenFetch;
 use crate::health::Readiness;
 use crate::ids::accept_time;
@@ -163,10 +164,9 @@ impl Metrics {
         self.token_fetches.get_or_create(&vec![("result", fetch.as_str().into())]).inc();
     }
 
-    /// `rpc` is its full path; `reason` that of the refusal, or "".
-    pub(crate) fn called(&self, rpc: &'static str, reason: &'static str, took: Duration) {
-        let name = rpc.rsplit('/').next().unwrap_or_default();
-        let labels = vec![("rpc", name.into()), ("reason", reason.into())];
+    /// `path` is the RPC's, in full; `reason` that of the refusal, or "".
+    pub(crate) fn called(&self, path: &str, reason: &'static str, took: Duration) {
+        let labels = vec![("rpc", rpc_name(path).into()), ("reason", reason.into())];
         observe(&self.rpcs.get_or_create(&labels), took.as_secs_f64());
     }
 

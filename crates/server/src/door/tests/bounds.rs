@@ -28,7 +28,7 @@ async fn a_request_is_counted_by_what_it_announces_before_it_is_received() {
     let rest = budget.take(1_800 * 1024).await.unwrap();
     let announced = [0, 0, 15, 0, 0];
     let refused = |budget: RequestBudget| async move {
-        let served = DoorLayer::new(limits, budget).layer(Routes::new(AccessServiceServer::new(Handlers)));
+        let served = door(limits, budget).layer(Routes::new(AccessServiceServer::new(Handlers)));
         let body = Body::new(axum::body::Body::from(announced.to_vec()));
         let request = Request::post(LIST).header("content-type", "application/grpc").body(body).unwrap();
         let response = served.oneshot(request).await.unwrap();
