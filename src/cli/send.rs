@@ -56,8 +56,8 @@ pub(crate) struct SendArguments {
     /// The body as HTML, from a file; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     html_file: Option<PathBuf>,
-    /// Files that go with it.
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    /// A file that goes with it; may be given more than once.
+    #[arg(long, value_name = "FILE")]
     attach: Vec<PathBuf>,
     /// A further header.
     #[arg(long, value_name = "NAME=VALUE", value_parser = value::pair)]
@@ -203,6 +203,20 @@ mod tests {
             Some(Expiration::Ttl(prost_types::Duration { seconds: 3_600, nanos: 0 }))
         );
         assert_eq!((request.in_doubt(), request.wait_for()), (InDoubtPolicy::AtMostOnce, WaitFor::Sent));
+    }
+
+    #[test]
+    fn the_reseller_may_follow_any_flag() {
+        let line = "send --to a@x.example --subject s --text t --attach Cargo.toml --attach build.rs acme";
+        let request = request(&line.split_whitespace().collect::<Vec<_>>()).expect("a request");
+        assert_eq!(request.reseller, "acme");
+        let names: Vec<_> = request
+            .email
+            .iter()
+            .flat_map(|email| &email.attachments)
+            .map(|file| file.file_name.as_str())
+            .collect();
+        assert_eq!(names, ["Cargo.toml", "build.rs"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The API's enums by their short names: `sent` for `MESSAGE_STATE_SENT`.
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use postrider_proto::v1::{
     Cloud, InDoubtPolicy, MessageState, Priority, Scope, SettingsState, TestLevel, WaitFor,
 };
@@ -53,11 +53,13 @@ pub(crate) const SETTINGS_STATES: Words<SettingsState> = &[
     ("paused", SettingsState::Paused),
 ];
 
-/// Takes one of the words; with clap's `ignore_case`, in any letter case.
+/// Takes one of the words, also with the API's underscores; with clap's `ignore_case`, in any letter case.
 pub(crate) fn one_of<E: Copy + Send + Sync + 'static>(
     words: Words<E>,
 ) -> impl TypedValueParser<Value = E> + 'static {
-    PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).try_map(move |said: String| {
+    let possible = words.iter().map(|(word, _)| PossibleValue::new(*word).alias(word.replace('-', "_")));
+    PossibleValuesParser::new(possible).try_map(move |said: String| {
+        let said = said.replace('_', "-");
         let found = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(&said));
         found.map(|(_, value)| *value).ok_or("unknown word")
     })
@@ -70,7 +72,23 @@ pub(crate) fn short(name: &'static str, prefix: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Arg, Command};
+
     use super::*;
+
+    #[test]
+    fn a_word_is_taken_as_the_api_spells_it_too() {
+        let taken = |said: &str| {
+            let state = Arg::new("state").ignore_case(true).value_parser(one_of(STATES));
+            let line = Command::new("list").arg(state).try_get_matches_from(["list", said]);
+            line.map(|line| line.get_one::<MessageState>("state").copied())
+        };
+        for said in ["outcome-unknown", "outcome_unknown", "OUTCOME_UNKNOWN"] {
+            assert_eq!(taken(said).expect(said), Some(MessageState::OutcomeUnknown));
+        }
+        let told = taken("unknown").expect_err("no word").to_string();
+        assert!(told.contains("outcome-unknown") && !told.contains("outcome_unknown"), "{told}");
+    }
 
     #[test]
     fn every_state_has_its_word() {
