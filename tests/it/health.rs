@@ -1,10 +1,10 @@
 //! What probes and strangers may ask without a key: health, readiness, and on loopback what the API is.
 
-use postrider_testkit::run;
+use postrider_testkit::{Finished, Service, run};
 use tokio::process::Command;
 use tonic::Code;
 
-use crate::support::{grpcurl, ready};
+use crate::support::{given, grpcurl, ready};
 
 const SERVICES: [&str; 3] =
     ["postrider.v1.MailService", "postrider.v1.SettingsService", "postrider.v1.AccessService"];
@@ -39,11 +39,7 @@ async fn one_resellers_broken_settings_are_no_illness_of_the_service() {
 #[tokio::test]
 async fn reflection_tells_the_services_their_comments_and_the_types_of_error_details() {
     let service = ready().await;
-    let ask = async |question: &[&str]| {
-        let mut command = Command::new(grpcurl());
-        command.args(["-plaintext", service.grpc()]).args(question);
-        run(command, "").await.answer()
-    };
+    let ask = async |question: &[&str]| asks(&service, &[], question).await.answer();
     let listed = ask(&["list"]).await;
     for name in SERVICES.into_iter().chain(["grpc.health.v1.Health"]) {
         assert!(listed.lines().any(|line| line == name), "{name} in {listed}");
@@ -56,4 +52,29 @@ async fn reflection_tells_the_services_their_comments_and_the_types_of_error_det
         let described = ask(&["describe", &format!("google.rpc.{detail}")]).await;
         assert!(described.contains(detail), "{described}");
     }
+}
+
+async fn asks(service: &Service, who: &[&str], question: &[&str]) -> Finished {
+    let port = service.grpc().rsplit(':').next().unwrap();
+    let mut command = Command::new(grpcurl());
+    command.arg("-plaintext").args(who).arg(format!("127.0.0.1:{port}")).args(question);
+    run(command, "").await
+}
+
+#[tokio::test]
+async fn beyond_loopback_reflection_needs_a_key_and_where_it_is_off_nobody_is_told_anything() {
+    let exposed = given().service().with("listen.grpc", "0.0.0.0:0").with("listen.allow_plaintext", "true");
+    let exposed = exposed.starts().await;
+    let key = format!("authorization: Bearer {}", exposed.admin().key());
+    let stranger = asks(&exposed, &[], &["list"]).await;
+    assert!(stranger.code != 0 && stranger.stderr.contains("Unauthenticated"), "{stranger:#?}");
+    assert!(asks(&exposed, &["-H", &key], &["list"]).await.answer().contains(SERVICES[0]));
+
+    let silent = given().service().with("listen.reflection", "false").starts().await;
+    let key = format!("authorization: Bearer {}", silent.admin().key());
+    let stranger = asks(&silent, &[], &["list"]).await;
+    assert!(stranger.code != 0 && stranger.stderr.contains("Unauthenticated"), "{stranger:#?}");
+    let admin = asks(&silent, &["-H", &key], &["list"]).await;
+    assert!(admin.code != 0 && admin.stderr.contains("does not support the reflection API"), "{admin:#?}");
+    assert_eq!(silent.admin().health("").await.unwrap(), "SERVING");
 }

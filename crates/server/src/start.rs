@@ -286,9 +286,10 @@ async fn run(
         upkeep.spawn(Arc::clone(tls).follow());
     }
     let health = Health::new(app.store.health(), is_vault_there).await;
-    let (routes, listener) = (routes(&app, config, &health)?, config.listen.grpc.ip());
+    let routes = routes(&app, config, &health)?;
     let door = DoorLayer::new(config.limits, app.budget.clone(), Arc::clone(&app.metrics));
-    let access = AccessLayer::new(Arc::clone(&app.access), Arc::clone(&app.metrics), listener);
+    let open_reflection = config.listen.reflection_needs_no_key();
+    let access = AccessLayer::new(Arc::clone(&app.access), Arc::clone(&app.metrics), open_reflection);
     let api = json::router(Arc::clone(&app))?.merge(grpc_web::router(routes.clone(), &door, &access));
     let pages = serve_pages(&app, health.readiness(), api, (web, tls.clone()), metrics);
     let following = tokio::spawn(health.follow(shutdown.clone()));
@@ -388,7 +389,7 @@ fn routes(app: &Arc<App>, config: &Config, health: &Health) -> Result<Routes, Se
         .add_service(mail.max_decoding_message_size(batch_bytes_max).accept_compressed(Gzip))
         .add_service(settings.max_decoding_message_size(bytes_max).accept_compressed(Gzip))
         .add_service(access.max_decoding_message_size(bytes_max).accept_compressed(Gzip));
-    Ok(add_reflection(routes)?)
+    if config.listen.reflection { Ok(add_reflection(routes)?) } else { Ok(routes) }
 }
 
 fn dispatcher(config: &Config, app: &Arc<App>) -> Dispatcher {

@@ -1,7 +1,6 @@
 //! The layer around all gRPC services: no call is routed before its caller is known.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -21,13 +20,13 @@ const REFLECTION: &str = "/grpc.reflection.";
 pub struct AccessLayer {
     access: Arc<Access>,
     metrics: Arc<Metrics>,
-    /// Whether reflection needs a key: all but a loopback listener asks for one.
+    /// Whether reflection needs no key.
     open_reflection: bool,
 }
 
 impl AccessLayer {
-    pub(crate) fn new(access: Arc<Access>, metrics: Arc<Metrics>, listener: IpAddr) -> Self {
-        Self { access, metrics, open_reflection: listener.is_loopback() }
+    pub(crate) fn new(access: Arc<Access>, metrics: Arc<Metrics>, open_reflection: bool) -> Self {
+        Self { access, metrics, open_reflection }
     }
 
     /// Health says no more than serving or not, and a probe has no key.

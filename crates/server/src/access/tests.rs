@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
@@ -129,14 +128,18 @@ impl Given {
     }
 
     /// What comes of a call through the layer; the inner service answers UNKNOWN with the name of the caller's first scope.
-    async fn calls(&self, listener: IpAddr, path: &str, authorization: &[&str]) -> Status {
+    async fn calls(&self, path: &str, authorization: &[&str]) -> Status {
+        self.calls_where(false, path, authorization).await
+    }
+
+    async fn calls_where(&self, open_reflection: bool, path: &str, authorization: &[&str]) -> Status {
         let inner = service_fn(|request: Request<Body>| async move {
             assert!(request.headers().get("authorization").is_none(), "the key went on");
             let who = request.extensions().get::<Caller>().map_or("nobody", first_scope);
             Ok::<_, Infallible>(Status::unknown(who).into_http())
         });
-        let service =
-            AccessLayer::new(self.access.clone(), Arc::new(Metrics::new(false)), listener).layer(inner);
+        let service = AccessLayer::new(self.access.clone(), Arc::new(Metrics::new(false)), open_reflection)
+            .layer(inner);
         let mut request = Request::builder().uri(path);
         for value in authorization {
             request = request.header("authorization", *value);
@@ -150,8 +153,6 @@ fn first_scope(caller: &Caller) -> &'static str {
     Scope::ALL.into_iter().rev().find(|scope| caller.has(*scope)).map_or("none", Scope::as_str)
 }
 
-const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-const PUBLIC: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 const SEND: &str = "/postrider.v1.MailService/SendMail";
 
 #[tokio::test]
@@ -221,25 +222,25 @@ async fn a_call_is_refused_before_it_is_routed_and_its_scope_before_its_body_is_
     let given = Given::new();
     let (_, reader) = given.key(&[Scope::Read], &[], None).await;
     let (_, admin) = given.key(&[Scope::Admin], &[], None).await;
-    let refused = given.calls(LOOPBACK, "/no.such.Service/Method", &[]).await;
+    let refused = given.calls("/no.such.Service/Method", &[]).await;
     assert_eq!(refused.code(), Code::Unauthenticated);
     assert_eq!(refused.get_error_details().error_info().unwrap().reason, "UNAUTHENTICATED");
-    let denied = given.calls(LOOPBACK, SEND, &[&reader]).await;
+    let denied = given.calls(SEND, &[&reader]).await;
     assert_eq!(denied.get_error_details().error_info().unwrap().reason, "ACCESS_DENIED");
-    assert_eq!(given.calls(LOOPBACK, SEND, &[&admin]).await.message(), "admin");
-    assert_eq!(given.calls(LOOPBACK, "/no.such.Service/Method", &[&reader]).await.message(), "read");
-    assert_eq!(given.calls(LOOPBACK, SEND, &[&admin, &admin]).await.code(), Code::Unauthenticated);
+    assert_eq!(given.calls(SEND, &[&admin]).await.message(), "admin");
+    assert_eq!(given.calls("/no.such.Service/Method", &[&reader]).await.message(), "read");
+    assert_eq!(given.calls(SEND, &[&admin, &admin]).await.code(), Code::Unauthenticated);
 }
 
 #[tokio::test]
-async fn health_needs_no_key_and_reflection_none_on_loopback() {
+async fn health_needs_no_key_and_reflection_none_where_it_is_open() {
     let given = Given::new();
     let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
-    assert_eq!(given.calls(PUBLIC, "/grpc.health.v1.Health/Check", &[]).await.message(), "nobody");
-    assert_eq!(given.calls(LOOPBACK, reflection, &[]).await.message(), "nobody");
-    assert_eq!(given.calls(PUBLIC, reflection, &[]).await.code(), Code::Unauthenticated);
+    assert_eq!(given.calls("/grpc.health.v1.Health/Check", &[]).await.message(), "nobody");
+    assert_eq!(given.calls_where(true, reflection, &[]).await.message(), "nobody");
+    assert_eq!(given.calls(reflection, &[]).await.code(), Code::Unauthenticated);
     let (_, key) = given.key(&[Scope::Test], &[], None).await;
-    assert_eq!(given.calls(PUBLIC, reflection, &[&key]).await.message(), "test");
+    assert_eq!(given.calls(reflection, &[&key]).await.message(), "test");
 }
 
 #[tokio::test]

@@ -20,9 +20,16 @@ pub struct Listen {
     pub metrics: Option<SocketAddr>,
     /// Whether plaintext may leave the machine.
     pub allow_plaintext: bool,
+    /// Whether the API describes itself (grpc.reflection).
+    pub reflection: bool,
 }
 
 impl Listen {
+    /// Whether it does so to whoever asks: whoever reaches a loopback listener has the program at hand.
+    pub(crate) fn reflection_needs_no_key(&self) -> bool {
+        self.reflection && self.grpc.ip().is_loopback()
+    }
+
     /// The sandbox has a certificate of its own, or none.
     pub(super) fn check(&self, has_tls: bool) -> Result<(), Fault> {
         let listeners = [

@@ -58,6 +58,7 @@ fn the_defaults_alone_are_a_working_configuration() {
     assert_eq!(config.listen.grpc.to_string(), "127.0.0.1:50051");
     assert_eq!(config.listen.http.to_string(), "127.0.0.1:9464");
     assert_eq!(config.listen.sandbox.to_string(), "127.0.0.1:8025");
+    assert!(config.listen.reflection_needs_no_key());
     assert_eq!(sqlite(&config, "data/postrider.db"), Some(PathBuf::from("data/postrider.db")));
     assert_eq!(config.pace.recipients_per_day, postrider_domain::limits::MAILBOX_RECIPIENTS_PER_DAY);
     assert_eq!(config.retention.history, postrider_domain::limits::HISTORY_KEPT);
@@ -92,9 +93,9 @@ fn the_command_line_goes_over_the_environment_over_the_file() {
 
 #[test]
 fn an_unknown_key_is_an_error_wherever_it_comes_from() {
-    insta::assert_snapshot!(sentence(from_file("[listen]\ngprc = '127.0.0.1:1'")), @"unknown key `listen.gprc`, set by the file: mend or remove it; the keys of listen are allow_plaintext, grpc, http, metrics, sandbox");
+    insta::assert_snapshot!(sentence(from_file("[listen]\ngprc = '127.0.0.1:1'")), @"unknown key `listen.gprc`, set by the file: mend or remove it; the keys of listen are allow_plaintext, grpc, http, metrics, reflection, sandbox");
     insta::assert_snapshot!(sentence(from_file("[valut]\naddress = 'https://vault'")), @"unknown key `valut.address`, set by the file: mend or remove it; the sections are credentials, federated, lease, limits, listen, log, microsoft, oidc, pace, retention, storage, telemetry, tls, vault");
-    insta::assert_snapshot!(sentence(from_environment(&[("POSTRIDER_LISTEN__METRIC", "127.0.0.1:1")])), @"unknown key `listen.metric`, set by the environment as POSTRIDER_LISTEN__METRIC: mend or remove it; the keys of listen are allow_plaintext, grpc, http, metrics, sandbox");
+    insta::assert_snapshot!(sentence(from_environment(&[("POSTRIDER_LISTEN__METRIC", "127.0.0.1:1")])), @"unknown key `listen.metric`, set by the environment as POSTRIDER_LISTEN__METRIC: mend or remove it; the keys of listen are allow_plaintext, grpc, http, metrics, reflection, sandbox");
     insta::assert_snapshot!(sentence(from_command_line(&[("pace.concurency", "1")])), @"unknown key `pace.concurency`, set by the command line: mend or remove it; the keys of pace are concurrency, messages_per_minute, recipients_per_day");
 }
 

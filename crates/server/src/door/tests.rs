@@ -186,7 +186,7 @@ async fn served_with(tls: Option<Arc<Certificates>>) -> Served {
     ));
     let (door, access) = (
         door(limits(), RequestBudget::of(limits().request_bytes)),
-        AccessLayer::new(access, Arc::new(Metrics::new(false)), address.ip()),
+        AccessLayer::new(access, Arc::new(Metrics::new(false)), true),
     );
     let routes = Routes::new(AccessServiceServer::new(Handlers));
     let listening = Listening { listener, tls, limits: limits(), shutdown: shutdown.clone() };
