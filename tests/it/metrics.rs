@@ -6,7 +6,7 @@ use postrider_proto::v1::{
     CancelMessageRequest, ListSettingsRequest, MessageState, PauseSendingRequest, Scope,
 };
 use postrider_sandbox::seed;
-use postrider_testkit::{Microsoft, Mistake, Service, acme_settings, from_now, in_time, mail};
+use postrider_testkit::{Authority, Microsoft, Mistake, Service, acme_settings, from_now, in_time, mail};
 use serde_json::json;
 
 use crate::support::{given, ready};
@@ -240,16 +240,39 @@ async fn resellers_are_told_apart_where_the_operator_asks_for_it() {
     assert_eq!(scraped.value("postrider_messages_accepted_total{reseller=\"acme\"}"), Some(1.0));
 }
 
+/// Where their own listener is.
+fn metrics_of(service: &Service) -> String {
+    let endpoints = std::fs::read_to_string(service.data_dir().join("endpoints.json")).unwrap();
+    let endpoints: serde_json::Value = serde_json::from_str(&endpoints).unwrap();
+    endpoints["metrics"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn metrics_and_probes_have_a_listener_of_their_own_where_the_operator_gives_one() {
     let service = given().service().with("listen.metrics", "127.0.0.1:0").starts().await;
-    let endpoints = std::fs::read_to_string(service.data_dir().join("endpoints.json")).unwrap();
-    let endpoints: serde_json::Value = serde_json::from_str(&endpoints).unwrap();
-    let metrics = endpoints["metrics"].as_str().unwrap();
+    let metrics = metrics_of(&service);
     assert!(service.stdout().contains(&format!(" metrics={metrics}")), "{}", service.stdout());
     for page in ["/metrics", "/healthz", "/readyz"] {
-        assert_eq!(Microsoft::at(metrics).page(page).await.0, 200, "{page}");
+        assert_eq!(Microsoft::at(&metrics).page(page).await.0, 200, "{page}");
         assert_eq!(service.page(page).await.0, 404, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_our_own_certificate_is_told_and_each_listeners_connections() {
+    let service = given().service().over_tls(&Authority::named("ours")).with("listen.metrics", "127.0.0.1:0");
+    let service = service.starts().await;
+    let _open = service.admin().health("").await.unwrap();
+    let scraped = Scraped(Microsoft::at(&metrics_of(&service)).page("/metrics").await.1);
+    // What rcgen gives a certificate by default: until the year 4096.
+    let end = scraped.value("postrider_tls_certificate_expire_timestamp_seconds");
+    assert_eq!(end, Some(67_090_118_400.0), "{}", scraped.0);
+    for (listener, open) in [("grpc", 1.0), ("http", 0.0), ("metrics", 1.0)] {
+        let series = format!("postrider_connections{{listener=\"{listener}\"}}");
+        assert_eq!(scraped.value(&series), Some(open), "{series} in {}", scraped.0);
+        let cut =
+            format!("postrider_connections_cut_total{{listener=\"{listener}\",reason=\"handshake_failed\"}}");
+        assert_eq!(scraped.value(&cut), Some(0.0), "{cut} in {}", scraped.0);
     }
 }
 
@@ -273,8 +296,13 @@ async fn the_document_the_alerts_and_the_dashboard_name_what_there_is() {
         (name, _) => name.to_owned(),
     };
     let mut served: std::collections::BTreeSet<_> = told.map(name).collect();
-    // Of credentials that end, of which the seed has none.
-    served.insert("postrider_credential_expire_timestamp_seconds".to_owned());
+    // Of credentials that end, of which the seed has none, and of TLS.
+    for absent in [
+        "postrider_credential_expire_timestamp_seconds",
+        "postrider_tls_certificate_expire_timestamp_seconds",
+    ] {
+        assert!(served.insert(absent.to_owned()), "{absent}");
+    }
     let read =
         |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     assert_eq!(named_in(&read("docs/metrics.md")), served);

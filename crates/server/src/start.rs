@@ -283,7 +283,8 @@ async fn run(
     let is_vault_there = vault.as_ref().filter(|_| config.credentials.need_vault()).map(Vault::is_there);
     let mut upkeep = upkeep(config, &app, vault);
     if let Some(tls) = &tls {
-        upkeep.spawn(Arc::clone(tls).follow());
+        app.metrics.own_certificate_ends(tls.end());
+        upkeep.spawn(Arc::clone(tls).follow(Arc::clone(&app.metrics)));
     }
     let health = Health::new(app.store.health(), is_vault_there).await;
     let routes = routes(&app, config, &health)?;
@@ -293,7 +294,9 @@ async fn run(
     let api = json::router(Arc::clone(&app))?.merge(grpc_web::router(routes.clone(), &door, &access));
     let pages = serve_pages(&app, health.readiness(), api, (web, tls.clone()), metrics);
     let following = tokio::spawn(health.follow(shutdown.clone()));
-    let listening = Listening { listener: grpc, tls, limits: config.limits, shutdown: shutdown.clone() };
+    let connections = app.metrics.connections("grpc", config.limits.connections);
+    let listening =
+        Listening { listener: grpc, tls, limits: config.limits, connections, shutdown: shutdown.clone() };
     let serving = async {
         let served = door::serve_grpc(listening, routes, door, access).await;
         // Also when serving ended by itself.
@@ -331,12 +334,14 @@ fn serve_pages(
         (Arc::clone(&app.metrics), Arc::clone(&app.store), Arc::clone(&app.clock));
     let pages = Pages { readiness, metrics: metrics_of, store, clock }.router();
     let (web_pages, own) = match metrics {
-        Some(listener) => (api, Some((listener, pages, None))),
+        Some(listener) => (api, Some(("metrics", listener, pages, None))),
         None => (api.merge(pages), None),
     };
     let mut serving = JoinSet::new();
-    for (listener, pages, tls) in own.into_iter().chain([(web, web_pages, tls)]) {
-        let listening = Listening { listener, tls, limits: app.limits, shutdown: app.shutdown.clone() };
+    for (name, listener, pages, tls) in own.into_iter().chain([("http", web, web_pages, tls)]) {
+        let connections = app.metrics.connections(name, app.limits.connections);
+        let listening =
+            Listening { listener, tls, limits: app.limits, connections, shutdown: app.shutdown.clone() };
         serving.spawn(door::serve_http(listening, pages.fallback(nothing_here)));
     }
     serving

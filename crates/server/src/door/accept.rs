@@ -13,9 +13,11 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connection, Stream};
+use super::cut::Cut;
 use super::places::{Place, Places};
 use super::tls::{Certificates, Protocol};
 use crate::config::Limits;
+use crate::metrics::Connections;
 
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,11 +47,12 @@ impl Acceptor {
     pub(super) fn new(
         listener: TcpListener,
         limits: Limits,
+        connections: Connections,
         protocol: Protocol,
         tls: Option<Arc<Certificates>>,
         shutdown: CancellationToken,
     ) -> Self {
-        let (places, handshakes) = (Places::new(limits), JoinSet::new());
+        let (places, handshakes) = (Places::new(limits, connections), JoinSet::new());
         Self { listener, places, protocol, tls, handshakes, shutdown }
     }
 
@@ -115,10 +118,12 @@ async fn shake_hands(
     peer: SocketAddr,
     place: Place,
 ) -> Option<Accepted> {
+    let _goes_on = place.connections().shakes_hands();
     let shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
     match shaken.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
         Ok(stream) => Some(Accepted { stream: Either::Right(Box::new(stream)), peer, place }),
         Err(error) => {
+            place.connections().cut(Cut::HandshakeFailed);
             tracing::debug!(event = "handshake_failed", %error, "a TLS handshake failed");
             None
         }

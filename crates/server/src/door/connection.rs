@@ -16,8 +16,10 @@ use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use super::calls::Calls;
 use super::client_names::client_names;
+use super::cut::Cut;
 use super::places::Place;
 use crate::access::ClientNames;
+use crate::metrics::Connections;
 
 /// How long a client may take to begin speaking.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,19 +35,13 @@ pub(super) struct Connection {
     /// Until the client has spoken.
     greeting: Option<Greeting>,
     calls: Calls,
-    _place: Place,
+    place: Place,
 }
 
 struct Greeting {
     bytes_left: usize,
     timeout: Pin<Box<Sleep>>,
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
-}
-
-impl Greeting {
-    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
-        self.timeout.as_mut().poll(cx).is_ready() || self.shutdown.as_mut().poll(cx).is_ready()
-    }
 }
 
 impl Connection {
@@ -67,11 +63,16 @@ impl Connection {
             Stream::Right(stream) => stream.get_ref().1.peer_certificates().and_then(<[_]>::first),
         };
         let names = shown.map(client_names);
-        Self { stream, peer, names, greeting: Some(greeting), calls: Calls::none(), _place: place }
+        Self { stream, peer, names, greeting: Some(greeting), calls: Calls::none(), place }
     }
 
     pub(super) fn names(&self) -> Option<ClientNames> {
         self.names.clone()
+    }
+
+    /// Those of its listener.
+    pub(super) fn connections(&self) -> Connections {
+        self.place.connections().clone()
     }
 
     pub(super) fn calls(&self) -> Calls {
@@ -97,6 +98,7 @@ impl AsyncRead for Connection {
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         let bytes = buffer.filled().len() - before;
         if self.calls.hears_noise(bytes) {
+            self.place.connections().cut(Cut::ClientTooLoud);
             tracing::debug!(
                 event = "client_too_loud",
                 "a connection is cut: it is all pings, settings or the like"
@@ -107,7 +109,17 @@ impl AsyncRead for Connection {
             greeting.bytes_left = greeting.bytes_left.saturating_sub(bytes);
             if greeting.bytes_left == 0 {
                 self.greeting = None;
-            } else if read.is_pending() && greeting.is_over(cx) {
+            } else if read.is_pending() {
+                let is_late = greeting.timeout.as_mut().poll(cx).is_ready();
+                if is_late {
+                    self.place.connections().cut(Cut::ClientSilent);
+                    tracing::debug!(
+                        event = "client_silent",
+                        "a connection is cut: its client does not begin to speak"
+                    );
+                } else if greeting.shutdown.as_mut().poll(cx).is_pending() {
+                    return read;
+                }
                 return Poll::Ready(Err(ErrorKind::TimedOut.into()));
             }
         }

@@ -18,6 +18,7 @@ mod budgeted;
 mod calls;
 mod client_names;
 mod connection;
+mod cut;
 mod layer;
 mod paced;
 mod places;
@@ -26,6 +27,7 @@ mod tls;
 
 pub(crate) use budget::{NoRoom, RequestBudget};
 pub(crate) use budgeted::HeldRoom;
+pub(crate) use cut::Cut;
 pub(crate) use layer::DoorLayer;
 pub(crate) use places::network;
 pub(crate) use serve::{Listening, serve_grpc, serve_http};

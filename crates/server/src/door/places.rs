@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::cut::Cut;
 use crate::config::Limits;
+use crate::metrics::{Connections, Counted};
 
 pub(super) struct Places {
     all: Arc<Semaphore>,
     of_address: Arc<Taken>,
     per_address: usize,
+    connections: Connections,
 }
 
 #[derive(Default)]
@@ -31,12 +34,14 @@ pub(super) struct Place {
     _all: OwnedSemaphorePermit,
     taken: Arc<Taken>,
     address: IpAddr,
+    connections: Connections,
+    _open: Counted,
 }
 
 impl Places {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, connections: Connections) -> Self {
         let all = Arc::new(Semaphore::new(limits.connections));
-        Self { all, of_address: Arc::default(), per_address: limits.connections_per_address }
+        Self { all, of_address: Arc::default(), per_address: limits.connections_per_address, connections }
     }
 
     /// Once there is one; whoever comes meanwhile waits in the system's queue.
@@ -54,10 +59,24 @@ impl Places {
         let mut taken = self.of_address.lock();
         let count = taken.entry(address).or_default();
         if *count >= self.per_address {
+            self.connections.cut(Cut::AddressHasTooMany);
             return None;
         }
         *count += 1;
-        Some(Place { _all: free.0, taken: Arc::clone(&self.of_address), address })
+        Some(Place {
+            _all: free.0,
+            taken: Arc::clone(&self.of_address),
+            address,
+            connections: self.connections.clone(),
+            _open: self.connections.opened(),
+        })
+    }
+}
+
+impl Place {
+    /// Those of its listener.
+    pub(super) fn connections(&self) -> &Connections {
+        &self.connections
     }
 }
 

@@ -25,11 +25,13 @@ use tower::{Layer, ServiceExt as _, service_fn};
 use super::accept::Acceptor;
 use super::calls::Answer;
 use super::connection::Connection;
+use super::cut::Cut;
 use super::layer::DoorLayer;
 use super::paced::Paced;
 use super::tls::{Certificates, Protocol};
 use crate::access::AccessLayer;
 use crate::config::Limits;
+use crate::metrics::Connections;
 
 /// How long calls in flight may go on after the token fired.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
@@ -61,6 +63,7 @@ pub(crate) struct Listening {
     pub(crate) listener: TcpListener,
     pub(crate) tls: Option<Arc<Certificates>>,
     pub(crate) limits: Limits,
+    pub(crate) connections: Connections,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -88,9 +91,9 @@ pub(crate) async fn serve_http(listening: Listening, pages: axum::Router) -> io:
 }
 
 async fn serve(listening: Listening, protocol: Protocol, service: Service) -> io::Result<()> {
-    let Listening { listener, tls, limits, shutdown } = listening;
+    let Listening { listener, tls, limits, connections, shutdown } = listening;
     let mut conversations = JoinSet::new();
-    let mut acceptor = Acceptor::new(listener, limits, protocol, tls, shutdown.clone());
+    let mut acceptor = Acceptor::new(listener, limits, connections, protocol, tls, shutdown.clone());
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,
@@ -118,7 +121,7 @@ async fn serve(listening: Listening, protocol: Protocol, service: Service) -> io
 /// All that is said on one connection.
 async fn converse(connection: Connection, protocol: Protocol, service: Service, shutdown: CancellationToken) {
     let (calls, info, names) = (connection.calls(), connection.connect_info(), connection.names());
-    let age = AGE + spread(&info);
+    let (connections, age) = (connection.connections(), AGE + spread(&info));
     let answering = {
         let calls = calls.clone();
         service_fn(move |request: Request<Incoming>| {
@@ -160,6 +163,7 @@ async fn converse(connection: Connection, protocol: Protocol, service: Service, 
             _ = look.tick() => {
                 calls.look();
                 if calls.are_unread() {
+                    connections.cut(Cut::AnswerNotRead);
                     tracing::debug!(event = "answer_not_read", "a connection is cut: its client does not read");
                     return;
                 }

@@ -166,7 +166,27 @@ async fn an_unsupported_compression_still_names_those_that_are_supported() {
 struct Served {
     address: std::net::SocketAddr,
     shutdown: CancellationToken,
+    metrics: Arc<Metrics>,
     ended: BoxFuture<'static, ()>,
+}
+
+impl Served {
+    /// Of its listener's metric, and for this reason where it has one.
+    fn told(&self, metric: &str, reason: &str) -> u64 {
+        told(&self.metrics, "grpc", metric, reason)
+    }
+
+    fn cut(&self, reason: &str) -> u64 {
+        self.told("connections_cut_total", reason)
+    }
+}
+
+fn told(metrics: &Metrics, listener: &str, metric: &str, reason: &str) -> u64 {
+    let reason = if reason.is_empty() { String::new() } else { format!(",reason=\"{reason}\"") };
+    let series = format!("postrider_{metric}{{listener=\"{listener}\"{reason}}} ");
+    let page = metrics.text();
+    let value = page.lines().find_map(|line| line.strip_prefix(&series));
+    value.unwrap_or_else(|| panic!("{series} in {page}")).parse().unwrap()
 }
 
 async fn served() -> Served {
@@ -184,14 +204,16 @@ async fn served_with(tls: Option<Arc<Certificates>>) -> Served {
         clock,
         refusals::tests::untold(),
     ));
+    let metrics = Arc::new(Metrics::new(false));
     let (door, access) = (
         door(limits(), RequestBudget::of(limits().request_bytes)),
-        AccessLayer::new(access, Arc::new(Metrics::new(false)), true),
+        AccessLayer::new(access, Arc::clone(&metrics), true),
     );
     let routes = Routes::new(AccessServiceServer::new(Handlers));
-    let listening = Listening { listener, tls, limits: limits(), shutdown: shutdown.clone() };
+    let connections = metrics.connections("grpc", limits().connections);
+    let listening = Listening { listener, tls, limits: limits(), connections, shutdown: shutdown.clone() };
     let serving = tokio::spawn(serve_grpc(listening, routes, door, access));
-    Served { address, shutdown, ended: Box::pin(async { serving.await.unwrap().unwrap() }) }
+    Served { address, shutdown, metrics, ended: Box::pin(async { serving.await.unwrap().unwrap() }) }
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,6 +238,7 @@ async fn a_client_that_does_not_begin_to_speak_is_closed() {
     // Whatever it is told first, the end comes, while the server goes on.
     let _end = silent.read_to_end(&mut Vec::new()).await;
     assert!(!served.shutdown.is_cancelled());
+    assert_eq!(served.cut("client_silent"), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,15 +10,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::config;
+use crate::metrics::Metrics;
 
 /// How often the files are looked at.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -54,6 +57,8 @@ struct Served {
     files: Files,
     grpc: Arc<ServerConfig>,
     http: Arc<ServerConfig>,
+    /// When the first certificate of the chain ends.
+    end: Option<Timestamp>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -79,8 +84,12 @@ impl Certificates {
         }))
     }
 
+    pub(crate) fn end(&self) -> Option<Timestamp> {
+        self.served.read().unwrap_or_else(PoisonError::into_inner).end
+    }
+
     /// Never ends. What is wrong is told at the second look, since the files are not replaced at once.
-    pub(crate) async fn follow(self: Arc<Self>) {
+    pub(crate) async fn follow(self: Arc<Self>, metrics: Arc<Metrics>) {
         let (mut seen, mut looks) = (String::new(), 0_u32);
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -91,6 +100,7 @@ impl Certificates {
             seen = problem;
             match looked {
                 Ok(true) => {
+                    metrics.own_certificate_ends(self.end());
                     tracing::info!(event = "certificate_replaced", "new connections see the new certificate");
                 }
                 Err(error) if looks == 2 => {
@@ -171,11 +181,17 @@ fn serve(names: &config::Tls, files: Files) -> Result<Served, TlsError> {
     };
     let grpc = config(b"h2", files.client_authority.as_deref())?;
     let http = config(b"http/1.1", files.client_authority.as_deref())?;
-    Ok(Served { files, grpc, http })
+    let end = chain.iter().filter_map(end).min();
+    Ok(Served { files, grpc, http, end })
 }
 
 /// All of them; `None` where there is none, or one cannot be read.
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let all: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
     (!all.is_empty()).then_some(all)
+}
+
+fn end(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }

@@ -6,12 +6,14 @@
 //! - No label holds a secret, an address or an id; how many there can be is bounded (`labels.rs`).
 
 mod census;
+mod connections;
 mod labels;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use postrider_domain::{AttemptEnd, Clock, MessageState, Outcome, ResellerId, Resolution};
 use postrider_microsoft::{Call, Observer};
 use postrider_store::DynStore;
@@ -23,6 +25,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry};
 
 use self::census::Census;
+use self::connections::AllConnections;
+pub(crate) use self::connections::{Connections, Counted};
 use self::labels::{Labels, ResellerLabels};
 use crate::access::rpc_name;
 use crate::credentials::TokenFetch;
@@ -53,6 +57,7 @@ pub(crate) struct Metrics {
     microsoft: Arc<MicrosoftCalls>,
     rpcs: Family<Labels, Timed>,
     readiness: Family<Labels, Gauge>,
+    connections: AllConnections,
     census: Census,
 }
 
@@ -106,6 +111,7 @@ impl Metrics {
                 || Timed::new(SHORT.into_iter()),
             ),
             readiness: registered(&mut registry, "readiness", "1 for the state that /readyz tells"),
+            connections: AllConnections::registered(&mut registry),
             census: Census::registered(&mut registry),
             registry: Registry::default(),
         };
@@ -170,6 +176,15 @@ impl Metrics {
         observe(&self.rpcs.get_or_create(&labels), took.as_secs_f64());
     }
 
+    /// Of a listener, which may have so many.
+    pub(crate) fn connections(&self, listener: &'static str, most: usize) -> Connections {
+        self.connections.of(listener, most)
+    }
+
+    pub(crate) fn own_certificate_ends(&self, end: Option<Timestamp>) {
+        self.connections.certificate_ends(end);
+    }
+
     /// To be told of each request to Microsoft.
     pub(crate) fn of_microsoft(&self) -> Arc<dyn Observer> {
         self.microsoft.clone()
@@ -182,6 +197,11 @@ impl Metrics {
             let gauge = self.readiness.get_or_create_owned(&vec![("state", state.as_str().into())]);
             gauge.set((state == readiness).into());
         }
+        self.text()
+    }
+
+    /// As it was counted, without another look at what there is.
+    pub(crate) fn text(&self) -> String {
         let mut page = String::new();
         // Writing to a string cannot fail.
         let _ = text::encode(&mut page, &self.registry);

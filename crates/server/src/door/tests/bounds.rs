@@ -81,6 +81,7 @@ async fn a_client_that_is_all_pings_is_cut_off() {
         pings += 100;
     }
     assert!(pings < 1_000_000, "{pings}");
+    assert_eq!(served.cut("client_too_loud"), 1);
     drop(hearing.await.unwrap());
 }
 
@@ -97,7 +98,9 @@ async fn one_address_has_so_many_connections_and_gets_a_place_back() {
     for _ in 0..limits().connections_per_address {
         all.push(greets().await.unwrap());
     }
+    assert_eq!((served.told("connections", ""), served.told("connections_max", "")), (150, 200));
     greets().await.expect_err("one too many");
+    assert_eq!(served.cut("address_has_too_many"), 1);
     all.clear();
     while greets().await.is_err() {
         tokio::task::yield_now().await;
@@ -105,15 +108,18 @@ async fn one_address_has_so_many_connections_and_gets_a_place_back() {
 }
 
 /// A page that is larger than what sockets hold, and one that tells how many bytes it was sent.
-async fn pages() -> std::net::SocketAddr {
+async fn pages() -> (std::net::SocketAddr, Metrics) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let pages = axum::Router::new()
         .route("/large", get(|| async { vec![b'a'; LARGE_BYTES] }))
         .route("/sent", post(|sent: axum::body::Bytes| async move { sent.len().to_string() }));
-    let listening = Listening { listener, tls: None, limits: limits(), shutdown: CancellationToken::new() };
+    let metrics = Metrics::new(false);
+    let connections = metrics.connections("http", limits().connections);
+    let shutdown = CancellationToken::new();
+    let listening = Listening { listener, tls: None, limits: limits(), connections, shutdown };
     tokio::spawn(serve_http(listening, pages));
-    address
+    (address, metrics)
 }
 
 /// Moves the clock, second by second, so that whoever looks every few of them does.
@@ -127,17 +133,19 @@ const LARGE_BYTES: usize = 64 * 1024 * 1024;
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_its_answer_is_cut_off() {
-    let mut client = TcpStream::connect(pages().await).await.unwrap();
+    let (address, metrics) = pages().await;
+    let mut client = TcpStream::connect(address).await.unwrap();
     client.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     passes(calls::UNREAD + Duration::from_secs(20)).await;
     let mut read = Vec::new();
     let _cut = client.read_to_end(&mut read).await;
     assert!(read.len() < LARGE_BYTES, "all of it was kept");
+    assert_eq!(told(&metrics, "http", "connections_cut_total", "answer_not_read"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_comes_in_byte_by_byte_is_given_up_and_one_that_is_slow_is_not() {
-    let address = pages().await;
+    let (address, _) = pages().await;
     let sends = |pause: Duration, bytes: usize, piece: usize| async move {
         let mut client = TcpStream::connect(address).await.unwrap();
         let head =

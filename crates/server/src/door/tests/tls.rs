@@ -108,6 +108,7 @@ async fn a_handshake_that_does_not_end_is_closed_and_one_that_fails_ends_nothing
     // The beginning of a ClientHello.
     silent.write_all(&[22, 3, 1, 0, 200, 1]).await.unwrap();
     let _end = silent.read_to_end(&mut Vec::new()).await;
+    assert_eq!((served.cut("handshake_failed"), served.told("tls_handshakes", "")), (2, 0));
     pair.greets(served.address).await.unwrap();
 }
 
@@ -120,8 +121,11 @@ async fn handshakes_under_way_hold_up_neither_others_nor_the_end() {
         silent.push(TcpStream::connect(served.address).await.unwrap());
     }
     pair.greets(served.address).await.unwrap();
+    assert_eq!(served.told("tls_handshakes", ""), HANDSHAKES_MAX as u64 - 1);
     let begun = Instant::now();
     served.shutdown.cancel();
+    let metrics = served.metrics;
     served.ended.await;
     assert!(begun.elapsed() < serve::GRACE);
+    assert_eq!(told(&metrics, "grpc", "connections", ""), 0);
 }
