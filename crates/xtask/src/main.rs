@@ -12,6 +12,7 @@ mod microsoft_clients;
 mod process;
 mod promtool;
 mod proto;
+mod release;
 mod sbom;
 mod simulate;
 mod steps;
@@ -80,6 +81,12 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Builds the program as it is handed on: the same commit makes the same bytes
+    Release {
+        /// Also in a clone elsewhere, and fails where the two differ
+        #[arg(long)]
+        twice: bool,
+    },
     /// Writes target/sbom/postrider.cdx.json: what the program is made of, as CycloneDX
     Sbom,
     /// Runs the dispatcher through so many simulated storms; a failure names its seed
@@ -145,6 +152,7 @@ fn main() -> ExitCode {
         Command::Bench { full, only } => bench::run(full, &only),
         Command::TornDisks { images, seed } => crash_loop::run_torn(images, seed),
         Command::Findings { check } => findings::run(check),
+        Command::Release { twice } => release::run(twice),
         Command::Sbom => {
             toolbox.path(&CARGO_CYCLONEDX).and_then(|tool| sbom::run(&tool)).map(|note| println!("{note}"))
         }
