@@ -21,6 +21,9 @@ mod convert;
 pub mod credentials;
 mod data_dir;
 mod door;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grpc_web;
 mod health;
 mod http;

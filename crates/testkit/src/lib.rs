@@ -14,6 +14,7 @@
 //! | [`Line`] | what lies between a client and a server of any kind, to be cut |
 //! | [`Proxy`] | what lies between a client and a server, in any [`Weather`] |
 //! | [`Wire`] | what lies between them where they do not speak HTTP/1, and can be cut |
+//! | [`fuzz`] | fuzz targets over their corpus and its mutations |
 //! | [`Mail`] | a request to send, with defaults for all that a test is not about |
 //! | [`Refusal`] | a gRPC status as the contract describes it, to be compared and printed |
 //!
@@ -33,6 +34,7 @@
 mod authority;
 pub mod canary;
 mod client;
+pub mod fuzz;
 mod issuer;
 mod line;
 mod mail;

@@ -18,7 +18,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("the defaults"),
             Self::File(path) => write!(f, "{}", path.display()),
-            Self::Environment(name) => write!(f, "the environment as {name}"),
+            Self::Environment(name) => write!(f, "the environment as {}", name.escape_debug()),
             Self::CommandLine => f.write_str("the command line"),
         }
     }
@@ -31,7 +31,7 @@ pub enum ConfigError {
     Unreadable { path: PathBuf, cause: std::io::Error },
     #[error("{path} is not TOML: {problem}", path = path.display())]
     NotToml { path: PathBuf, problem: String },
-    #[error("unknown key `{key}`, set by {origin}: {mend}")]
+    #[error("unknown key `{}`, set by {origin}: {mend}", key.escape_debug())]
     UnknownKey { key: String, origin: String, mend: String },
     #[error("`{key}`, set by {origin}, {problem}")]
     Value { key: String, origin: String, problem: String },

@@ -95,6 +95,7 @@ fn the_command_line_goes_over_the_environment_over_the_file() {
 fn an_unknown_key_is_an_error_wherever_it_comes_from() {
     insta::assert_snapshot!(sentence(from_file("[listen]\ngprc = '127.0.0.1:1'")), @"unknown key `listen.gprc`, set by the file: mend or remove it; the keys of listen are allow_plaintext, grpc, http, metrics, reflection, sandbox");
     insta::assert_snapshot!(sentence(from_file("[valut]\naddress = 'https://vault'")), @"unknown key `valut.address`, set by the file: mend or remove it; the sections are credentials, federated, lease, limits, listen, log, microsoft, oidc, pace, retention, storage, telemetry, tls, vault");
+    insta::assert_snapshot!(sentence(from_file("[listen]\n\"a\\nb\" = 1")), @r"unknown key `listen.a\nb`, set by the file: mend or remove it; the keys of listen are allow_plaintext, grpc, http, metrics, reflection, sandbox");
     insta::assert_snapshot!(sentence(from_environment(&[("POSTRIDER_LISTEN__METRIC", "127.0.0.1:1")])), @"unknown key `listen.metric`, set by the environment as POSTRIDER_LISTEN__METRIC: mend or remove it; the keys of listen are allow_plaintext, grpc, http, metrics, reflection, sandbox");
     insta::assert_snapshot!(sentence(from_command_line(&[("pace.concurency", "1")])), @"unknown key `pace.concurency`, set by the command line: mend or remove it; the keys of pace are concurrency, messages_per_minute, recipients_per_day");
 }

@@ -14,15 +14,15 @@ use crate::status::Refusal;
 pub(super) type Answer = (StatusCode, HeaderMap, String);
 
 #[derive(Clone)]
-pub(super) struct Codec(DescriptorPool);
+pub(crate) struct Codec(DescriptorPool);
 
 impl Codec {
-    pub(super) fn new() -> Result<Self, DescriptorError> {
+    pub(crate) fn new() -> Result<Self, DescriptorError> {
         DescriptorPool::decode(postrider_proto::FILE_DESCRIPTOR_SET).map(Self)
     }
 
     /// Names in either spelling; what is unknown is refused.
-    pub(super) fn read<M: prost::Message + Default>(&self, name: &str, body: &[u8]) -> Result<M, Refusal> {
+    pub(crate) fn read<M: prost::Message + Default>(&self, name: &str, body: &[u8]) -> Result<M, Refusal> {
         let of = self.of(&format!("postrider.v1.{name}"))?;
         let mut json = serde_json::Deserializer::from_slice(body);
         let read = DynamicMessage::deserialize(of, &mut json).and_then(|read| json.end().map(|()| read));

@@ -26,7 +26,7 @@ use postrider_proto::v1::settings_service_server::SettingsService as _;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
-use self::codec::Codec;
+pub(crate) use self::codec::Codec;
 use crate::access::{Caller, ResellerClaim, Shown, authorise, rpc_name, source};
 use crate::app::App;
 use crate::begun::Begun;

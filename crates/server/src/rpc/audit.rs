@@ -39,11 +39,11 @@ pub(super) async fn list_audit_events(
     })
 }
 
-fn written(AuditPlace { time, reseller, number }: &AuditPlace) -> String {
+pub(crate) fn written(AuditPlace { time, reseller, number }: &AuditPlace) -> String {
     format!("{}/{number}/{reseller}", time.as_microsecond())
 }
 
-fn parse(text: &str) -> Option<AuditPlace> {
+pub(crate) fn parse(text: &str) -> Option<AuditPlace> {
     let mut parts = text.splitn(3, '/');
     let time = Timestamp::from_microsecond(parts.next()?.parse().ok()?).ok()?;
     let number = parts.next()?.parse().ok()?;

@@ -1,7 +1,7 @@
 //! One file a verb: request → domain, one piece of work, domain → reply.
 
 mod access_service;
-mod audit;
+pub(crate) mod audit;
 mod batch_send_mail;
 mod claims;
 mod delete_settings;

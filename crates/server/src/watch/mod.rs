@@ -7,7 +7,7 @@
 //! - A reader costs one page of events. One that does not read is told to come back with its cursor.
 //! - The right to read is looked at again with every page and heartbeat.
 
-mod cursor;
+pub(crate) mod cursor;
 mod filter;
 
 use std::collections::VecDeque;

@@ -1,0 +1,5 @@
+//! `cargo +nightly fuzz run page_token`; what it holds to is told in crates/server/src/fuzzing.rs.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| postrider_server::fuzzing::page_token(bytes));
