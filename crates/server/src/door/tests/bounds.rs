@@ -70,6 +70,61 @@ async fn a_connection_without_calls_is_told_to_go() {
     assert!(serve::QUIET < serve::AGE);
 }
 
+/// A call to [`LIST`] on a stream of this number, its fields as HPACK writes those that are in no table.
+fn call(stream: u32) -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let head: Vec<u8> = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", LIST),
+        (":authority", "localhost"),
+        ("content-type", "application/grpc"),
+    ]
+    .into_iter()
+    .flat_map(|(name, value)| [vec![0], text(name), text(value)].concat())
+    .collect();
+    // HEADERS, with END_HEADERS and END_STREAM.
+    let length = u8::try_from(head.len()).unwrap();
+    [&[0, 0, length, 1, 5], &stream.to_be_bytes()[..], &head].concat()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_old_is_told_to_go_however_busy_it_is() {
+    let served = served().await;
+    let (mut hears, mut speaks) = TcpStream::connect(served.address).await.unwrap().into_split();
+    let (says, mut said) = tokio::sync::mpsc::unbounded_channel::<Vec<u8>>();
+    says.send(GREETING.to_vec()).unwrap();
+    let calls = says.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(serve::QUIET / 3);
+        for stream in (1..).step_by(2) {
+            ticks.tick().await;
+            if calls.send(call(stream)).is_err() {
+                break;
+            }
+        }
+    });
+    let speaking = tokio::spawn(async move {
+        while let Some(frame) = said.recv().await {
+            let _gone = speaks.write_all(&frame).await;
+        }
+    });
+    let (begun, mut frame, mut answers) = (Instant::now(), [0; 9], 0);
+    while hears.read_exact(&mut frame).await.is_ok() {
+        let mut payload = vec![0; usize::from(frame[1]) << 8 | usize::from(frame[2])];
+        hears.read_exact(&mut payload).await.unwrap();
+        answers += usize::from(frame[3] == 1);
+        if frame[3] == 6 && frame[4] == 0 {
+            frame[4] = 1;
+            says.send([&frame[..], &payload].concat()).unwrap();
+        }
+    }
+    speaking.abort();
+    let lasted = begun.elapsed();
+    assert!(answers >= 9, "{answers} calls were answered");
+    assert!(serve::AGE <= lasted && lasted < serve::AGE + Duration::from_mins(6), "{lasted:?}");
+}
+
 #[tokio::test]
 async fn a_client_that_is_all_pings_is_cut_off() {
     let served = served().await;
