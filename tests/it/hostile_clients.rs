@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use postrider_proto::v1::Message;
-use postrider_testkit::{Service, mail};
+use postrider_testkit::{Service, in_time, mail};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -227,4 +227,34 @@ async fn silent_clients_hold_up_neither_others_nor_the_end() {
     let began = Instant::now();
     assert_eq!(service.is_asked_to_end().await.code(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+}
+
+/// Files that the service may have open: more than it needs, and fewer than there are clients.
+const FILES_MAX: usize = 96;
+
+#[tokio::test]
+async fn without_files_to_open_those_who_are_in_go_on_and_others_come_in_later() {
+    let mut service = ready().await;
+    service.admin().health("").await.unwrap();
+    let (id, limit) = (service.program().id().to_string(), format!("--nofile={FILES_MAX}:"));
+    let limited =
+        tokio::process::Command::new("prlimit").args(["--pid", &id, &limit]).status().await.unwrap();
+    assert!(limited.success());
+    let mut many = Vec::new();
+    for _ in 0..2 * FILES_MAX {
+        many.push(TcpStream::connect(service.grpc()).await.unwrap());
+    }
+    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    in_time("it has no file left", async {
+        while !service.stderr().contains("a connection was not accepted") {
+            ticks.tick().await;
+        }
+    })
+    .await;
+    assert_eq!(service.admin().health("").await.unwrap(), "SERVING");
+    drop(many);
+    let later = service.admin().on_another_connection();
+    assert_eq!(in_time("another comes in", later.health("")).await.unwrap(), "SERVING");
+    let told = service.stderr().matches("a connection was not accepted").count();
+    assert!(told < 200, "it spins: {told}");
 }

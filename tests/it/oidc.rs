@@ -98,6 +98,7 @@ async fn whatever_is_wrong_with_a_token_is_one_answer() {
         ("changed", format!("{header}.{more}.{signature}")),
         ("by another's key of the same name", issuer.forges("k1", &claims(&issuer, json!({})))),
         ("by a key that there is not", issuer.forges("k2", &claims(&issuer, json!({})))),
+        ("by a key that it brings along", issuer.forges_with_its_key(&other, &claims(&issuer, json!({})))),
         ("another issuer's", other.signs(&claims(&other, json!({})))),
         ("no token", "a.b.c".to_owned()),
     ];
@@ -105,6 +106,7 @@ async fn whatever_is_wrong_with_a_token_is_one_answer() {
         assert_eq!(answer(&service, &token).await, "UNAUTHENTICATED", "a token that is {what}");
     }
     assert_eq!(answer(&service, &good).await, "welcome");
+    assert_eq!(other.fetches(), 0, "a token chose where its key is fetched from");
     assert!(!service.stderr().contains(signature), "a token is in the log");
 }
 

@@ -111,6 +111,14 @@ impl Issuer {
     pub fn forges(&self, id: &str, claims: &Value) -> String {
         SigningKey::named(id).signs(&header(id), claims)
     }
+
+    /// The same, which brings that key along and says besides that it is among the keys of another issuer.
+    pub fn forges_with_its_key(&self, other: &Self, claims: &Value) -> String {
+        let key = SigningKey::named("own");
+        let jwk = serde_json::from_value(key.public()).unwrap();
+        let jku = Some(format!("{}/keys", other.url));
+        key.signs(&Header { jwk: Some(jwk), jku, ..header(&key.id) }, claims)
+    }
 }
 
 fn header(key_id: &str) -> Header {
