@@ -5,7 +5,7 @@ use postrider_testkit::{acme_settings, authority, mail, raw, secret};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::every_field::{every_rpc, planted};
-use crate::support::ready;
+use crate::support::{given, ready};
 
 #[tokio::test]
 async fn no_field_makes_the_service_connect_to_where_it_points() {
@@ -41,6 +41,20 @@ async fn no_field_makes_the_service_connect_to_where_it_points() {
     }
 
     let ours = TcpStream::connect(trap_at).await.unwrap();
+    let (_, first) = trap.accept().await.unwrap();
+    assert_eq!(first, ours.local_addr().unwrap(), "nobody connected before us");
+}
+
+#[tokio::test]
+async fn no_proxy_that_the_environment_names_is_used() {
+    let trap = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", trap.local_addr().unwrap());
+    let names = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+    let service = given().service();
+    let service = names.into_iter().fold(service, |service, name| service.with_environment(name, &proxy));
+    let service = service.starts().await;
+    assert_eq!(service.admin().sends(mail("acme").waiting_for_sent()).await.state(), MessageState::Sent);
+    let ours = TcpStream::connect(trap.local_addr().unwrap()).await.unwrap();
     let (_, first) = trap.accept().await.unwrap();
     assert_eq!(first, ours.local_addr().unwrap(), "nobody connected before us");
 }
