@@ -23,9 +23,6 @@ const ELSEWHERE: &str = "elsewhere";
 /// Builds it and says its SHA-256; `twice`: also in a clone elsewhere, and fails where the two differ.
 pub(crate) fn run(twice: bool) -> anyhow::Result<()> {
     let root = workspace::root();
-    if twice && !git(&root, &["status", "--porcelain"])?.is_empty() {
-        bail!("there are changes that are not committed, which the clone to compare with would not have");
-    }
     for compiler in ["rustc", "cc"] {
         let said = process::output(Command::new(compiler).arg("--version").current_dir(&root))?;
         println!("{}", said.lines().next().unwrap_or_default());
@@ -33,6 +30,10 @@ pub(crate) fn run(twice: bool) -> anyhow::Result<()> {
     let here = build(&root)?;
     if !twice {
         return Ok(());
+    }
+    // Why after the build: it takes minutes, in which somebody may have edited.
+    if !git(&root, &["status", "--porcelain"])?.is_empty() {
+        bail!("there are changes that are not committed, which the clone to compare with would not have");
     }
     let elsewhere = root.join(TARGET).join(ELSEWHERE);
     if elsewhere.exists() {
