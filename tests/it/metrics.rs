@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postrider_proto::v1::{CancelMessageRequest, MessageState, PauseSendingRequest};
 use postrider_sandbox::seed;
-use postrider_testkit::{Microsoft, Mistake, Service, acme_settings, from_now, in_time, mail};
+use postrider_testkit::{Microsoft, Mistake, Service, acme_settings, from_now, mail, seen};
 use serde_json::json;
 
 use crate::support::{given, ready};
@@ -24,6 +24,7 @@ const CONTRACT: [&str; 10] = [
 ];
 
 /// The page, line by line.
+#[derive(Debug)]
 struct Scraped(String);
 
 impl Scraped {
@@ -48,16 +49,8 @@ impl Scraped {
 
 /// Scrapes until a series has a value: what a mail came to is counted once it is on disk.
 async fn comes_to_tell(service: &Service, series: &str, value: f64) -> Scraped {
-    let scraping = async {
-        loop {
-            let scraped = Scraped::of(service).await;
-            if scraped.value(series) == Some(value) {
-                return scraped;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    in_time(&format!("{series} is {value}"), scraping).await
+    let what = format!("{series} is {value}");
+    seen(&what, || Scraped::of(service), |scraped| scraped.value(series) == Some(value)).await
 }
 
 #[tokio::test]
