@@ -60,6 +60,8 @@ async fn before_anything_happened_what_can_go_wrong_is_told_as_zero() {
     for series in [
         "postrider_messages_accepted_total",
         "postrider_messages_finished_total{state=\"outcome_unknown\"}",
+        "postrider_attempts_total{outcome=\"in_doubt\",finding=\"OUTCOME_UNKNOWN\"}",
+        "postrider_attempts_total{outcome=\"in_doubt\",finding=\"ACCEPTED_NOT_202\"}",
         "postrider_messages{state=\"held\"}",
         "postrider_lanes{state=\"held\"}",
         "postrider_token_fetches_total{result=\"refused\"}",
@@ -192,7 +194,13 @@ async fn resellers_are_told_apart_where_the_operator_asks_for_it() {
     service.admin().sends(mail("acme").waiting_for_sent()).await;
     let series = "postrider_messages_finished_total{reseller=\"acme\",state=\"sent\"}";
     let scraped = comes_to_tell(&service, series, 1.0).await;
-    assert_eq!(scraped.value("postrider_messages_accepted_total{reseller=\"acme\"}"), Some(1.0));
+    for (series, value) in [
+        ("postrider_messages_accepted_total{reseller=\"acme\"}", 1.0),
+        ("postrider_messages_finished_total{reseller=\"acme\",state=\"outcome_unknown\"}", 0.0),
+        ("postrider_attempts_total{reseller=\"acme\",outcome=\"in_doubt\",finding=\"OUTCOME_UNKNOWN\"}", 0.0),
+    ] {
+        assert_eq!(scraped.value(series), Some(value), "{series} in {}", scraped.0);
+    }
 }
 
 #[tokio::test]
