@@ -101,6 +101,20 @@ async fn the_level_changes_by_the_file_and_a_signal_and_a_broken_file_changes_no
     assert_eq!(service.page("/healthz").await.0, 200, "it serves on");
 }
 
+#[tokio::test]
+async fn a_signal_says_that_it_changes_nothing_where_the_environment_sets_the_level() {
+    let world = given();
+    let file = world.file("postrider.toml", "[log]\nformat = 'json'\nlevel = 'debug'\n");
+    let argument = format!("--config={}", file.display());
+    let service = world.service().with_argument(&argument).with_environment("POSTRIDER_LOG__LEVEL", "warn");
+    let mut service = service.starts().await;
+    for _ in 0..2 {
+        hangs_up(&mut service).await;
+        assert_eq!(logs(&service, "log_level_unchanged").await["log_level"], "warn");
+    }
+    assert!(!service.stderr().contains("log_level_changed"), "{}", service.stderr());
+}
+
 async fn hangs_up(service: &mut Service) {
     let id = service.program().id().to_string();
     assert!(Command::new("kill").args(["-HUP", &id]).status().await.unwrap().success());
