@@ -141,6 +141,26 @@ async fn a_call_is_in_its_callers_trace_and_the_attempt_in_one_of_its_own_with_a
 }
 
 #[tokio::test]
+async fn of_a_mail_whose_caller_wants_no_trace_nothing_is_told() {
+    let (world, collector) = (given(), Collector::listening().await);
+    let service = traced(&world, &collector).await;
+    let unsampled = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    let mut quiet = Request::new(mail("acme").waiting_for_sent().request);
+    quiet.metadata_mut().insert("traceparent", format!("00-{unsampled}-{CALLERS_SPAN}-00").parse().unwrap());
+    service.admin().mail().send_mail(quiet).await.unwrap();
+    let told = sends(&service, mail("acme").waiting_for_sent()).await;
+
+    let attempt = collector.attempt(&told).await;
+    collector.child(&attempt, "record").await;
+    let spans = collector.spans();
+    for name in ["accept", "attempt", "token", "submit", "record"] {
+        assert_eq!(spans.iter().filter(|span| span.name == name).count(), 1, "{name}: {spans:#?}");
+    }
+    assert!(spans.iter().all(|span| hex(&span.trace_id) != unsampled), "{spans:#?}");
+}
+
+#[tokio::test]
 async fn an_attempt_after_a_restart_still_links_to_the_call() {
     let (world, collector) = (given(), Collector::listening().await);
     let microsoft = world.microsoft().await;
