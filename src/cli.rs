@@ -3,7 +3,7 @@
 //! | command | module |
 //! | --- | --- |
 //! | `serve`, `sandbox`, `check-config` | [`serve`], [`sandbox`], [`configuration`] |
-//! | `check-store`, `migrate`: on the database itself | [`store`] |
+//! | `check-store`, `migrate`, `recover-access`: on the database itself | [`store`] |
 //! | `credentials …`: with the service stopped | [`credentials`] |
 //! | `send`, `settings …`, `messages …`, `keys …`, `audit`: clients of a running service | [`send`], [`settings`], [`messages`], [`keys`], [`audit`] |
 //! | `findings` | [`findings`] |
@@ -84,6 +84,9 @@ enum Command {
     CheckStore(ConfigurationFlags),
     /// Brings the database to the schema of this version. One in SQLite may have no service; replicas on PostgreSQL go on.
     Migrate(ConfigurationFlags),
+    /// Makes a key that may do everything and prints it, this once: for when all such keys are lost. On SQLite with the service
+    /// stopped; on PostgreSQL also beside it.
+    RecoverAccess(ConfigurationFlags),
     /// Sends one email.
     Send(Box<send::SendArguments>),
     /// The stores of credentials, with the service stopped: rekey, migrate.
@@ -118,6 +121,7 @@ impl Command {
                 | Self::CheckConfig(_)
                 | Self::CheckStore(_)
                 | Self::Migrate(_)
+                | Self::RecoverAccess(_)
                 | Self::Credentials(_)
         )
     }
@@ -169,6 +173,10 @@ impl Invocation {
             Command::Migrate(arguments) => {
                 let data_dir = flags.only_data_dir("migrate")?;
                 store::migrate(arguments, data_dir, overrides, environment)
+            }
+            Command::RecoverAccess(arguments) => {
+                let data_dir = flags.only_data_dir("recover-access")?;
+                store::recover_access(arguments, data_dir, overrides, environment)
             }
             Command::Credentials(command) => {
                 let data_dir = flags.only_data_dir("credentials")?;

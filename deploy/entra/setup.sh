@@ -6,6 +6,7 @@
 # Run again, it makes nothing twice, but for the client secret. By default the right to send is given in Exchange Online for this
 # mailbox alone (RBAC for Applications). Exchange has no command line but PowerShell: its four commands are printed at the end,
 # and deploy/entra/setup.ps1 does all in one. With `whole-directory`, Mail.Send is granted in Entra with consent, for every mailbox.
+# The rights add up, so that for one mailbox an earlier consent is taken back.
 set -euo pipefail
 
 mailbox=${1:?say the sender mailbox, such as sales@reseller.example}
@@ -34,6 +35,14 @@ object_id=$(az ad sp list --filter "appId eq '$client_id'" --query '[0].id' --ou
 if [[ $access == whole-directory ]]; then
   az ad app permission add --id "$client_id" --api "$graph_app_id" --api-permissions "$mail_send=Role"
   az ad app permission admin-consent --id "$client_id"
+else
+  assignments=https://graph.microsoft.com/v1.0/servicePrincipals/$object_id/appRoleAssignments
+  consents=$(az rest --url "$assignments" --query "value[?appRoleId=='$mail_send'].id" --output tsv)
+  for consent in $consents; do
+    az rest --method delete --url "$assignments/$consent"
+  done
+  [[ -z $consents ]] ||
+    echo "The consent to Mail.Send for the whole directory was taken back. Mail may be held until the scope in Exchange works." >&2
 fi
 
 secret=$(az ad app credential reset --id "$client_id" --append --display-name Postrider \

@@ -21,7 +21,14 @@ use super::{attachment, input, messages, retry, time, value, words};
 /// The service answers a call that waits half a second before its deadline at the latest.
 const DEADLINE_SENT: Duration = Duration::from_secs(31);
 
+/// A mail is given as much more time as it takes at this rate: 1 Mbit/s.
+const SENT_BYTES_PER_SECOND: u64 = 128 * 1024;
+
 #[derive(Debug, Args)]
+#[command(
+    after_help = "The answer is waited for one minute, with --wait sent half a minute, and for large mail longer: as long as it takes \
+                        at 1 Mbit/s, such as three minutes more for 22 MB."
+)]
 #[command(group = ArgGroup::new("recipients").args(["to", "cc", "bcc"]).multiple(true).required(true))]
 #[command(group = ArgGroup::new("body").args(["text", "text_file", "html", "html_file"]).multiple(true).required(true))]
 pub(crate) struct SendArguments {
@@ -90,7 +97,7 @@ pub(crate) struct SendArguments {
 pub(crate) async fn run(arguments: SendArguments, client: &Client, screen: &Screen) -> Result<(), Failure> {
     let request = arguments.request()?;
     let waits = request.wait_for() == WaitFor::Sent && !request.validate_only;
-    let mut mail = client.mail(if waits { DEADLINE_SENT } else { DEADLINE });
+    let mut mail = client.mail(deadline(waits, request.encoded_len()));
     let (size, waits_for) = (request.encoded_len(), if waits { "sending" } else { "being stored" });
     let mut once = async || client.sent.shown(size, waits_for, mail.send_mail(request.clone())).await;
     let response = retry::patiently(&mut once).await.map_err(|status| {
@@ -104,6 +111,12 @@ pub(crate) async fn run(arguments: SendArguments, client: &Client, screen: &Scre
     screen.answer("postrider.v1.SendMailResponse", &response, text)?;
     let state = response.message.as_ref().map(postrider_proto::v1::Message::state);
     if waits && state != Some(MessageState::Sent) { Err(Failure::Answered) } else { Ok(()) }
+}
+
+/// How long the whole call may last.
+fn deadline(waits: bool, bytes: usize) -> Duration {
+    let answer = if waits { DEADLINE_SENT } else { DEADLINE };
+    answer + Duration::from_secs(bytes as u64 / SENT_BYTES_PER_SECOND)
 }
 
 impl SendArguments {
@@ -217,6 +230,15 @@ mod tests {
             .map(|file| file.file_name.as_str())
             .collect();
         assert_eq!(names, ["Cargo.toml", "build.rs"]);
+    }
+
+    #[test]
+    fn a_large_mail_has_the_time_that_a_slow_line_takes() {
+        let at_4_mbit = |bytes: u64| Duration::from_secs(bytes * 8 / 4_000_000);
+        for (waits, least) in [(false, DEADLINE), (true, DEADLINE_SENT)] {
+            assert_eq!(deadline(waits, 2_000), least);
+            assert!(deadline(waits, 20_000_000) >= least + at_4_mbit(20_000_000));
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! `postrider check-store` and `postrider migrate`: the database itself, asked without the service.
+//! `postrider check-store`, `migrate` and `recover-access`: the database itself, without the service.
 //!
 //! What is wrong with a store is the answer, on standard output; why it could not be looked at is an error.
 
 use std::path::PathBuf;
 
 use postrider_server::{Checked, Migrated, OfflineError};
+use secrecy::ExposeSecret as _;
 
 use super::configuration::ConfigurationFlags;
 use super::environment::Environment;
@@ -60,10 +61,28 @@ pub(crate) fn migrate(
     })
 }
 
+/// The key alone goes to standard output, as `keys create` does it.
+pub(crate) fn recover_access(
+    flags: ConfigurationFlags,
+    data_dir: Option<PathBuf>,
+    overrides: Vec<(String, String)>,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let config = flags.load(data_dir, overrides, false, environment)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let key = runtime.block_on(postrider_server::recover_access(&config)).map_err(of_database)?;
+    say(key.expose_secret())?;
+    eprintln!(
+        "This key may do everything, and is shown this once. Revoke the lost ones: `postrider keys list`, \
+         `postrider keys revoke KEY_ID`."
+    );
+    Ok(())
+}
+
 /// A store that cannot be opened is a broken one, or none.
 fn of_database(error: OfflineError) -> Failure {
     match error {
-        error @ OfflineError::Store(_) => Failure::Failed(error.into()),
+        error @ (OfflineError::Store(_) | OfflineError::AdminKey(_)) => Failure::Failed(error.into()),
         error => Failure::Usage(error.into()),
     }
 }

@@ -165,7 +165,7 @@ async fn a_watch_shows_each_change_on_its_line_and_goes_on_over_a_restart() {
     let last = told[0]["cursor"].as_str().unwrap();
     assert!(watching.stderr().contains("--cursor "), "{}", watching.stderr());
     let again = ["messages", "watch", "acme", "--state", "sent", "--cursor", last];
-    let mut again = service.cli_goes_on(&again, "again");
+    let again = service.cli_goes_on(&again, "again");
     let line = again.says("what came after the cursor", |stdout| stdout.lines().count() >= 2).await;
     assert!(line.contains(&second.message_id) && line.contains("\tSENT\t"), "{line}");
     assert!(!line.contains(&first.message_id), "{line}");

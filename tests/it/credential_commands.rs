@@ -5,7 +5,7 @@ use std::process::Stdio;
 use postrider_proto::v1::{DeleteSettingsRequest, MessageState, Settings, TestStatus, TestStep};
 use postrider_sandbox::seed;
 use postrider_testkit::{
-    Finished, Microsoft, Service, ServiceBuilder, Vault, World, acme_settings, canary, mail,
+    Finished, Microsoft, Service, ServiceBuilder, Vault, World, acme_settings, canary, mail, seen,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -166,12 +166,9 @@ async fn a_saved_credential_that_is_lost_is_told_with_the_settings_and_at_its_st
     query(&service, "DELETE FROM sealed_credentials WHERE reseller = 'reseller-1'").await;
     service.returns().await;
     for (n, reason) in [(0, "is damaged: save the settings"), (1, "there is no credential of reseller-1")] {
-        let told = async {
-            while status_code(service.admin().saved_settings(&name(n)).await.status.as_ref()).is_empty() {
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            }
-        };
-        postrider_testkit::in_time("it is told without a send", told).await;
+        let saved = async || service.admin().saved_settings(&name(n)).await;
+        let is_told = |saved: &Settings| !status_code(saved.status.as_ref()).is_empty();
+        seen("it is told without a send", saved, is_told).await;
         for candidate in [None, Some(Settings { credential: None, ..settings(n) })] {
             let tested = service.admin().tests(&name(n), candidate).await;
             let step = &tested.steps[2];
@@ -319,12 +316,8 @@ async fn credentials_move_into_vault_and_back_with_a_dry_run_and_after_a_kill() 
 
     let mut service = in_vault.starts().await;
     all_send(&service).await;
-    let emptied = async {
-        while !query(&service, "SELECT version FROM sealed_credentials").await.is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-    };
-    postrider_testkit::in_time("what was moved is destroyed where it was", emptied).await;
+    let left = || query(&service, "SELECT version FROM sealed_credentials");
+    seen("what was moved is destroyed where it was", left, Vec::is_empty).await;
     assert!(canary::files_with(seed::SECRET, service.data_dir()).is_empty());
     ends(&mut service).await;
 
@@ -394,12 +387,8 @@ async fn what_is_replaced_or_deleted_while_vault_is_not_configured_is_destroyed_
     for n in 0..3 {
         vault.comes_to_have(&name(n), &[]).await;
     }
-    let left = async {
-        while !query(&service, "SELECT reseller FROM credential_changes").await.is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-    };
-    postrider_testkit::in_time("nothing is left to destroy", left).await;
+    let left = || query(&service, "SELECT reseller FROM credential_changes");
+    seen("nothing is left to destroy", left, Vec::is_empty).await;
 }
 
 #[tokio::test]

@@ -144,7 +144,7 @@ async fn the_commands_of_the_readme_do_what_it_says() {
         serve.env(format!("POSTRIDER_LISTEN__{listener}"), "127.0.0.1:0");
     }
     serve.args(["serve", "--sandbox"]);
-    let mut program = Program::start(serve, world.path(), "readme");
+    let program = Program::start(serve, world.path(), "readme");
     program.says("that acme is ready", |text| text.contains("grpcurl ") && text.ends_with('\n')).await;
 
     let begin = commands.iter().position(|command| arguments(command) == Some("serve --sandbox")).unwrap();

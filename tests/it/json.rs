@@ -123,6 +123,15 @@ async fn settings_are_tested_and_a_failed_test_is_an_answer() {
 }
 
 #[tokio::test]
+async fn a_colon_that_a_client_encodes_is_a_colon() {
+    let service = ready().await;
+    for path in [TEST.replace(':', "%3A"), TEST.replace(':', "%3a")] {
+        let (status, good) = posts(&service, &path, r#"{"level": "TEST_LEVEL_TOKEN"}"#).await;
+        assert_eq!((status, &good["passed"]), (200, &json!(true)), "{path}: {good}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_json_of_the_request_is_undecodable_and_says_where() {
     let service = ready().await;
     let undecodable = refused(400, "INVALID_ARGUMENT", "UNDECODABLE");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use postrider_testkit::{Mistake, Service, in_time, mail};
+use postrider_testkit::{Mistake, Service, mail};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -34,24 +34,10 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Waits for a line of the log that is JSON with this event.
+/// The first line of the log with this event, which is JSON.
 async fn logs(service: &Service, event: &str) -> Value {
-    let looking = async {
-        loop {
-            let lines: Vec<Value> = events(service);
-            if let Some(found) = lines.into_iter().find(|line| line["event"] == event) {
-                return found;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    };
-    in_time(&format!("the service logs {event}"), looking).await
-}
-
-fn events(service: &Service) -> Vec<Value> {
-    let log = service.stderr();
-    let whole = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    whole.map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+    let line = service.logs(&format!("\"event\":\"{event}\"")).await;
+    serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"))
 }
 
 #[test]
@@ -90,6 +76,9 @@ async fn as_json_each_line_is_an_event_with_its_names_and_fields() {
     service.admin().sends(mail("acme").waiting_for_sent()).await;
     let held = logs(&service, "lane_held").await;
     assert_eq!((&held["level"], &held["finding"]), (&"WARN".into(), &"SECRET_IS_ID".into()));
+    for line in service.stderr().split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+    }
 }
 
 #[tokio::test]
@@ -110,6 +99,20 @@ async fn the_level_changes_by_the_file_and_a_signal_and_a_broken_file_changes_no
     let refused = logs(&service, "log_level_not_changed").await;
     assert!(refused["error"].as_str().unwrap().contains("log.level"), "{refused}");
     assert_eq!(service.page("/healthz").await.0, 200, "it serves on");
+}
+
+#[tokio::test]
+async fn a_signal_says_that_it_changes_nothing_where_the_environment_sets_the_level() {
+    let world = given();
+    let file = world.file("postrider.toml", "[log]\nformat = 'json'\nlevel = 'debug'\n");
+    let argument = format!("--config={}", file.display());
+    let service = world.service().with_argument(&argument).with_environment("POSTRIDER_LOG__LEVEL", "warn");
+    let mut service = service.starts().await;
+    for _ in 0..2 {
+        hangs_up(&mut service).await;
+        assert_eq!(logs(&service, "log_level_unchanged").await["log_level"], "warn");
+    }
+    assert!(!service.stderr().contains("log_level_changed"), "{}", service.stderr());
 }
 
 async fn hangs_up(service: &mut Service) {

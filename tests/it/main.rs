@@ -24,6 +24,9 @@ mod check_store;
 mod restored;
 
 #[cfg(test)]
+mod recover_access;
+
+#[cfg(test)]
 mod full_disk;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use postrider_proto::v1::{
     CancelMessageRequest, ListSettingsRequest, MessageState, PauseSendingRequest, Scope,
 };
 use postrider_sandbox::seed;
-use postrider_testkit::{Authority, Microsoft, Mistake, Service, acme_settings, from_now, in_time, mail};
+use postrider_testkit::{Authority, Microsoft, Mistake, Service, acme_settings, from_now, in_time, mail, seen};
 use serde_json::json;
 
 use crate::support::{given, ready};
@@ -26,6 +26,7 @@ const CONTRACT: [&str; 10] = [
 ];
 
 /// The page, line by line.
+#[derive(Debug)]
 struct Scraped(String);
 
 impl Scraped {
@@ -50,16 +51,8 @@ impl Scraped {
 
 /// Scrapes until a series has a value: what a mail came to is counted once it is on disk.
 async fn comes_to_tell(service: &Service, series: &str, value: f64) -> Scraped {
-    let scraping = async {
-        loop {
-            let scraped = Scraped::of(service).await;
-            if scraped.value(series) == Some(value) {
-                return scraped;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    in_time(&format!("{series} is {value}"), scraping).await
+    let what = format!("{series} is {value}");
+    seen(&what, || Scraped::of(service), |scraped| scraped.value(series) == Some(value)).await
 }
 
 #[tokio::test]
@@ -69,6 +62,8 @@ async fn before_anything_happened_what_can_go_wrong_is_told_as_zero() {
     for series in [
         "postrider_messages_accepted_total",
         "postrider_messages_finished_total{state=\"outcome_unknown\"}",
+        "postrider_attempts_total{outcome=\"in_doubt\",finding=\"OUTCOME_UNKNOWN\"}",
+        "postrider_attempts_total{outcome=\"in_doubt\",finding=\"ACCEPTED_NOT_202\"}",
         "postrider_messages{state=\"held\"}",
         "postrider_lanes{state=\"held\"}",
         "postrider_token_fetches_total{result=\"refused\"}",
@@ -237,7 +232,13 @@ async fn resellers_are_told_apart_where_the_operator_asks_for_it() {
     service.admin().sends(mail("acme").waiting_for_sent()).await;
     let series = "postrider_messages_finished_total{reseller=\"acme\",state=\"sent\"}";
     let scraped = comes_to_tell(&service, series, 1.0).await;
-    assert_eq!(scraped.value("postrider_messages_accepted_total{reseller=\"acme\"}"), Some(1.0));
+    for (series, value) in [
+        ("postrider_messages_accepted_total{reseller=\"acme\"}", 1.0),
+        ("postrider_messages_finished_total{reseller=\"acme\",state=\"outcome_unknown\"}", 0.0),
+        ("postrider_attempts_total{reseller=\"acme\",outcome=\"in_doubt\",finding=\"OUTCOME_UNKNOWN\"}", 0.0),
+    ] {
+        assert_eq!(scraped.value(series), Some(value), "{series} in {}", scraped.0);
+    }
 }
 
 /// Where their own listener is.

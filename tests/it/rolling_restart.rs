@@ -5,15 +5,15 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use futures::StreamExt as _;
 use postrider_client::{Client, v1};
 use postrider_proto::v1::MessageState;
 use postrider_testkit::{Postgres, acme_settings, in_time, mail};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use crate::replicas::fleet;
 use crate::support::doubts;
@@ -75,7 +75,7 @@ impl Balancer {
 #[derive(Default)]
 struct Load {
     enough: AtomicBool,
-    accepted: AtomicUsize,
+    accepted: watch::Sender<usize>,
 }
 
 impl Load {
@@ -87,19 +87,15 @@ impl Load {
             let answer =
                 client.send_mail(request).await.unwrap_or_else(|error| panic!("a call failed: {error:?}"));
             accepted.push(answer.message.unwrap());
-            self.accepted.fetch_add(1, Ordering::Relaxed);
+            self.accepted.send_modify(|accepted| *accepted += 1);
         }
         accepted
     }
 
     async fn goes_on(&self) {
-        let before = self.accepted.load(Ordering::Relaxed);
-        let going = async {
-            while self.accepted.load(Ordering::Relaxed) < before + PROGRESS {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        in_time("the callers go on", going).await;
+        let mut accepted = self.accepted.subscribe();
+        let enough = *accepted.borrow() + PROGRESS;
+        in_time("the callers go on", accepted.wait_for(|accepted| *accepted >= enough)).await.unwrap();
     }
 }
 
@@ -117,14 +113,14 @@ async fn a_rolling_restart_under_load_fails_no_call_and_loses_and_doubles_no_mai
     let client = || Client::new(&balancer.url, fleet.one.admin().key()).unwrap();
     let watching = client();
     let request = v1::WatchMessagesRequest { states: vec![MessageState::Sent.into()], ..Default::default() };
-    let sent = Arc::new(Mutex::new(BTreeSet::new()));
-    let seen = Arc::clone(&sent);
+    let (tell, mut told) = watch::channel(BTreeSet::new());
     let first = client().list_settings(v1::ListSettingsRequest::default()).await.unwrap();
     assert_eq!(first.settings.len(), 4, "the balancer reaches the fleet");
     let watch = tokio::spawn(async move {
         let mut events = pin!(watching.watch(request));
         while let Some(event) = events.next().await {
-            seen.lock().unwrap().insert(event.expect("the watch goes on").message.unwrap().message_id);
+            let message = event.expect("the watch goes on").message.unwrap();
+            tell.send_if_modified(|told| told.insert(message.message_id));
         }
     });
     let load = Arc::new(Load::default());
@@ -156,12 +152,7 @@ async fn a_rolling_restart_under_load_fails_no_call_and_loses_and_doubles_no_mai
         let copies = fleet.microsoft.copies(&sent.internet_message_id).await;
         assert_eq!((copies, doubts(&sent)), (1, 0), "{sent:#?}");
     }
-    let told = async {
-        while !sent.lock().unwrap().is_superset(&ids) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    in_time("the watch has told of every mail", told).await;
+    in_time("the watch has told of every mail", told.wait_for(|told| told.is_superset(&ids))).await.unwrap();
     watch.abort();
     println!("{} mails by {CALLERS} callers over two restarts", accepted.len());
 }

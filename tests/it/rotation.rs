@@ -9,7 +9,7 @@ use postrider_proto::v1::{
 };
 use postrider_sandbox::seed;
 use postrider_testkit::{
-    Client, Microsoft, Proxy, Service, Vault, Weather, World, acme_settings, from_now, in_time, mail, secret,
+    Client, Microsoft, Proxy, Service, Vault, Weather, World, acme_settings, from_now, mail, secret, seen,
 };
 use reqwest::Method;
 use serde_json::json;
@@ -49,12 +49,8 @@ async fn version(client: &Client) -> String {
 }
 
 async fn until_version_is(client: &Client, number: &str) {
-    let looking = async {
-        while !version(client).await.starts_with(number) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    in_time(&format!("version {number} is used"), looking).await;
+    let is_used = |version: &String| version.starts_with(number);
+    seen(&format!("version {number} is used"), || version(client), is_used).await;
 }
 
 async fn sends(client: &Client) {
@@ -285,14 +281,7 @@ async fn entra_that_asks_to_be_left_alone_is_not_asked_of_another_hands_secret_b
     service.admin().puts(acme_settings()).await;
     microsoft.plays_for_directory("429-plain-text-token", seed::TENANT_ID, json!({})).await;
     vault.is_written_by_hand("acme", &json!({"client_secret": SECOND})).await;
-    let looks = || proxy.seen("GET /v1/secret/metadata/").len();
-    let before = looks();
-    let looked = async {
-        while looks() < before + 6 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    in_time("it looks again and again", looked).await;
+    proxy.sees_more(6, "GET /v1/secret/metadata/").await;
     assert!(!gives_a_token(&service, None).await, "a test waits, too");
     assert_eq!(fetched(&service, "failed").await, 1);
 }
@@ -331,7 +320,6 @@ async fn an_end_that_is_known_is_told_in_settings_lists_and_the_log() {
 
     service.is_asked_to_end().await;
     service.returns().await;
-    service.logs("credential_expires").await;
-    let line = service.stderr().lines().find(|line| line.contains("credential_expires")).unwrap().to_owned();
+    let line = service.logs("credential_expires").await;
     assert!(line.contains("reseller=soon") && line.contains("days_left=14"), "{line}");
 }

@@ -1,8 +1,6 @@
 //! Traces: a call goes on in its caller's trace, and the attempt, whenever it comes, links back to it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
@@ -17,6 +15,7 @@ use postrider_sandbox::seed;
 use postrider_testkit::{Mistake, Service, ServiceBuilder, World, canary, in_time, mail};
 use prost::Message as _;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
@@ -30,7 +29,7 @@ const CALLERS_SPAN: &str = "b7ad6b7169203331";
 #[derive(Clone, Default)]
 struct Collector {
     address: String,
-    spans: Arc<Mutex<Vec<Span>>>,
+    spans: watch::Sender<Vec<Span>>,
 }
 
 #[tonic::async_trait]
@@ -40,7 +39,7 @@ impl TraceService for Collector {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let scopes = request.into_inner().resource_spans.into_iter().flat_map(|of| of.scope_spans);
-        self.spans.lock().unwrap().extend(scopes.flat_map(|scope| scope.spans));
+        self.spans.send_modify(|spans| spans.extend(scopes.flat_map(|scope| scope.spans)));
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
@@ -56,20 +55,15 @@ impl Collector {
     }
 
     fn spans(&self) -> Vec<Span> {
-        self.spans.lock().unwrap().clone()
+        self.spans.borrow().clone()
     }
 
     /// The first span that satisfies, once it came.
     async fn gets(&self, what: &str, satisfies: impl Fn(&Span) -> bool) -> Span {
-        let looking = async {
-            loop {
-                if let Some(span) = self.spans().into_iter().find(&satisfies) {
-                    return span;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        in_time(&format!("the collector gets {what}"), looking).await
+        let mut spans = self.spans.subscribe();
+        let coming = spans.wait_for(|spans| spans.iter().any(&satisfies));
+        let spans = in_time(&format!("the collector gets {what}"), coming).await.unwrap();
+        spans.iter().find(|span| satisfies(span)).unwrap().clone()
     }
 
     /// The attempt of a message.
@@ -144,6 +138,26 @@ async fn a_call_is_in_its_callers_trace_and_the_attempt_in_one_of_its_own_with_a
     assert_eq!(attribute(&request, "call"), "send_mail");
     assert_eq!(attribute(&request, "http.response.status_code"), "202");
     collector.child(&attempt, "record").await;
+}
+
+#[tokio::test]
+async fn of_a_mail_whose_caller_wants_no_trace_nothing_is_told() {
+    let (world, collector) = (given(), Collector::listening().await);
+    let service = traced(&world, &collector).await;
+    let unsampled = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    let mut quiet = Request::new(mail("acme").waiting_for_sent().request);
+    quiet.metadata_mut().insert("traceparent", format!("00-{unsampled}-{CALLERS_SPAN}-00").parse().unwrap());
+    service.admin().mail().send_mail(quiet).await.unwrap();
+    let told = sends(&service, mail("acme").waiting_for_sent()).await;
+
+    let attempt = collector.attempt(&told).await;
+    collector.child(&attempt, "record").await;
+    let spans = collector.spans();
+    for name in ["accept", "attempt", "token", "submit", "record"] {
+        assert_eq!(spans.iter().filter(|span| span.name == name).count(), 1, "{name}: {spans:#?}");
+    }
+    assert!(spans.iter().all(|span| hex(&span.trace_id) != unsampled), "{spans:#?}");
 }
 
 #[tokio::test]
@@ -237,12 +251,7 @@ async fn a_collector_that_is_away_harms_nothing_and_is_told_once() {
     for _ in 0..3 {
         let message = service.admin().sends(mail("acme").waiting_for_sent()).await;
         assert_eq!(message.state(), MessageState::Sent);
-        let away = async {
-            while !service.stderr().contains("traces_not_taken") {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        in_time("it is told", away).await;
+        service.logs("traces_not_taken").await;
     }
     assert!(service.is_asked_to_end().await.success());
     assert_eq!(service.stderr().matches("traces_not_taken").count(), 1, "{}", service.stderr());

@@ -200,6 +200,44 @@ export class Client {
     }
   }
 
+  /**
+   * Does testSettings and tells of each step as it begins and ends; the last response has the `result`. For people who wait for it.
+   * The test goes on to its end also when you break off.
+   */
+  async *watchSettingsTest(
+    request: settings.DeepPartial<settings.WatchSettingsTestRequest>,
+    options: CallOptions = {},
+  ): AsyncGenerator<settings.WatchSettingsTestResponse, void, undefined> {
+    const { signal } = options;
+    const deadline = Date.now() + (options.timeout ?? this.#timeout);
+    const identified = withRequestId(settings.WatchSettingsTestRequest.fromPartial(request));
+    const { path, requestSerialize, responseDeserialize } = settings.SettingsServiceService.watchSettingsTest;
+    for (let attempt = 0; ; attempt++) {
+      signal?.throwIfAborted();
+      let begun = false;
+      let error: PostriderError;
+      const call = this.#grpc.makeServerStreamRequest(path, requestSerialize, responseDeserialize, identified, this.#metadata, { deadline });
+      const cancel = () => call.cancel();
+      signal?.addEventListener("abort", cancel);
+      try {
+        for await (const response of call as AsyncIterable<settings.WatchSettingsTestResponse>) {
+          begun = true;
+          yield response;
+        }
+        return;
+      } catch (thrown) {
+        error = known(thrown);
+      } finally {
+        signal?.removeEventListener("abort", cancel);
+        call.cancel();
+      }
+      signal?.throwIfAborted();
+      const delay = delayBeforeRepeat("WatchSettingsTest", error, attempt);
+      if (begun || delay === undefined || Date.now() + delay >= deadline) throw error;
+      await pause(delay, signal);
+    }
+  }
+
   async #call<Request, Response>(method: Method<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
     const deadline = Date.now() + (options.timeout ?? this.#timeout);
     const rpc = method.path.slice(method.path.lastIndexOf("/") + 1);

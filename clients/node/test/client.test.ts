@@ -115,6 +115,15 @@ test("a revoked key ends a watch", async (context) => {
   assert.equal((await refused(events.next())).reason, "UNAUTHENTICATED");
 });
 
+test("a test of settings tells each step and is asked for again under one request id", async (context) => {
+  const service = new Service(refusal(Code.UNAVAILABLE, "COMMIT_UNKNOWN", retryAfter(1)));
+  const client = await serve(context, service);
+  const seen: (string | undefined)[] = [];
+  for await (const { event } of client.watchSettingsTest({})) seen.push(event?.$case);
+  assert.deepEqual(seen, ["began", "result"]);
+  assert.ok(service.requestIds.length === 2 && service.requestIds[0] && new Set(service.requestIds).size === 1);
+});
+
 test("a URL that is none is refused at once", () => {
   for (const url of ["", "127.0.0.1:50051", "ftp://a", "http://a/path"]) assert.throws(() => new Client(url, KEY), TypeError);
 });

@@ -8,6 +8,7 @@ import { ErrorInfo, RequestInfo, RetryInfo } from "../src/generated/google/rpc/e
 import { Status } from "../src/generated/google/rpc/status.js";
 import * as access from "../src/generated/postrider/v1/access_service.js";
 import * as mail from "../src/generated/postrider/v1/mail_service.js";
+import * as settings from "../src/generated/postrider/v1/settings_service.js";
 
 const tls = (name: string) => fileURLToPath(new URL(`../../../testdata/${name}`, import.meta.url));
 export const CA_FILE = tls("ca.pem");
@@ -57,6 +58,10 @@ export class Service {
       },
       watchMessages: (call: grpc.ServerWritableStream<mail.WatchMessagesRequest, mail.WatchMessagesResponse>) => void this.#watch(call),
     } as unknown as grpc.UntypedServiceImplementation);
+    this.#server.addService(settings.SettingsServiceService, {
+      watchSettingsTest: (call: grpc.ServerWritableStream<settings.WatchSettingsTestRequest, settings.WatchSettingsTestResponse>) =>
+        this.#test(call),
+    } as unknown as grpc.UntypedServiceImplementation);
     this.#server.addService(access.AccessServiceService, {
       createKey: (call: grpc.ServerUnaryCall<unknown, unknown>, answer: grpc.sendUnaryData<unknown>) => {
         this.created++;
@@ -90,6 +95,19 @@ export class Service {
     const failure = this.#next(call);
     if (failure) call.emit("error", failure);
     else call.end();
+  }
+
+  /** One step, and the result; or the next failure. */
+  #test(call: grpc.ServerWritableStream<settings.WatchSettingsTestRequest, settings.WatchSettingsTestResponse>): void {
+    this.requestIds.push(call.request.requestId);
+    const failure = this.#next(call);
+    if (failure) {
+      call.emit("error", failure);
+      return;
+    }
+    call.write({ event: { $case: "began", value: settings.TestStep.TEST_STEP_SHAPE } });
+    call.write({ event: { $case: "result", value: settings.TestSettingsResponse.fromPartial({ passed: true }) } });
+    call.end();
   }
 
   #next(call: { metadata: grpc.Metadata }): Partial<grpc.ServiceError> | null {

@@ -13,7 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
 
 from postrider import v1
-from postrider.v1 import access_service_pb2_grpc, mail_service_pb2_grpc
+from postrider.v1 import access_service_pb2_grpc, mail_service_pb2_grpc, settings_service_pb2_grpc
 
 TLS = Path(__file__).parents[2] / "testdata"
 
@@ -38,7 +38,11 @@ class Refusal(grpc.Status):  # type: ignore[misc]
         self.trailing_metadata = (("grpc-status-details-bin", whole.SerializeToString()),)
 
 
-class Service(mail_service_pb2_grpc.MailServiceServicer, access_service_pb2_grpc.AccessServiceServicer):  # type: ignore[misc]
+class Service(  # type: ignore[misc]
+    mail_service_pb2_grpc.MailServiceServicer,
+    settings_service_pb2_grpc.SettingsServiceServicer,
+    access_service_pb2_grpc.AccessServiceServicer,
+):
     def __init__(self, *failures: Refusal | None) -> None:
         self.failures = list(failures)
         self.request_ids: list[str] = []
@@ -47,6 +51,7 @@ class Service(mail_service_pb2_grpc.MailServiceServicer, access_service_pb2_grpc
         self.created = 0
         self._server = grpc.server(ThreadPoolExecutor(4))
         mail_service_pb2_grpc.add_MailServiceServicer_to_server(self, self._server)
+        settings_service_pb2_grpc.add_SettingsServiceServicer_to_server(self, self._server)
         access_service_pb2_grpc.add_AccessServiceServicer_to_server(self, self._server)
         pair = ((TLS / "server-key.pem").read_bytes(), (TLS / "server.pem").read_bytes())
         self.url = (
@@ -87,3 +92,10 @@ class Service(mail_service_pb2_grpc.MailServiceServicer, access_service_pb2_grpc
         yield v1.WatchMessagesResponse(cursor=request.cursor)
         yield v1.WatchMessagesResponse(cursor=following, message=v1.Message(message_id=f"m{following}"))
         self._next(context)
+
+    def WatchSettingsTest(self, request: v1.WatchSettingsTestRequest, context: Any) -> Any:
+        """One step, and the result."""
+        self.request_ids.append(request.request_id)
+        self._next(context)
+        yield v1.WatchSettingsTestResponse(began=v1.TEST_STEP_SHAPE)
+        yield v1.WatchSettingsTestResponse(result=v1.TestSettingsResponse(passed=True))

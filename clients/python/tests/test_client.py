@@ -102,6 +102,22 @@ def test_a_revoked_key_ends_a_watch() -> None:
             list(client.watch(v1.WatchMessagesRequest()))
 
 
+def test_a_test_of_settings_tells_each_step_and_is_asked_for_again_under_one_request_id() -> None:
+    async def run(service: Service) -> list[str | None]:
+        async with AsyncClient(service.url, KEY, ca_file=TLS / "ca.pem") as client:
+            events = client.watch_settings_test(v1.WatchSettingsTestRequest())
+            return [event.WhichOneof("event") async for event in events]
+
+    unknown = Refusal(Code.UNAVAILABLE, "COMMIT_UNKNOWN", retry_after(0.001))
+    with Service(unknown) as service, client_of(service) as client:
+        events = client.watch_settings_test(v1.WatchSettingsTestRequest())
+        assert [event.WhichOneof("event") for event in events] == ["began", "result"]
+        service.failures.append(unknown)
+        assert asyncio.run(run(service)) == ["began", "result"]
+    first, second = service.request_ids[:2], service.request_ids[2:]
+    assert len(first) == len(second) == 2 and len(set(first)) == len(set(second)) == 1 and all(service.request_ids)
+
+
 def test_asyncio_asks_again_and_watches_too() -> None:
     async def run(service: Service) -> list[str]:
         async with AsyncClient(service.url, KEY, ca_file=TLS / "ca.pem") as client:

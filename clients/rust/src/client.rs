@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use futures::Stream;
+use futures::stream::try_unfold;
+use futures::{Stream, TryFutureExt as _};
 use tokio::time::{sleep, timeout};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
@@ -235,6 +236,23 @@ impl Client {
         watch::watch(self.clone(), request, watch::SILENCE)
     }
 
+    /// Does [`Client::test_settings`] and tells of each step as it begins and ends; the last response has the result. For people
+    /// who wait for it. The test goes on to its end also when the stream is dropped.
+    pub fn watch_settings_test(
+        &self,
+        mut request: v1::WatchSettingsTestRequest,
+    ) -> impl Stream<Item = Result<v1::WatchSettingsTestResponse, Error>> + Send + use<> {
+        identify(&mut request.request_id);
+        let (client, end) = (self.clone(), Instant::now() + self.timeout);
+        let opened = async move {
+            let once = async |mut client: Self, request| client.settings.watch_settings_test(request).await;
+            Ok::<_, Error>(try_unfold(client.call(Repeat::Safe, request, once).await?, move |stream| {
+                next(stream, end)
+            }))
+        };
+        opened.try_flatten_stream()
+    }
+
     pub(crate) async fn open_watch(
         &self,
         request: v1::WatchMessagesRequest,
@@ -258,9 +276,7 @@ impl Client {
             let error = match timeout(left, once(self.clone(), shown)).await {
                 Ok(Ok(response)) => return Ok(response.into_inner()),
                 Ok(Err(status)) => Error::from(status),
-                Err(_) => {
-                    return Err(Error::without_status(Code::DeadlineExceeded, "the deadline came first"));
-                }
+                Err(_) => return Err(too_late()),
             };
             match error.delay_before_repeat(repeat, attempt) {
                 Some(delay) if Instant::now() + delay < end => sleep(delay).await,
@@ -275,6 +291,17 @@ impl Client {
         request.metadata_mut().insert("authorization", self.authorization.clone());
         request
     }
+}
+
+/// The next response of a stream that has until `end`, and the stream.
+async fn next<S>(mut stream: Streaming<S>, end: Instant) -> Result<Option<(S, Streaming<S>)>, Error> {
+    let left = end.saturating_duration_since(Instant::now());
+    let read = timeout(left, stream.message()).await.map_err(|_| too_late())?;
+    Ok(read?.map(|response| (response, stream)))
+}
+
+fn too_late() -> Error {
+    Error::without_status(Code::DeadlineExceeded, "the deadline came first")
 }
 
 /// Makes a request safe to repeat.

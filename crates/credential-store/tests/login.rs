@@ -10,13 +10,12 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use postrider_credential_store::{Vault as Client, VaultAuth, VaultError, VaultFault, VaultSettings};
-use postrider_testkit::{Proxy, Vault, World};
+use postrider_testkit::{Proxy, Vault, World, seen};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use reqwest::Method;
 use serde_json::json;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Signs tokens as a platform does.
 struct Platform(EcdsaKeyPair);
@@ -72,13 +71,8 @@ async fn a_workload_logs_in_by_its_token_which_is_read_anew_each_time() {
     let client = Client::new(settings).unwrap();
     assert_eq!(client.log_in().await.unwrap_err().fault, VaultFault::LoginRefused);
     world.file("jwt", &platform.token("mailer"));
-    let logged_in = async {
-        // The next login waits a second after one that was refused.
-        while client.log_in().await.is_err() {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-    };
-    postrider_testkit::in_time("the new token is taken", logged_in).await;
+    // The next login waits a second after one that was refused.
+    seen("the new token is taken", || client.log_in(), Result::is_ok).await.unwrap();
     assert!(!proxy.seen("POST /v1/auth/kubernetes/login team-a").is_empty(), "in its namespace");
 }
 

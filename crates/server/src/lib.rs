@@ -50,7 +50,7 @@ mod watch;
 
 pub use data_dir::{DataDir, DataDirError, Endpoints};
 pub use door::TlsError;
-pub use offline::{OfflineError, check_store, migrate};
+pub use offline::{OfflineError, check_store, migrate, recover_access};
 pub use postrider_store::{Checked, Migrated};
 pub use start::{ServeError, Started, serve};
 pub use telemetry::{Telemetry, init as init_telemetry};

@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use postrider_credential_store::Vault;
+use postrider_credential_store::{KeyPurpose, KeyedHash, Vault};
 use postrider_domain::{Clock, SystemClock};
 use postrider_store::{Checked, DynStore, Migrated, PostgresStore, SqliteStore, StoreError};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::access::{AdminKeyError, make_another_admin_key};
 use crate::config::{Config, Database};
 use crate::credentials::{CredentialStores, CredentialsError, FoundKey, Keys, open_vault};
 use crate::data_dir::{DataDir, DataDirError};
@@ -24,6 +25,8 @@ pub enum OfflineError {
     Store(#[from] StoreError),
     #[error("{}", crate::status::with_sources(.0))]
     Credentials(#[from] CredentialsError),
+    #[error(transparent)]
+    AdminKey(#[from] AdminKeyError),
 }
 
 /// Runs the invariants of the store on what is stored, and changes nothing; also beside a running service.
@@ -42,6 +45,20 @@ pub async fn migrate(config: &Config) -> Result<Migrated, OfflineError> {
     })
 }
 
+/// Makes a key that may do everything, and gives it whole. On PostgreSQL also beside a running service.
+pub async fn recover_access(config: &Config) -> Result<SecretString, OfflineError> {
+    let database = database(config)?;
+    let data_dir = match database {
+        Database::Sqlite(_) => Some(DataDir::open(&config.data_dir)?),
+        Database::Postgres(_) => None,
+    };
+    let offline = Offline::of(config, &database, data_dir).await?;
+    let pepper = KeyedHash::new(&offline.keys.key, KeyPurpose::AccessKeys);
+    let made = make_another_admin_key(offline.store(), &pepper, offline.clock.as_ref()).await;
+    offline.close().await;
+    Ok(made?)
+}
+
 /// The database of the configuration, which is there already if it is a file.
 fn database(config: &Config) -> Result<Database, OfflineError> {
     match config.storage.database(&config.data_dir.join("postrider.db")) {
@@ -50,9 +67,9 @@ fn database(config: &Config) -> Result<Database, OfflineError> {
     }
 }
 
-/// Held by this process alone.
 pub(crate) struct Offline {
-    _data_dir: DataDir,
+    /// While it is held, no other process has it.
+    _data_dir: Option<DataDir>,
     store: DynStore,
     pub clock: Arc<dyn Clock>,
     pub keys: Keys,
@@ -60,13 +77,22 @@ pub(crate) struct Offline {
 }
 
 impl Offline {
+    /// Held by this process alone.
     pub(crate) async fn open(config: &Config) -> Result<Self, OfflineError> {
         let database = database(config)?;
         let data_dir = DataDir::open(&config.data_dir)?;
+        Self::of(config, &database, Some(data_dir)).await
+    }
+
+    async fn of(
+        config: &Config,
+        database: &Database,
+        data_dir: Option<DataDir>,
+    ) -> Result<Self, OfflineError> {
         let vault = open_vault(config).await?;
-        let found = FoundKey::find(config, &config.data_dir, &database, vault.as_ref()).await?;
-        let Opened { store, clock, .. } = Opened::open(config, &database).await?;
-        let keys = found.keys(&config.vault, &store, &database).await?;
+        let found = FoundKey::find(config, &config.data_dir, database, vault.as_ref()).await?;
+        let Opened { store, clock, .. } = Opened::open(config, database).await?;
+        let keys = found.keys(&config.vault, &store, database).await?;
         Ok(Self { _data_dir: data_dir, store, clock, keys, vault })
     }
 

@@ -95,7 +95,9 @@ impl ports::Outbox for OutboxPort {
         reseller: &ResellerId,
         message: &MessageId,
     ) -> Result<Option<Content>, PortError> {
-        self.store.content(reseller, message).await.map_err(away)
+        let content = self.store.content(reseller, message).await.map_err(away)?;
+        traces::link(content.as_ref().and_then(|content| content::origin(&content.body)));
+        Ok(content)
     }
 
     async fn start_attempt(
@@ -140,7 +142,6 @@ pub(crate) struct MicrosoftPort {
 #[async_trait]
 impl ports::Microsoft for MicrosoftPort {
     async fn submit(&self, submission: Submission) -> Verdict {
-        traces::link(content::origin(&submission.content.body));
         let client_request_id = submission.client_request_id;
         let span = tracing::info_span!(target: TRACE, "submit", %client_request_id);
         self.hand(submission).instrument(span).await

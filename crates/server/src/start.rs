@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use postrider_credential_store::{CredentialStore, KeyPurpose, KeyedHash, LocalKey, Vault, VaultProbe};
 use postrider_dispatch::{Breakers, Dispatcher, Policy, Ports, Wakeup};
-use postrider_domain::{Act, Clock, limits};
+use postrider_domain::{Clock, limits};
 use postrider_microsoft::{Hosts, Microsoft, NotAnOrigin, SetupError, http_client};
 use postrider_proto::v1::access_service_server::AccessServiceServer;
 use postrider_proto::v1::mail_service_server::MailServiceServer;
@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::service::Routes;
 
-use crate::access::{Access, AccessLayer, AdminKeyError, Rates, Refusals, Tokens, make_admin_key};
+use crate::access::{Access, AccessLayer, AdminKeyError, Rates, Refusals, Tokens, made_here, make_admin_key};
 use crate::app::App;
 use crate::config::{Config, CredentialStoreKind};
 use crate::credentials::{
@@ -129,26 +129,15 @@ pub async fn serve(
     let app = Arc::new(build(&config, parts, &keys.key, shutdown.clone())?);
     let pepper = KeyedHash::new(&keys.key, KeyPurpose::AccessKeys);
     let admin_key_file = data_dir.admin_key();
+    let first_key = made_here(&[("file", "admin.key"), ("scopes", "admin")]);
     let admin_key_made =
-        make_admin_key(&*store.clone().by(first_key()), &pepper, app.clock.as_ref(), &admin_key_file).await?;
+        make_admin_key(&*store.clone().by(first_key), &pepper, app.clock.as_ref(), &admin_key_file).await?;
     let endpoints = listeners.endpoints(sandbox);
     data_dir.write_endpoints(&endpoints)?;
     ready(&Started { endpoints, admin_key_file, admin_key_made });
     run(&config, app, vault, listeners).await?;
     store.close().await;
     Ok(())
-}
-
-/// Who makes the first key: nobody could call for it.
-fn first_key() -> Act {
-    let details = [("file", "admin.key"), ("scopes", "admin")];
-    Act {
-        actor: "postrider".to_owned(),
-        action: "CreateKey".to_owned(),
-        resellers: Vec::new(),
-        source_address: String::new(),
-        details: details.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-    }
 }
 
 /// What the service is reached by.

@@ -47,6 +47,7 @@ pub enum TelemetryError {
 #[must_use = "the last spans leave at its end"]
 pub struct Telemetry {
     level: Handle<Targets, Registry>,
+    first_level: LogLevel,
     traces: Option<SdkTracerProvider>,
 }
 
@@ -64,6 +65,7 @@ impl Telemetry {
         level: impl Fn() -> Result<LogLevel, E>,
     ) -> io::Result<Infallible> {
         let mut hang_up = signal(SignalKind::hangup())?;
+        let mut in_use = self.first_level;
         loop {
             hang_up.recv().await;
             let changed = level().map_err(|error| error.to_string());
@@ -72,7 +74,18 @@ impl Telemetry {
                 Err(error) => Err(error.to_string()),
             });
             match changed {
+                Ok(level) if level == in_use => {
+                    let log_level = level.as_str();
+                    // Why: a warning, so that whoever wanted to hear more hears this.
+                    tracing::warn!(
+                        event = "log_level_unchanged",
+                        log_level,
+                        "the configuration has the level that is in use: a file changes it (--config), where neither the \
+                         environment nor an argument sets it"
+                    );
+                }
                 Ok(level) => {
+                    in_use = level;
                     let log_level = level.as_str();
                     tracing::info!(
                         event = "log_level_changed",
@@ -108,7 +121,7 @@ pub fn init(log: Log, collector: Option<&Uri>) -> Result<Telemetry, TelemetryErr
         let place = panicked.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(target: OWN, event = "panicked", place, "panicked");
     }));
-    Ok(Telemetry { level, traces })
+    Ok(Telemetry { level, first_level: log.level, traces })
 }
 
 fn filter(level: LogLevel) -> Targets {

@@ -1,7 +1,5 @@
 //! The API with one access key, and the calls that tests make most.
 
-use std::time::Duration;
-
 use postrider_proto::v1::access_service_client::AccessServiceClient;
 use postrider_proto::v1::mail_service_client::MailServiceClient;
 use postrider_proto::v1::settings_service_client::SettingsServiceClient;
@@ -19,10 +17,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::authority::Issued;
-use crate::patience::PATIENCE;
-
-/// How often [`Client::reaches`] looks.
-const LOOK_AGAIN: Duration = Duration::from_millis(25);
+use crate::patience::seen;
 
 /// Shows the key with each call.
 #[derive(Clone)]
@@ -159,27 +154,15 @@ impl Client {
         response.unwrap_or_else(|status| panic!("{message_id}: {status:?}")).into_inner().message.unwrap()
     }
 
-    /// Looks again and again, for a bounded time, until the message is in this state. The only wait that looks.
+    /// Waits until the message is in this state.
     pub async fn reaches(&self, message: &Message, state: MessageState) -> Message {
         self.becomes(message, state.as_str_name(), |message| message.state() == state).await
     }
 
     /// The same for any fact.
     pub async fn becomes(&self, message: &Message, what: &str, is: impl Fn(&Message) -> bool) -> Message {
-        let mut ticks = tokio::time::interval(LOOK_AGAIN);
-        let mut last = message.clone();
-        let looking = async {
-            loop {
-                ticks.tick().await;
-                last = self.message(&message.reseller, &message.message_id).await;
-                if is(&last) {
-                    return;
-                }
-            }
-        };
-        let seen = tokio::time::timeout(PATIENCE, looking).await.is_ok();
-        assert!(seen, "the message is not {what}, but {last:#?}");
-        last
+        let look = || self.message(&message.reseller, &message.message_id);
+        seen(&format!("the message is {what}"), look, is).await
     }
 
     /// All messages of a reseller.

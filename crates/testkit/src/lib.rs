@@ -19,8 +19,8 @@
 //! | [`Refusal`] | a gRPC status as the contract describes it, to be compared and printed |
 //!
 //! Rules
-//! - Everything is waited for by a signal: a line on standard output, an answer, the end of a process. The exceptions
-//!   look again at short intervals, for a bounded time: [`Client::reaches`], and where Vault or a log has to be looked at.
+//! - Everything is waited for by a signal: what a program says, an answer, the end of a process. The one exception is [`seen`], which
+//!   looks again at short intervals, for a bounded time, at what tells nobody when it changes.
 //! - A process dies with the value that stands for it. A test that fails keeps its folder and prints where it is.
 //! - A helper fails by panicking, with the output of the program that disappointed it.
 
@@ -59,7 +59,7 @@ pub use issuer::Issuer;
 pub use line::{Cut, Line};
 pub use mail::{Mail, address, mail};
 pub use microsoft::{Breach, Delivered, Delivery, Microsoft};
-pub use patience::{PATIENCE, from_now, in_time};
+pub use patience::{PATIENCE, from_now, in_time, seen};
 pub use pgbouncer::Pgbouncer;
 pub use postgres::Postgres;
 pub use program::{Finished, Program, run};

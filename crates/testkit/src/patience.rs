@@ -1,5 +1,6 @@
-//! How long anything is waited for, and the one place that reads the clock.
+//! How long anything is waited for, the one wait that looks, and the one place that reads the clock.
 
+use std::fmt::Debug;
 use std::time::{Duration, SystemTime};
 
 /// More than anything takes on a busy machine. Reaching it is a failure, never a way to go on.
@@ -9,6 +10,31 @@ pub const PATIENCE: Duration = Duration::from_secs(45);
 pub async fn in_time<T>(what: &str, happens: impl Future<Output = T>) -> T {
     let happened = tokio::time::timeout(PATIENCE, happens).await;
     happened.unwrap_or_else(|_elapsed| panic!("{what}: not within {} s", PATIENCE.as_secs()))
+}
+
+/// How often [`seen`] looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+
+/// Looks again and again until what it sees satisfies: for what tells nobody when it changes. Whatever gives a signal is waited for by that.
+pub async fn seen<S: Debug, Look: Future<Output = S>>(
+    what: &str,
+    mut look: impl FnMut() -> Look,
+    satisfies: impl Fn(&S) -> bool,
+) -> S {
+    let mut last = None;
+    let looking = async {
+        let mut ticks = tokio::time::interval(LOOK_AGAIN);
+        loop {
+            ticks.tick().await;
+            let state = last.insert(look().await);
+            if satisfies(state) {
+                return;
+            }
+        }
+    };
+    let satisfied = tokio::time::timeout(PATIENCE, looking).await.is_ok();
+    assert!(satisfied, "{what}: not within {} s, but {last:#?}", PATIENCE.as_secs());
+    last.expect("it was seen")
 }
 
 /// A time that is to come, in whole microseconds, which is what databases keep.

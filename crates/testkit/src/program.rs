@@ -4,32 +4,32 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use crate::patience::in_time;
+use crate::patience::{PATIENCE, in_time};
 
 /// A program under way. It is killed when this is dropped.
 pub struct Program {
     child: Child,
     name: String,
-    stdout: watch::Receiver<String>,
-    stdout_file: PathBuf,
-    stderr_file: PathBuf,
+    stdout: Output,
+    stderr: Output,
 }
 
-impl Program {
-    /// Both outputs go to files named after the program in `logs`, appended where it ran before.
-    pub fn start(mut command: Command, logs: &Path, name: &str) -> Self {
-        let stderr_file = logs.join(format!("{name}.stderr"));
-        let stdout_file = logs.join(format!("{name}.stdout"));
-        let open = |path: &Path| std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
-        let (mut log, stderr) = (open(&stdout_file), open(&stderr_file));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
-        let mut pipe = child.stdout.take().unwrap();
-        let (tell, stdout) = watch::channel(String::new());
+/// What a program says in one of its two ways.
+struct Output {
+    /// Of this run. Its sender is gone once all is here.
+    said: watch::Receiver<String>,
+    /// Of all runs.
+    file: PathBuf,
+}
+
+impl Output {
+    fn followed(mut pipe: impl AsyncRead + Unpin + Send + 'static, file: PathBuf) -> Self {
+        let mut log = std::fs::OpenOptions::new().create(true).append(true).open(&file).unwrap();
+        let (tell, said) = watch::channel(String::new());
         tokio::spawn(async move {
             let mut bytes = vec![0; 4096];
             while let Ok(count @ 1..) = pipe.read(&mut bytes).await {
@@ -37,22 +37,53 @@ impl Program {
                 tell.send_modify(|text| text.push_str(&String::from_utf8_lossy(&bytes[..count])));
             }
         });
-        Self { child, name: name.to_owned(), stdout, stdout_file, stderr_file }
+        Self { said, file }
+    }
+
+    /// Until the program and all that it started have closed it.
+    async fn ends(&self) {
+        let mut said = self.said.clone();
+        while said.changed().await.is_ok() {}
+    }
+
+    fn of_all_runs(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.file).unwrap_or_default()).into_owned()
+    }
+}
+
+impl Program {
+    /// Both outputs go to files named after the program in `logs`, appended where it ran before.
+    pub fn start(mut command: Command, logs: &Path, name: &str) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+        let stdout = Output::followed(child.stdout.take().unwrap(), logs.join(format!("{name}.stdout")));
+        let stderr = Output::followed(child.stderr.take().unwrap(), logs.join(format!("{name}.stderr")));
+        Self { child, name: name.to_owned(), stdout, stderr }
     }
 
     /// Waits until standard output, as far as it is there, satisfies; a program that ends before disappoints.
-    pub async fn says(&mut self, what: &str, satisfied: impl Fn(&str) -> bool) -> String {
-        let name = self.name.clone();
-        let waiting = self.stdout.wait_for(|text| satisfied(text));
-        let said = in_time(&format!("{name} says {what}"), waiting).await.map(|text| text.clone());
-        said.unwrap_or_else(|_ended| {
-            let (stdout, stderr) = (self.stdout(), self.stderr());
-            panic!("{name} ended and never said {what}\n-- stdout\n{stdout}\n-- stderr\n{stderr}")
-        })
+    pub async fn says(&self, what: &str, satisfied: impl Fn(&str) -> bool) -> String {
+        self.tells(&self.stdout, what, satisfied).await
+    }
+
+    /// The same of standard error.
+    pub async fn warns(&self, what: &str, satisfied: impl Fn(&str) -> bool) -> String {
+        self.tells(&self.stderr, what, satisfied).await
+    }
+
+    async fn tells(&self, output: &Output, what: &str, satisfied: impl Fn(&str) -> bool) -> String {
+        let (name, mut said) = (&self.name, output.said.clone());
+        let told = tokio::time::timeout(PATIENCE, said.wait_for(|text| satisfied(text))).await;
+        if let Ok(Ok(text)) = told {
+            return text.clone();
+        }
+        let why = if told.is_ok() { "ended and" } else { "has not ended and" };
+        let (stdout, stderr) = (self.stdout(), self.stderr());
+        panic!("{name} {why} never said {what}\n-- stdout\n{stdout}\n-- stderr\n{stderr}")
     }
 
     /// The value of `name=…` on the line `listening …`.
-    pub async fn listens(&mut self, names: &[&str]) -> Vec<Option<String>> {
+    pub async fn listens(&self, names: &[&str]) -> Vec<Option<String>> {
         let complete = |text: &str| text.split_inclusive('\n').any(is_listening);
         let text = self.says("where it listens", complete).await;
         let line = text.lines().find(|line| is_listening(&format!("{line}\n"))).unwrap().to_owned();
@@ -70,7 +101,8 @@ impl Program {
 
     /// SIGKILL, and gone.
     pub async fn kill(&mut self) {
-        self.child.kill().await.unwrap();
+        self.child.start_kill().unwrap();
+        self.ends().await;
     }
 
     /// SIGTERM, and no waiting.
@@ -100,18 +132,25 @@ impl Program {
         assert!(status.success(), "kill -{name} {id}");
     }
 
+    /// How it ended; all that it said is here then.
     pub async fn ends(&mut self) -> ExitStatus {
-        in_time(&format!("{} ends", self.name), self.child.wait()).await.unwrap()
+        let ended = async {
+            let status = self.child.wait().await.unwrap();
+            self.stdout.ends().await;
+            self.stderr.ends().await;
+            status
+        };
+        in_time(&format!("{} ends", self.name), ended).await
     }
 
     /// Of all runs.
     pub fn stdout(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.stdout_file).unwrap_or_default()).into_owned()
+        self.stdout.of_all_runs()
     }
 
     /// Of all runs.
     pub fn stderr(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.stderr_file).unwrap_or_default()).into_owned()
+        self.stderr.of_all_runs()
     }
 }
 

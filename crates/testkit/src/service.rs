@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 
 use crate::client::{Client, Way};
 use crate::microsoft::Microsoft;
+use crate::patience::seen;
 use crate::program::{Finished, Program, run};
 use crate::settings::acme_settings;
 use crate::world::{ServiceBuilder, World};
@@ -21,7 +22,7 @@ pub struct Service {
 
 impl Service {
     pub(crate) async fn start(built: ServiceBuilder) -> Self {
-        let mut program = Program::start(built.command(), built.world().path(), built.name());
+        let program = Program::start(built.command(), built.world().path(), built.name());
         let listening = program.listens(&["grpc", "http", "sandbox"]).await;
         let [grpc, http, sandbox] = listening.try_into().expect("three addresses were asked for");
         let grpc = grpc.expect("the API listens");
@@ -138,4 +139,26 @@ impl Service {
     pub async fn page(&self, path: &str) -> (u16, String) {
         Microsoft::at(&self.http).page(path).await
     }
+
+    /// Waits until the pages for probes answer so.
+    pub async fn is_ready(&self, status: u16) {
+        seen(&format!("/readyz answers {status}"), || self.page("/readyz"), |page| page.0 == status).await;
+    }
+
+    /// The first line of the log with this, once it is there. What was logged before the last start does not count.
+    pub async fn logs(&self, text: &str) -> String {
+        self.logs_times(1, text).await
+    }
+
+    /// The last of so many lines with this.
+    pub async fn logs_times(&self, times: usize, text: &str) -> String {
+        let last = |log: &str| lines_with(log, text).nth(times - 1).map(str::to_owned);
+        let log = self.program.warns(&format!("{text}, {times} times"), |log| last(log).is_some()).await;
+        last(&log).expect("it was there")
+    }
+}
+
+/// The whole lines with this.
+fn lines_with<'a>(log: &'a str, text: &'a str) -> impl Iterator<Item = &'a str> {
+    log.split_inclusive('\n').filter(move |line| line.ends_with('\n') && line.contains(text))
 }

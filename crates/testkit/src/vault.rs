@@ -5,15 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::patience::in_time;
+use crate::patience::seen;
 use crate::program::Program;
-use crate::service::Service;
 use crate::world::{ServiceBuilder, World};
 
 const ROOT_TOKEN: &str = "root";
@@ -21,7 +19,6 @@ const ROOT_TOKEN: &str = "root";
 pub const MOUNT: &str = "secret";
 pub const PREFIX: &str = "postrider";
 const ROLE: &str = "postrider";
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A running Vault. Cheap to clone; it ends with its last clone.
 #[derive(Clone)]
@@ -152,17 +149,12 @@ impl Vault {
 
     /// Waits until a path answers so.
     async fn answers(&self, path: &str, status: StatusCode) {
-        let looking = async {
-            loop {
-                let asked =
-                    self.client.get(self.url(path)).header("X-Vault-Token", &self.root.token).send().await;
-                if asked.is_ok_and(|answer| answer.status() == status) {
-                    return;
-                }
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
+        let look = async || {
+            let asked =
+                self.client.get(self.url(path)).header("X-Vault-Token", &self.root.token).send().await;
+            asked.ok().map(|answer| answer.status())
         };
-        in_time(&format!("Vault answers {status} at {path}"), looking).await;
+        seen(&format!("Vault answers {status} at {path}"), look, |answered| *answered == Some(status)).await;
     }
 
     async fn is_arranged(&self) {
@@ -239,12 +231,8 @@ impl Vault {
 
     /// Waits until exactly these versions are there.
     pub async fn comes_to_have(&self, reseller: &str, versions: &[u64]) {
-        let looking = async {
-            while self.versions(reseller).await != versions {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-        };
-        in_time(&format!("{reseller} has the versions {versions:?}"), looking).await;
+        let what = format!("{reseller} has the versions {versions:?}");
+        seen(&what, || self.versions(reseller), |there| there == versions).await;
     }
 
     /// Another hand writes a secret, check-and-set on whatever is there.
@@ -315,28 +303,6 @@ impl Vault {
             .with("vault.address", &self.address)
             .with("vault.role_id", &self.role_id().await)
             .with("vault.secret_id_file", &secret_id.display().to_string())
-    }
-}
-
-impl Service {
-    /// Waits until the pages for probes answer so.
-    pub async fn is_ready(&self, status: u16) {
-        let looking = async {
-            while self.page("/readyz").await.0 != status {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-        };
-        in_time(&format!("/readyz answers {status}"), looking).await;
-    }
-
-    /// Waits until standard error holds this.
-    pub async fn logs(&self, text: &str) {
-        let looking = async {
-            while !self.stderr().contains(text) {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-        };
-        in_time(&format!("the log says {text}"), looking).await;
     }
 }
 

@@ -39,7 +39,7 @@ struct Shared {
     client: reqwest::Client,
     /// For requests whose method and path fit.
     weather: Mutex<(Weather, Option<Method>, String)>,
-    seen: Mutex<Vec<String>>,
+    seen: watch::Sender<Vec<String>>,
     held: watch::Sender<usize>,
     door: Notify,
 }
@@ -53,7 +53,7 @@ impl Proxy {
             upstream: upstream.to_owned(),
             client: client(),
             weather: Mutex::default(),
-            seen: Mutex::default(),
+            seen: watch::Sender::default(),
             held: watch::Sender::new(0),
             door: Notify::new(),
         });
@@ -91,7 +91,15 @@ impl Proxy {
 
     /// Method, path and Vault's namespace of the requests so far that hold this.
     pub fn seen(&self, text: &str) -> Vec<String> {
-        self.shared.seen.lock().unwrap().iter().filter(|line| line.contains(text)).cloned().collect()
+        self.shared.seen.borrow().iter().filter(|line| line.contains(text)).cloned().collect()
+    }
+
+    /// Waits until so many more requests that hold this have come.
+    pub async fn sees_more(&self, count: usize, text: &str) {
+        let enough = self.seen(text).len() + count;
+        let mut seen = self.shared.seen.subscribe();
+        let coming = seen.wait_for(|seen| seen.iter().filter(|line| line.contains(text)).count() >= enough);
+        in_time(&format!("{count} requests with {text}"), coming).await.unwrap();
     }
 }
 
@@ -100,7 +108,8 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let namespace =
         parts.headers.get("x-vault-namespace").and_then(|name| name.to_str().ok()).unwrap_or_default();
-    shared.seen.lock().unwrap().push(format!("{} {path} {namespace}", parts.method));
+    let line = format!("{} {path} {namespace}", parts.method);
+    shared.seen.send_modify(|seen| seen.push(line));
     let (weather, method, part) = shared.weather.lock().unwrap().clone();
     let fits = method.is_none_or(|method| method == parts.method) && path.contains(&part);
     let weather = if fits { weather } else { Weather::Fair };

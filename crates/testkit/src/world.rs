@@ -110,7 +110,7 @@ impl World {
     async fn sandbox(&self, arguments: &[&str]) -> (Program, String) {
         let mut command = self.command();
         command.args(["sandbox", "--data-dir", "microsoft", "--listen.sandbox=127.0.0.1:0"]).args(arguments);
-        let mut program = Program::start(command, self.path(), "sandbox");
+        let program = Program::start(command, self.path(), "sandbox");
         let address = program.listens(&["sandbox"]).await.remove(0).expect("the sandbox listens");
         (program, address)
     }

@@ -1,4 +1,4 @@
-//! `deploy/`: its YAML parses, its scripts too, its environments hold, and every key that it names is one of the configuration's.
+//! `deploy/`: its YAML parses, its scripts too, its environments and configuration files hold, and every key that it names is one of the configuration's.
 //!
 //! `kubernetes/postrider.yaml` is what Helm makes of the chart. Helm takes minutes to build, so it is needed only to render: the
 //! manifest carries the hash of the chart that it was made from, and a chart that moved on is noticed without Helm.
@@ -38,6 +38,11 @@ pub(crate) fn run(program: &Path) -> anyhow::Result<()> {
                 value.apply_merge().with_context(|| format!("a merge in {path}"))?;
                 documents.push((path.as_str(), value));
             }
+        }
+        if extension == Some("toml") {
+            let mut command = Command::new(program);
+            command.arg("check-config").arg("--config").arg(workspace::root().join(path)).env_clear();
+            process::output(&mut command).with_context(|| path.clone())?;
         }
         if extension == Some("sh") {
             process::output(Command::new("bash").arg("-n").arg(workspace::root().join(path)))?;

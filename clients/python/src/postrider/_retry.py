@@ -64,7 +64,10 @@ def with_request_id(request: Any) -> Any:
         for item in batch.requests:
             item.request_id = item.request_id or str(uuid.uuid4())
         return batch
-    if isinstance(request, (v1.SendMailRequest, v1.TestSettingsRequest)) and not request.request_id:
+    if (
+        isinstance(request, (v1.SendMailRequest, v1.TestSettingsRequest, v1.WatchSettingsTestRequest))
+        and not request.request_id
+    ):
         copy = type(request)()
         copy.CopyFrom(request)  # type: ignore[arg-type]
         copy.request_id = str(uuid.uuid4())

@@ -230,6 +230,32 @@ class AsyncClient:
             await asyncio.sleep(delay)
             attempt += 1
 
+    async def watch_settings_test(
+        self, request: v1.WatchSettingsTestRequest, *, timeout: float | None = None
+    ) -> AsyncGenerator[v1.WatchSettingsTestResponse, None]:
+        """Does test_settings and tells of each step as it begins and ends; the last response has the `result`. For
+        people who wait for it. The test goes on to its end also when you break off."""
+        deadline = Deadline(self._timeout if timeout is None else timeout)
+        request = with_request_id(request)
+        attempt = 0
+        while True:
+            begun = False
+            call = self._settings.WatchSettingsTest(request, timeout=deadline.left(), metadata=self._metadata)
+            try:
+                async for response in call:
+                    begun = True
+                    yield response
+                return
+            except grpc.RpcError as raised:
+                error = from_rpc(raised)
+            finally:
+                call.cancel()
+            delay = delay_before_repeat("WatchSettingsTest", error, attempt)
+            if begun or delay is None or not deadline.allows(delay):
+                raise error
+            await asyncio.sleep(delay)
+            attempt += 1
+
     async def _call(self, method: Any, rpc: str, request: Any, timeout: float | None) -> Any:
         deadline = Deadline(self._timeout if timeout is None else timeout)
         request = with_request_id(request)

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
+use postrider_client::v1::watch_settings_test_response::Event;
 use postrider_client::{Client, Violation, v1};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation};
@@ -94,6 +95,21 @@ async fn a_revoked_key_ends_a_watch() {
     assert!(events.next().await.unwrap().is_ok());
     assert_eq!(events.next().await.unwrap().unwrap_err().reason, "UNAUTHENTICATED");
     assert!(events.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_test_of_settings_tells_each_step_and_is_asked_for_again_under_one_request_id() {
+    let service = Service::failing([refusal(Code::Unavailable, "COMMIT_UNKNOWN", retry_after(MILLISECOND))]);
+    let events = service.client().await.watch_settings_test(v1::WatchSettingsTestRequest::default());
+    let events: Vec<_> = events.try_collect().await.unwrap();
+    let [Some(began), Some(ended)] = events.iter().map(|event| event.event.as_ref()).collect::<Vec<_>>()[..]
+    else {
+        panic!("two events: {events:?}")
+    };
+    assert_eq!(began, &Event::Began(v1::TestStep::Shape.into()));
+    assert!(matches!(ended, Event::Result(result) if result.passed), "{ended:?}");
+    let ids = service.seen().request_ids;
+    assert!(ids.len() == 2 && ids[0] == ids[1] && !ids[0].is_empty(), "{ids:?}");
 }
 
 #[tokio::test]

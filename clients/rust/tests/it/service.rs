@@ -12,6 +12,8 @@ use futures::stream::{self, BoxStream};
 use postrider_client::{Client, v1};
 use postrider_proto::v1::access_service_server::{AccessService, AccessServiceServer};
 use postrider_proto::v1::mail_service_server::{MailService, MailServiceServer};
+use postrider_proto::v1::settings_service_server::{SettingsService, SettingsServiceServer};
+use postrider_proto::v1::watch_settings_test_response::Event;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
@@ -68,6 +70,7 @@ impl Service {
             .tls_config(ServerTlsConfig::new().identity(identity))
             .unwrap()
             .add_service(MailServiceServer::new(self.clone()))
+            .add_service(SettingsServiceServer::new(self.clone()))
             .add_service(AccessServiceServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
         Client::with_ca_file(&format!("https://{address}"), KEY, tls("ca.pem")).unwrap()
@@ -204,6 +207,72 @@ impl AccessService for Service {
         &self,
         _: Request<v1::ListAuditEventsRequest>,
     ) -> Result<Response<v1::ListAuditEventsResponse>, Status> {
+        none()
+    }
+}
+
+#[tonic::async_trait]
+impl SettingsService for Service {
+    type WatchSettingsTestStream = BoxStream<'static, Result<v1::WatchSettingsTestResponse, Status>>;
+
+    /// One step, and the result.
+    async fn watch_settings_test(
+        &self,
+        request: Request<v1::WatchSettingsTestRequest>,
+    ) -> Result<Response<Self::WatchSettingsTestStream>, Status> {
+        self.note(&request, |seen| seen.request_ids.push(request.get_ref().request_id.clone()));
+        let passed = v1::TestSettingsResponse { passed: true, ..v1::TestSettingsResponse::default() };
+        let events = [Event::Began(v1::TestStep::Shape.into()), Event::Result(passed)];
+        let events = events.map(|event| Ok(v1::WatchSettingsTestResponse { event: Some(event) }));
+        self.next().map_or_else(|| Ok(Response::new(stream::iter(events).boxed())), Err)
+    }
+
+    async fn put_settings(
+        &self,
+        _: Request<v1::PutSettingsRequest>,
+    ) -> Result<Response<v1::PutSettingsResponse>, Status> {
+        none()
+    }
+
+    async fn get_settings(
+        &self,
+        _: Request<v1::GetSettingsRequest>,
+    ) -> Result<Response<v1::GetSettingsResponse>, Status> {
+        none()
+    }
+
+    async fn list_settings(
+        &self,
+        _: Request<v1::ListSettingsRequest>,
+    ) -> Result<Response<v1::ListSettingsResponse>, Status> {
+        none()
+    }
+
+    async fn delete_settings(
+        &self,
+        _: Request<v1::DeleteSettingsRequest>,
+    ) -> Result<Response<v1::DeleteSettingsResponse>, Status> {
+        none()
+    }
+
+    async fn test_settings(
+        &self,
+        _: Request<v1::TestSettingsRequest>,
+    ) -> Result<Response<v1::TestSettingsResponse>, Status> {
+        none()
+    }
+
+    async fn pause_sending(
+        &self,
+        _: Request<v1::PauseSendingRequest>,
+    ) -> Result<Response<v1::PauseSendingResponse>, Status> {
+        none()
+    }
+
+    async fn resume_sending(
+        &self,
+        _: Request<v1::ResumeSendingRequest>,
+    ) -> Result<Response<v1::ResumeSendingResponse>, Status> {
         none()
     }
 }

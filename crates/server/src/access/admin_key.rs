@@ -1,4 +1,5 @@
-//! The first key: made when the store has never held one, so that there is somebody who can make others.
+//! The first key: made when the store has never held one, so that there is somebody who can make others. And another, for when
+//! all that could are lost: whoever has the database and the local key could write one anyhow.
 //!
 //! The file is written before the store is told. A crash between the two leaves a file whose key nobody knows, and the
 //! next start writes another over it; the other order could leave a store that has a key nobody holds.
@@ -7,10 +8,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use postrider_credential_store::{KeyedHash, PrivateFileError, write_private_file};
-use postrider_domain::Clock;
-use postrider_store::{AccessKey, AccessStore, Scope, StoreError};
-use secrecy::ExposeSecret;
+use postrider_domain::{Act, Clock};
+use postrider_store::{AccessKey, AccessStore, DynStore, Scope, StoreError};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::key::{Minted, NoRandomness};
 use crate::status::with_sources;
@@ -21,7 +23,7 @@ pub enum AdminKeyError {
     File(#[from] PrivateFileError),
     #[error("the first access key is not written: cannot replace {path}: {cause}", path = path.display())]
     Stale { path: PathBuf, cause: io::Error },
-    #[error("the first access key is not stored: {0}")]
+    #[error("the access key is not stored: {0}")]
     Store(#[from] StoreError),
     #[error(transparent)]
     Chance(#[from] NoRandomness),
@@ -37,22 +39,49 @@ pub async fn make_admin_key(
     if store.has_held_a_key().await? {
         return Ok(false);
     }
-    let Minted { id, hash, text } = Minted::fresh(pepper)?;
+    let minted = Minted::fresh(pepper)?;
     remove_stale(file)?;
-    write_private_file(file, format!("{}\n", text.expose_secret()).as_bytes())?;
-    let key = AccessKey {
-        id,
-        name: "admin".to_owned(),
-        hash,
+    write_private_file(file, format!("{}\n", minted.text.expose_secret()).as_bytes())?;
+    store.create_key(admin("admin", &minted, clock.now())).await?;
+    Ok(true)
+}
+
+/// A key that may do everything, beside all that there are: its whole text.
+pub(crate) async fn make_another_admin_key(
+    store: DynStore,
+    pepper: &KeyedHash,
+    clock: &dyn Clock,
+) -> Result<SecretString, AdminKeyError> {
+    let minted = Minted::fresh(pepper)?;
+    let key = admin("recovered", &minted, clock.now());
+    let act = made_here(&[("key_id", key.id.as_str()), ("scopes", "admin"), ("by", "recover-access")]);
+    store.by(act).create_key(key).await?;
+    Ok(minted.text)
+}
+
+/// Of a key that nobody called for.
+pub(crate) fn made_here(details: &[(&str, &str)]) -> Act {
+    Act {
+        actor: "postrider".to_owned(),
+        action: "CreateKey".to_owned(),
+        resellers: Vec::new(),
+        source_address: String::new(),
+        details: details.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+    }
+}
+
+fn admin(name: &str, minted: &Minted, create_time: Timestamp) -> AccessKey {
+    AccessKey {
+        id: minted.id.clone(),
+        name: name.to_owned(),
+        hash: minted.hash,
         scopes: vec![Scope::Admin],
         resellers: Vec::new(),
-        create_time: clock.now(),
+        create_time,
         expire_time: None,
         last_use_time: None,
         revoke_time: None,
-    };
-    store.create_key(key).await?;
-    Ok(true)
+    }
 }
 
 fn remove_stale(file: &Path) -> Result<(), AdminKeyError> {

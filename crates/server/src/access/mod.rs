@@ -35,6 +35,7 @@ use postrider_domain::{Clock, ResellerId};
 use postrider_store::{AccessKey, AccessStore, KeyId};
 
 pub use admin_key::{AdminKeyError, make_admin_key};
+pub(crate) use admin_key::{made_here, make_another_admin_key};
 pub use authorise::{ResellerClaim, authorise};
 pub use caller::Caller;
 pub(crate) use caller::{ALL_RESELLERS, ClientNames, Grant, Shown, source};

@@ -56,10 +56,13 @@ struct Api {
 /// An error means that the descriptor set that was compiled in does not decode.
 pub(crate) fn router(app: Arc<App>) -> Result<Router, prost_reflect::DescriptorError> {
     let api = Api { app, codec: Codec::new()? };
-    Ok(Router::new()
+    // What a path may spell in another way: some clients encode all that is not a letter.
+    let with_colons = [":", "%3A", "%3a"].into_iter().fold(Router::new(), |router, colon| {
+        router.route(&format!("/v1/resellers/{{reseller}}/settings{colon}test"), post(test_settings))
+    });
+    Ok(with_colons
         .route("/v1/resellers/{reseller}/messages", post(send_mail))
         .route("/v1/resellers/{reseller}/messages/{message_id}", get(get_message))
-        .route("/v1/resellers/{reseller}/settings:test", post(test_settings))
         .route("/v1/{*rest}", any(nothing))
         .method_not_allowed_fallback(nothing)
         .with_state(api))

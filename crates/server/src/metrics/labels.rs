@@ -34,10 +34,24 @@ impl ResellerLabels {
         reseller: Option<&ResellerId>,
         others: [(&'static str, &'static str); N],
     ) -> Labels {
-        let reseller = self.0.as_ref().zip(reseller).map(|(known, reseller)| label(known, reseller));
-        let reseller = reseller.map(|label| ("reseller", label));
-        reseller.into_iter().chain(others.map(|(name, value)| (name, value.into()))).collect()
+        labels(self.0.as_ref().zip(reseller).map(|(known, reseller)| label(known, reseller)), others)
     }
+
+    /// The labels that resellers have so far; where none is wanted, the one lack of a label.
+    pub(super) fn so_far(&self) -> Vec<Option<Cow<'static, str>>> {
+        let Some(known) = &self.0 else { return vec![None] };
+        let known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = (known.len() >= RESELLERS_MAX).then(|| OTHERS.into());
+        known.iter().map(|reseller| reseller.as_str().to_owned().into()).chain(others).map(Some).collect()
+    }
+}
+
+pub(super) fn labels<const N: usize>(
+    reseller: Option<Cow<'static, str>>,
+    others: [(&'static str, &'static str); N],
+) -> Labels {
+    let reseller = reseller.map(|label| ("reseller", label));
+    reseller.into_iter().chain(others.map(|(name, value)| (name, value.into()))).collect()
 }
 
 fn label(known: &Mutex<HashSet<ResellerId>>, reseller: &ResellerId) -> Cow<'static, str> {
@@ -85,6 +99,7 @@ mod tests {
             assert_eq!(label(number), format!("r{number}"));
         }
         assert_eq!(label(RESELLERS_MAX), OTHERS);
+        assert_eq!(labels.so_far().len(), RESELLERS_MAX + 1);
         assert_eq!(label(0), "r0");
     }
 

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use postrider_domain::{AttemptEnd, Clock, MessageState, Outcome, ResellerId, Resolution};
+use postrider_domain::{
+    AttemptEnd, Clock, FindingClass, FindingCode, MessageState, Outcome, ResellerId, Resolution,
+};
 use postrider_microsoft::{Call, Observer};
 use postrider_store::DynStore;
 use prometheus_client::encoding::text;
@@ -27,7 +29,7 @@ use prometheus_client::registry::{Metric, Registry};
 use self::census::Census;
 use self::connections::AllConnections;
 pub(crate) use self::connections::{Connections, Counted};
-use self::labels::{Labels, ResellerLabels};
+use self::labels::{Labels, ResellerLabels, labels};
 use crate::access::rpc_name;
 use crate::credentials::TokenFetch;
 use crate::health::Readiness;
@@ -118,16 +120,20 @@ impl Metrics {
         let build: Family<Labels, Gauge> = registered(&mut registry, "build_info", "1, with the version");
         build.get_or_create(&vec![("version", env!("CARGO_PKG_VERSION").into())]).set(1);
         metrics.registry = registry;
-        metrics.begin();
         metrics
     }
 
     /// What may never happen is told as 0, so that a first time is seen as a rise.
     fn begin(&self) {
-        if !self.resellers.are_wanted() {
-            self.accepted.get_or_create(&Labels::new()).inc_by(0);
+        for reseller in self.resellers.so_far() {
+            let begin = |counters: &Family<Labels, Counter>, labels| drop(counters.get_or_create(&labels));
+            begin(&self.accepted, labels(reseller.clone(), []));
             for state in MessageState::ALL.into_iter().filter(|state| state.is_end()) {
-                self.finished.get_or_create(&vec![("state", state.as_str().into())]).inc_by(0);
+                begin(&self.finished, labels(reseller.clone(), [("state", state.as_str())]));
+            }
+            for finding in FindingCode::ALL.iter().filter(|code| code.class() == FindingClass::InDoubt) {
+                let labelled = [("outcome", Outcome::InDoubt.as_str()), ("finding", finding.as_str())];
+                begin(&self.attempts, labels(reseller.clone(), labelled));
             }
         }
         for result in [TokenFetch::Ok, TokenFetch::Refused, TokenFetch::Failed] {
@@ -193,6 +199,7 @@ impl Metrics {
     /// All of it, in the OpenMetrics text format, which Prometheus's own is a part of.
     pub(crate) async fn page(&self, readiness: Readiness, store: &DynStore, clock: &dyn Clock) -> String {
         self.census.look(store, clock.now(), &self.resellers).await;
+        self.begin();
         for state in Readiness::ALL {
             let gauge = self.readiness.get_or_create_owned(&vec![("state", state.as_str().into())]);
             gauge.set((state == readiness).into());

@@ -11,6 +11,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{self, BatchSpanProcessor, SdkTracerProvider, SpanData};
 
+use super::whole::Whole;
+
 /// How long a batch may take. Meanwhile spans are kept up to a bound, and dropped above it.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -30,8 +32,8 @@ pub(crate) fn exporting(endpoint: &Uri) -> Result<SdkTracerProvider, ExportError
         .with_service_name("postrider")
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .build();
-    let batches = BatchSpanProcessor::builder(exporter).build();
-    Ok(SdkTracerProvider::builder().with_span_processor(batches).with_resource(resource).build())
+    let whole = Whole::before(BatchSpanProcessor::builder(exporter).build());
+    Ok(SdkTracerProvider::builder().with_span_processor(whole).with_resource(resource).build())
 }
 
 /// An exporter that says once when the collector goes away, and when it is back.

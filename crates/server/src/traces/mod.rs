@@ -3,9 +3,11 @@
 //! Rules
 //! - Only spans under the target [`TRACE`] are told, and no events. What is in them is chosen where they are made: names,
 //!   ids, codes. No address, no subject, no secret.
+//! - Of a mail whose caller wants no trace nothing is told, its attempts neither.
 //! - Without `telemetry.otlp_endpoint` there are none, and nothing of a caller's trace is kept.
 
 mod export;
+mod whole;
 
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};

@@ -88,7 +88,10 @@ impl Language {
             }
             Self::Node => (
                 &[("node", "Node.js 20 or newer"), ("npm", "npm (Debian: npm)")],
-                vec![command("npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"])],
+                vec![command(
+                    "npm",
+                    &["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+                )],
                 vec![command("npm", &["test", "--silent"])],
                 command("npm", &["run", "--silent", "example"]),
             ),

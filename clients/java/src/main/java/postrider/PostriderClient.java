@@ -61,6 +61,7 @@ import postrider.v1.SettingsServiceGrpc;
 import postrider.v1.TestSettingsRequest;
 import postrider.v1.TestSettingsResponse;
 import postrider.v1.WatchMessagesRequest;
+import postrider.v1.WatchSettingsTestRequest;
 
 /**
  * Calls one Postrider service, which sends each reseller's email from the reseller's own Microsoft 365 mailbox.
@@ -280,6 +281,14 @@ public final class PostriderClient implements AutoCloseable {
 
     Watch watch(WatchMessagesRequest request, Duration silence) {
         return new Watch(channel, connection::resetConnectBackoff, silence, request);
+    }
+
+    /**
+     * Does {@link #testSettings} and tells of each step as it begins and ends: for people who wait for it. Close it when you have
+     * enough.
+     */
+    public SettingsTestWatch watchSettingsTest(WatchSettingsTestRequest request) {
+        return new SettingsTestWatch(channel, connection::resetConnectBackoff, timeout, Retry.withRequestId(request));
     }
 
     private <Q, S> S call(MethodDescriptor<Q, S> method, Q request) {

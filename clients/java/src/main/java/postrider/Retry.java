@@ -9,6 +9,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import postrider.v1.BatchSendMailRequest;
 import postrider.v1.SendMailRequest;
 import postrider.v1.TestSettingsRequest;
+import postrider.v1.WatchSettingsTestRequest;
 
 /** When a call is made again, and how it can be. */
 final class Retry {
@@ -53,6 +54,10 @@ final class Retry {
     }
 
     static TestSettingsRequest withRequestId(TestSettingsRequest request) {
+        return request.getRequestId().isEmpty() ? request.toBuilder().setRequestId(fresh()).build() : request;
+    }
+
+    static WatchSettingsTestRequest withRequestId(WatchSettingsTestRequest request) {
         return request.getRequestId().isEmpty() ? request.toBuilder().setRequestId(fresh()).build() : request;
     }
 

@@ -31,8 +31,12 @@ import postrider.v1.CreateKeyResponse;
 import postrider.v1.MailServiceGrpc;
 import postrider.v1.SendMailRequest;
 import postrider.v1.SendMailResponse;
+import postrider.v1.SettingsServiceGrpc;
+import postrider.v1.TestStep;
 import postrider.v1.WatchMessagesRequest;
 import postrider.v1.WatchMessagesResponse;
+import postrider.v1.WatchSettingsTestRequest;
+import postrider.v1.WatchSettingsTestResponse;
 
 /** A small Postrider with TLS that answers each call with the next of its failures, and well when there are none left. */
 final class FakeService implements AutoCloseable {
@@ -50,6 +54,7 @@ final class FakeService implements AutoCloseable {
         server = Grpc.newServerBuilderForPort(
                         0, TlsServerCredentials.create(new File(TLS, "server.pem"), new File(TLS, "server-key.pem")))
                 .addService(new Mail())
+                .addService(new Settings())
                 .addService(new Access())
                 .intercept(new Keys())
                 .build()
@@ -123,6 +128,21 @@ final class FakeService implements AutoCloseable {
             WatchMessagesResponse.Builder event = WatchMessagesResponse.newBuilder().setCursor(following);
             event.getMessageBuilder().setMessageId("m" + following);
             to.onNext(event.build());
+            answer(to, null);
+        }
+    }
+
+    private final class Settings extends SettingsServiceGrpc.SettingsServiceImplBase {
+        /** One step, and the result; or the next failure. */
+        @Override
+        public void watchSettingsTest(WatchSettingsTestRequest request, StreamObserver<WatchSettingsTestResponse> to) {
+            requestIds.add(request.getRequestId());
+            if (failures.isEmpty()) {
+                to.onNext(WatchSettingsTestResponse.newBuilder().setBegan(TestStep.TEST_STEP_SHAPE).build());
+                WatchSettingsTestResponse.Builder result = WatchSettingsTestResponse.newBuilder();
+                result.getResultBuilder().setPassed(true);
+                to.onNext(result.build());
+            }
             answer(to, null);
         }
     }

@@ -23,7 +23,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 import postrider.v1.CreateKeyRequest;
 import postrider.v1.GetMessageRequest;
 import postrider.v1.SendMailRequest;
+import postrider.v1.TestStep;
 import postrider.v1.WatchMessagesRequest;
+import postrider.v1.WatchSettingsTestRequest;
 
 /** The client asks again when it is told to, never twice where that would do harm, and says what is wrong. */
 class PostriderClientTest {
@@ -150,6 +152,21 @@ class PostriderClientTest {
             assertEquals("m1", watch.next().getMessage().getMessageId());
             assertEquals("UNAUTHENTICATED", assertThrows(PostriderException.class, watch::hasNext).reason());
             assertFalse(watch.hasNext());
+        }
+    }
+
+    @Test
+    void aTestOfSettingsTellsEachStepAndIsAskedForAgainUnderOneRequestId() throws Exception {
+        var unknown = refusal(Code.UNAVAILABLE, "COMMIT_UNKNOWN", retryAfter(Duration.ofMillis(1)));
+        try (var service = new FakeService(unknown);
+                var client = service.client();
+                var events = client.watchSettingsTest(WatchSettingsTestRequest.getDefaultInstance())) {
+            assertEquals(TestStep.TEST_STEP_SHAPE, events.next().getBegan());
+            assertTrue(events.next().getResult().getPassed());
+            assertFalse(events.hasNext());
+            assertEquals(2, service.requestIds.size());
+            assertEquals(1, Set.copyOf(service.requestIds).size());
+            assertFalse(service.requestIds.get(0).isEmpty());
         }
     }
 
