@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
     AuditEvent, Bug, Content, Lane, Message, MessageId, MessageState, Queued, RequestId, ResellerId,
-    Settings, SettingsState, SettingsStatus, planted,
+    Settings, SettingsState, SettingsStatus, limits, planted,
 };
 
 use super::tables::Tables;
@@ -76,7 +76,7 @@ impl Tables {
         let before = self.waiting_of(&key.0).filter(|((_, id), other)| {
             other.due_time <= row.due_time.max(now) && place(*id, other) < place(key.1, row)
         });
-        u32::try_from(before.count()).unwrap_or(u32::MAX)
+        u32::try_from(before.take(limits::PLACES_COUNTED as usize).count()).unwrap_or(u32::MAX)
     }
 
     fn stored(&self, key: &MessageKey) -> Option<Message> {

@@ -11,7 +11,7 @@ use super::{Cells, Reader, Row, Statement, json, rows, values};
 use crate::{SettingsFilter, SettingsPage, StoreError, etag};
 
 static SETTINGS: Statement = statement!("read/settings");
-static SETTINGS_PAGE: Statement = statement!(each dialect "read/settings_page");
+static SETTINGS_PAGE: Statement = statement!(each dialect "read/settings_page").of_a_page();
 static USAGE: Statement = statement!("read/usage");
 
 pub(super) async fn settings(

@@ -31,7 +31,7 @@ const SQLITE_MIN: [u32; 3] = [3, 51, 3];
 /// How long to wait for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that read.
-const READERS: u32 = 4;
+pub(super) const READERS: u32 = 4;
 /// Files up to this size are checked whole when they are opened; it takes well under a second.
 const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
