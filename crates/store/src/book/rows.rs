@@ -35,6 +35,8 @@ pub(crate) struct LaneRow {
     pub hold: Option<Hold>,
     /// No message is tried before: a limit or an outage.
     pub wait_until: Option<Timestamp>,
+    /// As far as Microsoft asked for it: the rest is our own guess.
+    pub asked_until: Option<Timestamp>,
     pub paced: Option<PacedRow>,
     pub due_time: Option<Timestamp>,
     pub lease: Option<LeaseRow>,

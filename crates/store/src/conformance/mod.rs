@@ -59,6 +59,8 @@ macro_rules! conformance {
                 what_another_may_have_sent_ends_in_doubt_whatever_its_policy
                 a_retry_waits_again_with_a_fresh_expiry_and_its_history
                 whatever_ended_unsent_can_be_retried_and_what_was_sent_cannot
+                a_retry_is_now_unless_microsoft_asked_to_wait
+                who_lets_a_lane_go_on_ends_its_own_guess_and_not_what_microsoft_asked
                 a_full_queue_takes_no_retry
                 without_its_content_nothing_is_retried
                 a_paused_lane_sends_nothing_and_says_why

@@ -46,6 +46,7 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     (6, "audit", include_str!("../../migrations/sqlite/0006_audit.sql")),
     (7, "data keys", include_str!("../../migrations/sqlite/0007_data_keys.sql")),
     (8, "waits", include_str!("../../migrations/sqlite/0008_waits.sql")),
+    (9, "asked", include_str!("../../migrations/sqlite/0009_asked.sql")),
 ]);
 
 /// The connections of an open file.

@@ -86,7 +86,7 @@ impl Write for RetryMessage {
             row.expire_time = self.how.expire_time;
             row.backoffs = 0;
         })?;
-        book.due_anew(&self.reseller, None);
+        goes_on(book, &self.reseller);
         Ok(Steered::Done)
     }
 
@@ -162,6 +162,7 @@ impl Write for Resume {
 
     fn run(&self, book: &mut Book) -> Result<bool, StoreError> {
         let now = book.now();
+        goes_on(book, &self.reseller);
         Ok(stop_or_go(book, &self.reseller, |lane| {
             lane.pause = None;
             lane.paced = None;
@@ -187,4 +188,11 @@ fn stop_or_go(book: &mut Book, reseller: &ResellerId, change: impl FnOnce(&mut L
         book.tell_of_lane(reseller);
     }
     true
+}
+
+/// Somebody says that the lane may go on: what it only guessed to wait for is over. What Microsoft asked for holds.
+pub(super) fn goes_on(book: &mut Book, reseller: &ResellerId) {
+    let Some(lane) = book.change_lane(reseller) else { return };
+    lane.wait_until = lane.asked_until;
+    book.due_anew(reseller, None);
 }
