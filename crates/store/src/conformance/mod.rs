@@ -61,6 +61,7 @@ macro_rules! conformance {
                 whatever_ended_unsent_can_be_retried_and_what_was_sent_cannot
                 a_retry_is_now_unless_microsoft_asked_to_wait
                 who_lets_a_lane_go_on_ends_its_own_guess_and_not_what_microsoft_asked
+                who_lets_a_lane_go_on_frees_what_was_set_aside_for_its_recipients
                 a_full_queue_takes_no_retry
                 without_its_content_nothing_is_retried
                 a_paused_lane_sends_nothing_and_says_why

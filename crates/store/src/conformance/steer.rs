@@ -161,6 +161,32 @@ pub async fn who_lets_a_lane_go_on_ends_its_own_guess_and_not_what_microsoft_ask
     }
 }
 
+pub async fn who_lets_a_lane_go_on_frees_what_was_set_aside_for_its_recipients(world: &World) {
+    let acme = world.reseller("acme").await;
+    let (aside, deferred) = (world.accepted(&acme).await, world.accepted(&acme).await);
+    let etag = world.settings(&acme).await.etag;
+    for way in 0..3_i64 {
+        let again = |code, at| {
+            let verdict = Verdict::of(Outcome::Deferred, Finding::new(code));
+            (verdict, Resolution::Again { at, counts: false })
+        };
+        let number = u32::try_from(way).expect("few") + 1;
+        world.tries(&acme, aside, number, again(FindingCode::DailyLimit, at(86_400))).await;
+        if way == 0 {
+            world.tries(&acme, deferred, 1, again(FindingCode::NotStarted, at(5_000))).await;
+        }
+        assert!(!world.is_due(&acme).await);
+        match way {
+            0 => world.store.settings_work(&acme, &etag).await.expect("noted"),
+            1 => assert!(world.store.resume(&acme).await.expect("resumed")),
+            _ => drop(world.put(world.new_settings(&acme)).await),
+        }
+        assert!(world.is_due(&acme).await, "way {way}");
+        assert_eq!(world.message(&acme, aside).await.next_attempt_time, Some(at(0)), "way {way}");
+        assert_eq!(world.message(&acme, deferred).await.next_attempt_time, Some(at(5_000)));
+    }
+}
+
 pub async fn a_full_queue_takes_no_retry(world: &World) {
     let acme = world.reseller("acme").await;
     let id = cancelled(world, &acme).await;

@@ -31,6 +31,7 @@ impl Write for PutSettings {
 
     fn needs(&self, needs: &mut Needs) {
         needs.reseller_made(&self.new.reseller).mended.insert(self.new.reseller.clone());
+        needs.set_aside.insert(self.new.reseller.clone());
         needs.changes.insert(self.new.reseller.clone());
         needs.credentials.insert(self.new.reseller.clone());
         needs.sources.extend(source_key(&self.new));
@@ -152,7 +153,7 @@ impl Write for SettingsWork {
     }
 
     fn needs(&self, needs: &mut Needs) {
-        needs.reseller(&self.reseller);
+        needs.reseller(&self.reseller).set_aside.insert(self.reseller.clone());
     }
 
     fn run(&self, book: &mut Book) -> Result<(), StoreError> {

@@ -157,7 +157,7 @@ impl Write for Resume {
     }
 
     fn needs(&self, needs: &mut Needs) {
-        needs.reseller(&self.reseller);
+        needs.reseller(&self.reseller).set_aside.insert(self.reseller.clone());
     }
 
     fn run(&self, book: &mut Book) -> Result<bool, StoreError> {
@@ -190,9 +190,18 @@ fn stop_or_go(book: &mut Book, reseller: &ResellerId, change: impl FnOnce(&mut L
     true
 }
 
-/// Somebody says that the lane may go on: what it only guessed to wait for is over. What Microsoft asked for holds.
+/// Somebody says that the lane may go on: what it only guessed to wait for is over, and mail that had more recipients than a day
+/// might have is looked at again. What Microsoft asked for holds.
 pub(super) fn goes_on(book: &mut Book, reseller: &ResellerId) {
+    let now = book.now();
     let Some(lane) = book.change_lane(reseller) else { return };
     lane.wait_until = lane.asked_until;
+    let set_aside: Vec<_> =
+        book.messages_of(reseller).filter(|(_, row)| row.is_set_aside(now)).map(|(id, _)| id).collect();
+    for id in set_aside {
+        if let Some(row) = book.messages.change(&(reseller.clone(), id)) {
+            row.due_time = now;
+        }
+    }
     book.due_anew(reseller, None);
 }
