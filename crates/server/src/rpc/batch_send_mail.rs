@@ -1,5 +1,6 @@
 //! `BatchSendMail`: each mail by itself, or all in one transaction.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use postrider_domain::{Message, Violations, limits};
@@ -55,14 +56,34 @@ fn items(request: v1::BatchSendMailRequest) -> Result<Vec<v1::SendMailRequest>, 
     Ok(violations.into_result(Some(requests))?)
 }
 
-/// Those that are written together share a commit.
+/// An item whose `request_id` an earlier one has comes after that one.
 async fn each(app: &App, requests: Vec<v1::SendMailRequest>) -> Vec<Sent> {
-    let sends = requests.into_iter().enumerate().map(async |(index, request)| {
-        let prepared = prepare(app, request).await.map_err(|refusal| refusal.within(index))?;
-        match prepared {
-            Prepared::Replayed(message) => Ok((*message, true)),
-            Prepared::New(new, _) => accept(app, *new).await,
-        }
+    let mut named = HashSet::new();
+    let (firsts, twins): (Vec<_>, Vec<_>) = requests
+        .into_iter()
+        .enumerate()
+        .partition(|(_, request)| request.request_id.is_empty() || named.insert(request.request_id.clone()));
+    let mut sent = together(app, firsts).await;
+    for twin in twins {
+        sent.append(&mut together(app, vec![twin]).await);
+    }
+    sent.sort_by_key(|(index, _)| *index);
+    sent.into_iter().map(|(_, sent)| sent).collect()
+}
+
+/// They get their places in the lane in their order, and share a commit.
+async fn together(app: &App, requests: Vec<(usize, v1::SendMailRequest)>) -> Vec<(usize, Sent)> {
+    let mut prepared = Vec::with_capacity(requests.len());
+    for (index, request) in requests {
+        prepared.push((index, prepare(app, request).await.map_err(|refusal| refusal.within(index))));
+    }
+    let sends = prepared.into_iter().map(async |(index, prepared)| {
+        let sent = match prepared {
+            Ok(Prepared::New(new, _)) => accept(app, *new).await,
+            Ok(Prepared::Replayed(message)) => Ok((*message, true)),
+            Err(refusal) => Err(refusal),
+        };
+        (index, sent)
     });
     futures::future::join_all(sends).await
 }
