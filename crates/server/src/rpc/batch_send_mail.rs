@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures::future::join_all;
 use postrider_domain::{Message, Violations, limits};
 use postrider_proto::v1::{self, batch_send_mail_result};
 use postrider_store::{Accepted, AllAccepted, NewMessage};
@@ -71,21 +72,31 @@ async fn each(app: &App, requests: Vec<v1::SendMailRequest>) -> Vec<Sent> {
     sent.into_iter().map(|(_, sent)| sent).collect()
 }
 
-/// They get their places in the lane in their order, and share a commit.
+/// They get their places in the lane in their order, and share a commit but for the first: once that is written, the data key is
+/// at hand, and those that follow reach the writer in their order.
 async fn together(app: &App, requests: Vec<(usize, v1::SendMailRequest)>) -> Vec<(usize, Sent)> {
     let mut prepared = Vec::with_capacity(requests.len());
     for (index, request) in requests {
         prepared.push((index, prepare(app, request).await.map_err(|refusal| refusal.within(index))));
     }
-    let sends = prepared.into_iter().map(async |(index, prepared)| {
-        let sent = match prepared {
-            Ok(Prepared::New(new, _)) => accept(app, *new).await,
-            Ok(Prepared::Replayed(message)) => Ok((*message, true)),
-            Err(refusal) => Err(refusal),
-        };
-        (index, sent)
-    });
-    futures::future::join_all(sends).await
+    let mut sent = Vec::with_capacity(prepared.len());
+    let mut prepared = prepared.into_iter();
+    for (index, first) in prepared.by_ref() {
+        let is_new = matches!(first, Ok(Prepared::New(..)));
+        sent.push((index, send(app, first).await));
+        if is_new {
+            break;
+        }
+    }
+    sent.append(&mut join_all(prepared.map(async |(index, item)| (index, send(app, item).await))).await);
+    sent
+}
+
+async fn send(app: &App, prepared: Result<Prepared, Refusal>) -> Sent {
+    match prepared? {
+        Prepared::New(new, _) => accept(app, *new).await,
+        Prepared::Replayed(message) => Ok((*message, true)),
+    }
 }
 
 /// The faults of all items at once; else the first that is refused refuses all.
