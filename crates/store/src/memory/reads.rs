@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
     AuditEvent, Bug, Content, Lane, Message, MessageId, MessageState, Queued, RequestId, ResellerId,
-    Settings, SettingsState, SettingsStatus, limits, planted,
+    Settings, SettingsState, SettingsStatus, Usage, limits, planted,
 };
 
 use super::tables::Tables;
@@ -303,13 +303,17 @@ impl Reads for MemoryReads {
         .await
     }
 
-    async fn usage(&self, reseller: &ResellerId, first_hour: i64) -> Read<(u32, u32)> {
+    async fn usage(&self, reseller: &ResellerId, first_hour: i64) -> Read<Usage> {
         self.read(|tables| {
             let counts =
                 tables.hours.iter().filter(|((owner, _, hour), _)| owner == reseller && *hour >= first_hour);
             let recipients = counts.map(|(_, recipients)| *recipients).sum::<i64>();
-            let queued = tables.resellers.get(reseller).map_or(0, |row| row.queued_messages);
-            (u32::try_from(queued).unwrap_or(0), u32::try_from(recipients).unwrap_or(0))
+            let row = tables.resellers.get(reseller);
+            Usage {
+                queued_messages: row.map_or(0, |row| u32::try_from(row.queued_messages).unwrap_or(0)),
+                queued_bytes: row.map_or(0, |row| u64::try_from(row.queued_bytes).unwrap_or(0)),
+                recipients_last_day: u32::try_from(recipients).unwrap_or(0),
+            }
         })
         .await
     }

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
     Attempt, Cloud, Content, EmailAddress, Finding, FindingClass, FindingCode, InDoubtPolicy, Lane, Message,
-    MessageId, MessageState, Outcome, Pause, Priority, Queued, RequestId, ResellerId, Settings, limits,
+    MessageId, MessageState, Outcome, Pause, Priority, Queued, RequestId, ResellerId, Settings, Usage,
+    limits,
 };
 use serde::Deserialize;
 
@@ -129,7 +130,7 @@ impl<R: Reader> Reads for R {
         super::read_settings::page(self, filter).await
     }
 
-    async fn usage(&self, reseller: &ResellerId, first_hour: i64) -> Read<(u32, u32)> {
+    async fn usage(&self, reseller: &ResellerId, first_hour: i64) -> Read<Usage> {
         super::read_settings::usage(self, reseller, first_hour).await
     }
 
