@@ -84,6 +84,7 @@ pub(crate) trait Reads: Send + Sync {
     async fn kept_events(&self, reseller: &ResellerId) -> Read<KeptEvents>;
     async fn last_position(&self) -> Read<i64>;
     async fn purged_position(&self) -> Read<i64>;
+    async fn epoch(&self) -> Read<Option<String>>;
     /// Messages that waited when their lane was stopped or let go, as they read from then on, by id.
     async fn waited(&self, of_lane: &Event, after: Option<MessageId>, limit: u32) -> Read<Vec<Message>>;
 

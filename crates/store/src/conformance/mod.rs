@@ -76,6 +76,7 @@ macro_rules! conformance {
                 scheduled_mail_that_comes_due_in_a_stopped_lane_is_told_as_held
                 the_events_of_all_resellers_come_in_the_order_of_their_commits
                 a_position_that_no_event_can_have_is_not_taken
+                a_database_that_was_restored_has_an_epoch_of_its_own_from_then_on
                 events_of_the_past_go_and_whoever_missed_them_is_told
                 changes_are_heard_after_their_commit
             }

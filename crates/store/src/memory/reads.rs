@@ -434,6 +434,10 @@ impl Reads for MemoryReads {
         self.read(|tables| tables.events_purged).await
     }
 
+    async fn epoch(&self) -> Read<Option<String>> {
+        self.read(|tables| tables.meta.get("epoch").cloned()).await
+    }
+
     async fn waited(&self, of_lane: &Event, after: Option<MessageId>, limit: u32) -> Read<Vec<Message>> {
         self.read(|tables| {
             let waited = tables.waited(of_lane).into_iter();

@@ -229,6 +229,10 @@ impl<R: Reader> Reads for R {
         watch::purged_position(self).await
     }
 
+    async fn epoch(&self) -> Read<Option<String>> {
+        watch::epoch(self).await
+    }
+
     async fn queued(&self) -> Read<Queue> {
         let found = self.read(&QUEUED, Vec::new()).await?;
         let Some(row) = found.first() else { return Ok(Queue::default()) };
