@@ -73,6 +73,27 @@ async fn each_item_is_accepted_or_refused_by_itself_and_in_its_order() {
 }
 
 #[tokio::test]
+async fn a_batch_goes_in_its_order_and_the_first_of_equal_request_ids_is_the_one() {
+    let service = ready().await;
+    for round in 0..5 {
+        let name = format!("round-{round}");
+        let one = |about: &str| item().about(about).request_id(&name);
+        let mut mails: Vec<_> = (0..20).map(|n| item().about(&format!("{n}"))).collect();
+        mails.extend([one("first"), one("second"), one("third"), item().about("last")]);
+
+        let results = sends(service.admin(), false, mails).await.unwrap().results;
+
+        assert_eq!(message(&results[20]).subject, "first");
+        for result in &results[21..23] {
+            assert_eq!(refusal(result).kind(), (Code::AlreadyExists, "REQUEST_ID_REUSED"));
+        }
+        let accepted = results.iter().filter(|result| matches!(result.result, Some(Of::Message(_))));
+        let ids: Vec<_> = accepted.map(|result| message(result).message_id.clone()).collect();
+        assert!(ids.is_sorted(), "{ids:?}");
+    }
+}
+
+#[tokio::test]
 async fn twins_in_one_batch_are_one_message() {
     let service = ready().await;
     for (atomic, id) in [(false, "each"), (true, "all")] {

@@ -111,6 +111,45 @@ async fn what_is_retried_takes_a_place_in_the_whole_queue() {
     .await;
 }
 
+#[tokio::test]
+async fn of_many_that_are_retried_as_many_are_as_there_is_room_for() {
+    let service = still(&[("queued_messages", "3")]).await;
+    let client = service.admin();
+    let mut cancelled = Vec::new();
+    for _ in 0..3 {
+        cancelled.push(client.sends(mail("acme")).await);
+    }
+    for message in &cancelled {
+        cancels(client, message).await;
+    }
+    in_a_place(client, mail("globex")).await;
+
+    is_full(&retries_all(client).await.unwrap_err(), "queue");
+
+    let mut waiting = 0;
+    for message in &cancelled {
+        let now = client.message("acme", &message.message_id).await;
+        waiting += usize::from(now.state() == MessageState::Held);
+    }
+    assert_eq!(waiting, 2);
+}
+
+#[tokio::test]
+async fn what_is_only_validated_is_held_to_each_bound_of_the_queue() {
+    for (limit, most, subject) in [
+        ("queued_messages", "1", "queue"),
+        ("queued_bytes_per_reseller", "10", "resellers/acme"),
+        ("queued_bytes", "10", "queue"),
+    ] {
+        let service = still(&[(limit, most)]).await;
+        if limit == "queued_messages" {
+            service.admin().sends(mail("globex")).await;
+        }
+        is_full(&service.admin().tries(mail("acme").only_validated()).await.unwrap_err(), subject);
+        is_full(&service.admin().tries(mail("acme")).await.unwrap_err(), subject);
+    }
+}
+
 async fn cancels(client: &Client, message: &Message) {
     let (reseller, message_id) = (message.reseller.clone(), message.message_id.clone());
     client.mail().cancel_message(CancelMessageRequest { reseller, message_id }).await.unwrap();

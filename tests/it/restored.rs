@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use postrider_proto::v1::{MessageState, PauseSendingRequest, ResumeSendingRequest};
-use postrider_testkit::{from_now, mail};
+use postrider_proto::v1::{MessageState, PauseSendingRequest, ResumeSendingRequest, WatchMessagesRequest};
+use postrider_testkit::{Refusal, from_now, mail};
+use tonic::Code;
 
 use crate::support::{code, doubts, given, mortal};
 
@@ -56,4 +57,37 @@ async fn what_waits_in_a_backup_is_in_doubt_whatever_its_policy_and_what_is_for_
     assert_eq!((later.state(), later.attempts.len()), (MessageState::Scheduled, 0));
     let fresh = restored.admin().sends(mail("acme").waiting_for_sent()).await;
     assert_eq!(fresh.state(), MessageState::Sent, "what comes after it is sent");
+}
+
+#[tokio::test]
+async fn a_cursor_of_before_has_expired_also_once_other_events_have_its_numbers() {
+    let (world, watch) = (given(), |reseller: &str, cursor: &str| WatchMessagesRequest {
+        reseller: reseller.to_owned(),
+        cursor: cursor.to_owned(),
+        ..WatchMessagesRequest::default()
+    });
+    let microsoft = world.microsoft().await;
+    let mut service = mortal(&world, &microsoft).starts().await.with_acme().await;
+    service.admin().sends(mail("acme").waiting_for_sent()).await;
+    let early = service.admin().watches("acme").await.cursor;
+    assert!(service.is_asked_to_end().await.success());
+    let backup = world.path().join("backup");
+    copied(service.data_dir(), &backup);
+    service.returns().await;
+    service.admin().watches_for(watch("acme", &early)).await;
+    service.admin().sends(mail("acme").waiting_for_sent()).await;
+    let of_one = service.admin().watches("acme").await.cursor;
+    let of_all = service.admin().watches_for(watch("", "")).await.cursor;
+    assert!(service.is_asked_to_end().await.success());
+
+    let restored = mortal(&world, &microsoft).in_data_dir(&backup).with_argument("--restored").starts().await;
+    for _ in 0..3 {
+        restored.admin().sends(mail("acme").waiting_for_sent()).await;
+    }
+    for (reseller, cursor) in [("acme", &early), ("acme", &of_one), ("", &of_all)] {
+        let refused = restored.admin().tries_to_watch(watch(reseller, cursor)).await.err().unwrap();
+        assert_eq!(Refusal::of(&refused).kind(), (Code::OutOfRange, "CURSOR_EXPIRED"), "{reseller:?}");
+    }
+    let fresh = restored.admin().watches("acme").await.cursor;
+    restored.admin().watches_for(watch("acme", &fresh)).await;
 }

@@ -72,7 +72,8 @@ type MailServiceClient interface {
 	// Accepts up to 1,000 emails of one reseller, together at most 64 MiB. The results stand in the order of the
 	// requests.
 	//
-	// Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`.
+	// Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`; what is
+	// accepted goes in the order of the requests.
 	// Atomic, all are accepted or none: the RPC fails with the first failing item's reason, and for bad input with the
 	// fields of all items (`requests[2].email.to[1].address`).
 	//
@@ -106,7 +107,7 @@ type MailServiceClient interface {
 	// Sends a message again under the same ids, with a fresh expiry.
 	//
 	// It takes `MESSAGE_STATE_FAILED`, `_EXPIRED`, `_CANCELLED`, `_OUTCOME_UNKNOWN`, and `_DEFERRED`, which is then tried
-	// now.
+	// now, unless Microsoft asked this mailbox to wait.
 	//
 	// Scope: `SCOPE_SEND`. Reasons: `MESSAGE_NOT_FOUND` (NOT_FOUND); `MESSAGE_STATE` (FAILED_PRECONDITION): its state
 	// forbids it, its content is gone, or an attempt is in doubt and `accept_duplicate` is not set; `QUEUE_FULL`
@@ -115,7 +116,8 @@ type MailServiceClient interface {
 	// Does RetryMessage for all of a reseller's messages that match, skips those that cannot be retried, and counts the
 	// rest.
 	//
-	// Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED).
+	// Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED): as many as there was room for are retried; ask again for
+	// the rest.
 	RetryMessages(ctx context.Context, in *RetryMessagesRequest, opts ...grpc.CallOption) (*RetryMessagesResponse, error)
 }
 
@@ -257,7 +259,8 @@ type MailServiceServer interface {
 	// Accepts up to 1,000 emails of one reseller, together at most 64 MiB. The results stand in the order of the
 	// requests.
 	//
-	// Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`.
+	// Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`; what is
+	// accepted goes in the order of the requests.
 	// Atomic, all are accepted or none: the RPC fails with the first failing item's reason, and for bad input with the
 	// fields of all items (`requests[2].email.to[1].address`).
 	//
@@ -291,7 +294,7 @@ type MailServiceServer interface {
 	// Sends a message again under the same ids, with a fresh expiry.
 	//
 	// It takes `MESSAGE_STATE_FAILED`, `_EXPIRED`, `_CANCELLED`, `_OUTCOME_UNKNOWN`, and `_DEFERRED`, which is then tried
-	// now.
+	// now, unless Microsoft asked this mailbox to wait.
 	//
 	// Scope: `SCOPE_SEND`. Reasons: `MESSAGE_NOT_FOUND` (NOT_FOUND); `MESSAGE_STATE` (FAILED_PRECONDITION): its state
 	// forbids it, its content is gone, or an attempt is in doubt and `accept_duplicate` is not set; `QUEUE_FULL`
@@ -300,7 +303,8 @@ type MailServiceServer interface {
 	// Does RetryMessage for all of a reseller's messages that match, skips those that cannot be retried, and counts the
 	// rest.
 	//
-	// Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED).
+	// Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED): as many as there was room for are retried; ask again for
+	// the rest.
 	RetryMessages(context.Context, *RetryMessagesRequest) (*RetryMessagesResponse, error)
 	mustEmbedUnimplementedMailServiceServer()
 }

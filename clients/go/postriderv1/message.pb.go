@@ -750,7 +750,8 @@ type Message struct {
 	// When it is given up, if it was not sent by then.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// When it is tried next, as far as is known. Once it is read again, by its place in the queue and the mailbox's pace; in
-	// the reply to `SendMail` and in an event the earliest. Absent in an end, and while it is held.
+	// the reply to `SendMail` and in an event the earliest. Places are counted up to 3,000: what is further behind goes later
+	// than this says. Absent in an end, and while it is held.
 	NextAttemptTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=next_attempt_time,json=nextAttemptTime,proto3" json:"next_attempt_time,omitempty"`
 	// Every attempt, the oldest first.
 	Attempts []*Attempt `protobuf:"bytes,11,rep,name=attempts,proto3" json:"attempts,omitempty"`

@@ -1,5 +1,5 @@
-//! Those who send: each of one reseller, one mail after the other, repeated until it is acknowledged. What they were told is
-//! the first of the checker's logs.
+//! Those who send: each of one reseller, one mail after the other or several in a batch, repeated until they are acknowledged. What
+//! they were told is the first of the checker's logs.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::{Clock as _, InDoubtPolicy, MessageId, Priority, ResellerId, SystemClock};
-use postrider_simulation::checker::Asked;
-use postrider_testkit::{Client, mail};
+use postrider_proto::v1::batch_send_mail_result::Result as Item;
+use postrider_proto::v1::{BatchSendMailRequest, BatchSendMailResult};
+use postrider_simulation::checker::{Asked, BatchItem};
+use postrider_testkit::{Client, Mail, mail};
 use tokio::sync::watch;
 
 /// Between the mails of one reseller, on average: less than Microsoft's 30 a minute, so that none waits for the minute alone.
@@ -18,6 +20,9 @@ const DEADLINE: Duration = Duration::from_secs(4);
 const AGAIN_AFTER: Duration = Duration::from_millis(80);
 /// One in so many acknowledged mails is asked for once more, as by a caller who forgot.
 const REPEATED: u64 = 8;
+/// One in so many times a caller sends a batch: of more mails than a mailbox takes at once.
+const BATCHED: u64 = 30;
+const BATCH: usize = 6;
 
 /// A replica as callers reach it, and their calls to it that are not answered yet.
 #[derive(Clone)]
@@ -32,6 +37,8 @@ pub(crate) struct Callers {
     is_over: AtomicBool,
     /// Mailboxes for which a mail is wanted at once.
     hurry: watch::Sender<Vec<String>>,
+    /// Batches that were answered.
+    answers: AtomicU64,
     /// Calls that ended without an answer.
     pub(crate) unanswered: AtomicU64,
     /// Calls that were answered as known.
@@ -45,6 +52,7 @@ impl Callers {
             log: Mutex::default(),
             is_over: AtomicBool::new(false),
             hurry: watch::Sender::default(),
+            answers: AtomicU64::new(0),
             unanswered: AtomicU64::new(0),
             replayed: AtomicU64::new(0),
         }
@@ -68,7 +76,8 @@ impl Callers {
     pub(crate) async fn sends(self: Arc<Self>, reseller: ResellerId, mailbox: String, seed: u64) {
         let mut chance = fastrand::Rng::with_seed(seed);
         let mut hurry = self.hurry.subscribe();
-        for number in 0_u64.. {
+        let mut number = 0_u64;
+        loop {
             let gap = Duration::from_millis(chance.u64(0..GAP_MILLIS * 2));
             let hurried = async {
                 hurry.borrow_and_update();
@@ -78,9 +87,15 @@ impl Callers {
             if self.is_over.load(Ordering::Relaxed) {
                 return;
             }
+            if chance.u64(0..BATCHED) == 0 {
+                self.sends_batch(&reseller, number, &mut chance).await;
+                number += BATCH as u64;
+                continue;
+            }
             let policy =
                 *chance.choice(&[InDoubtPolicy::AtLeastOnce, InDoubtPolicy::AtMostOnce]).expect("one");
             let request = format!("{reseller}-{number}");
+            number += 1;
             let index = self.asks(&reseller, &request, policy);
             let (id, time) = self.is_acknowledged(&reseller, &request, policy, &mut chance).await;
             self.log.lock().expect("unpoisoned")[index].acknowledged = Some((id, time));
@@ -88,6 +103,40 @@ impl Callers {
                 let (again, _) = self.is_acknowledged(&reseller, &request, policy, &mut chance).await;
                 self.log.lock().expect("unpoisoned")[index].twin = Some(again).filter(|again| *again != id);
             }
+        }
+    }
+
+    /// Each item by itself; those that were not accepted are asked for again.
+    async fn sends_batch(&self, reseller: &ResellerId, number: u64, chance: &mut fastrand::Rng) {
+        let request = |place| format!("{reseller}-{}", number + place as u64);
+        let policy = InDoubtPolicy::AtLeastOnce;
+        let mut open: Vec<_> =
+            (0..BATCH).map(|place| (self.asks(reseller, &request(place), policy), request(place))).collect();
+        while !open.is_empty() {
+            let requests = open.iter().map(|(_, request)| asked(reseller, request, policy).request).collect();
+            let request = BatchSendMailRequest { reseller: reseller.to_string(), requests, atomic: false };
+            let results = self.answered(chance, async |client: Client| {
+                client.mail().batch_send_mail(request).await.ok().map(|answer| answer.into_inner().results)
+            });
+            let results = results.await.unwrap_or_default();
+            self.notes_batch(&mut open, results);
+            if !open.is_empty() {
+                tokio::time::sleep(AGAIN_AFTER).await;
+            }
+        }
+    }
+
+    /// What one answer said of the items that are open, and which of them stay so.
+    fn notes_batch(&self, open: &mut Vec<(usize, String)>, results: Vec<BatchSendMailResult>) {
+        let (answer, time) = (self.answers.fetch_add(1, Ordering::Relaxed), SystemClock::default().now());
+        let mut log = self.log.lock().expect("unpoisoned");
+        for (place, result) in results.into_iter().enumerate().rev() {
+            let Some(Item::Message(message)) = result.result else { continue };
+            let id = MessageId::parse(&message.message_id).expect("an id");
+            let asked = &mut log[open.remove(place).0];
+            asked.acknowledged = Some((id, time));
+            asked.batch = (!result.replayed).then_some(BatchItem { answer, place });
+            self.replayed.fetch_add(u64::from(result.replayed), Ordering::Relaxed);
         }
     }
 
@@ -102,6 +151,7 @@ impl Callers {
             send_time: None,
             content: content(request, &text_of(request)),
             acknowledged: None,
+            batch: None,
             twin: None,
             may_be_doubled: false,
             was_retried: false,
@@ -118,26 +168,40 @@ impl Callers {
         chance: &mut fastrand::Rng,
     ) -> (MessageId, Timestamp) {
         loop {
-            let counter = chance.choice(&self.counters).expect("a replica");
-            let mut mail = mail(reseller.as_str())
-                .about(request)
-                .with(|email| email.text = text_of(request))
-                .request_id(request);
-            if policy == InDoubtPolicy::AtMostOnce {
-                mail = mail.at_most_once();
-            }
-            counter.open.send_modify(|open| *open += 1);
-            let answer = tokio::time::timeout(DEADLINE, counter.client.tries(mail)).await;
-            counter.open.send_modify(|open| *open -= 1);
-            if let Ok(Ok(response)) = answer {
+            let mail = asked(reseller, request, policy);
+            if let Some(response) =
+                self.answered(chance, async |client: Client| client.tries(mail).await.ok()).await
+            {
                 let id = response.message.expect("a message").message_id;
                 self.replayed.fetch_add(u64::from(response.replayed), Ordering::Relaxed);
                 return (MessageId::parse(&id).expect("an id"), SystemClock::default().now());
             }
-            self.unanswered.fetch_add(1, Ordering::Relaxed);
             tokio::time::sleep(AGAIN_AFTER).await;
         }
     }
+
+    /// What one of the replicas answered in time, if it did.
+    async fn answered<A>(
+        &self,
+        chance: &mut fastrand::Rng,
+        call: impl AsyncFnOnce(Client) -> Option<A>,
+    ) -> Option<A> {
+        let counter = chance.choice(&self.counters).expect("a replica");
+        counter.open.send_modify(|open| *open += 1);
+        let answer = tokio::time::timeout(DEADLINE, call(counter.client.clone())).await;
+        counter.open.send_modify(|open| *open -= 1);
+        let answer = answer.ok().flatten();
+        self.unanswered.fetch_add(u64::from(answer.is_none()), Ordering::Relaxed);
+        answer
+    }
+}
+
+fn asked(reseller: &ResellerId, request: &str, policy: InDoubtPolicy) -> Mail {
+    let mail = mail(reseller.as_str())
+        .about(request)
+        .with(|email| email.text = text_of(request))
+        .request_id(request);
+    if policy == InDoubtPolicy::AtMostOnce { mail.at_most_once() } else { mail }
 }
 
 /// What a mail says, as its caller and its recipient know it.

@@ -25,6 +25,8 @@ use crate::storm::{Storm, Told};
 const RESELLERS: usize = 24;
 /// How long Microsoft takes for an answer, so that some call is open at most moments.
 const ANSWER_MILLIS: u64 = 250;
+/// Replicas follow the database's clock, each by its own reading.
+const CLOCKS_APART: Duration = Duration::from_millis(50);
 /// Longer than the gaps after several doubts.
 const DRAINED_WITHIN: Duration = Duration::from_mins(15);
 
@@ -210,6 +212,7 @@ async fn logs(
         watched: BTreeMap::new(),
         watch_faults: Vec::new(),
         queued,
+        clocks_apart: CLOCKS_APART,
     };
     (logs, strays)
 }

@@ -59,6 +59,8 @@ pub(crate) struct Attempts {
 /// How an attempt ended, for the lane.
 #[derive(Clone)]
 pub(crate) struct Ended {
+    /// Whose answer it is: the settings may name another mailbox by now.
+    pub lane: Lane,
     pub verdict: Verdict,
     pub resolution: Resolution,
     pub generation: u32,
@@ -305,7 +307,7 @@ impl Attempts {
 
     fn told(&self, end: &AttemptEnd) -> Ended {
         let (verdict, resolution) = (end.verdict.clone(), end.resolution.clone());
-        Ended { verdict, resolution, generation: self.generation }
+        Ended { lane: self.lane.clone(), verdict, resolution, generation: self.generation }
     }
 
     async fn record(&self, end: AttemptEnd) {

@@ -392,12 +392,15 @@ impl LaneRun {
 
     /// What an ended attempt means for the lane.
     fn heed(&self, draining: &mut Draining, ended: Ended) {
+        let is_of_this_mailbox = ended.lane == draining.attempts.lane;
         draining.token_refused = ended.verdict.token_refused;
         draining.token_refusals += u32::from(ended.verdict.token_refused);
         if let Some(asked) = ended.verdict.retry_after.filter(|asked| !asked.is_zero()) {
             let until = self.now().saturating_add(asked).unwrap_or(Timestamp::MAX);
-            draining.wait(until, ended.verdict.finding.as_ref());
-            draining.pace.close_until(until);
+            self.shared.paces.of(&ended.lane, self.now()).close_until(until);
+            if is_of_this_mailbox {
+                draining.wait(until, ended.verdict.finding.as_ref());
+            }
         }
         match ended.resolution {
             Resolution::End(MessageState::Sent) => {
@@ -414,9 +417,11 @@ impl LaneRun {
                 draining.hold = Some(hold);
                 draining.queue.clear();
             }
-            Resolution::LaneWaits { until } => draining.wait(until, ended.verdict.finding.as_ref()),
+            Resolution::LaneWaits { until } if is_of_this_mailbox => {
+                draining.wait(until, ended.verdict.finding.as_ref());
+            }
             Resolution::Again { .. } => draining.queue.clear(),
-            Resolution::End(_) => {}
+            Resolution::End(_) | Resolution::LaneWaits { .. } => {}
         }
     }
 

@@ -106,6 +106,10 @@ pub const PACE_MINUTE: Duration = Duration::from_millis(60_500);
 /// for recipients outside (Exchange Online's limits, TERRL).
 pub const DIRECTORY_RECIPIENTS_WARNED: u32 = 8_000;
 
+/// So far ahead a message's place in its lane is counted, for the time when it is likely to go: 100 minutes at Microsoft's pace.
+/// Ours: what is further behind goes later than it says.
+pub const PLACES_COUNTED: u32 = 3_000;
+
 /// A call begins so soon after its attempt was written down, or not at all: the pace is counted by what is written.
 pub const CALL_BEGINS_WITHIN: Duration = Duration::from_secs(10);
 

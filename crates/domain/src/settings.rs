@@ -280,8 +280,9 @@ pub struct Settings {
 /// What of its limits a reseller has used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Messages not finished yet.
+    /// Messages not finished yet, and how large they are together.
     pub queued_messages: u32,
+    pub queued_bytes: u64,
     /// Recipients of messages sent in the last 24 h.
     pub recipients_last_day: u32,
 }
@@ -322,7 +323,7 @@ mod tests {
     #[test]
     fn a_reseller_who_sends_much_is_warned_of_the_limit_of_its_directory() {
         let told = |recipients_last_day| {
-            Usage { queued_messages: 0, recipients_last_day }
+            Usage { recipients_last_day, ..Usage::default() }
                 .nears_directory_limit()
                 .map(|finding| finding.code)
         };

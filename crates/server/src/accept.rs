@@ -86,9 +86,14 @@ pub(crate) async fn validated(
     settings: &Settings,
 ) -> Result<v1::SendMailResponse, Refusal> {
     let usage = app.store.usage(&message.reseller, message.create_time).await?;
-    if i64::from(usage.queued_messages) >= app.limits.of_reseller().messages {
+    let (bounds, bytes) = (app.limits.of_reseller(), message.content.len());
+    let queued_bytes = usage.queued_bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    if i64::from(usage.queued_messages) >= bounds.messages
+        || i64::try_from(queued_bytes).map_or(true, |bytes| bytes > bounds.bytes)
+    {
         return Err(Refusal::of_refused(Refused::QueueFull, message.reseller));
     }
+    app.queue.admit(1, bytes)?.give_back();
     let held = settings.status.state == SettingsState::Paused;
     let state = match message.send_time {
         Some(_) => MessageState::Scheduled,

@@ -1,11 +1,13 @@
 //! After a restore from a backup: what waits in it may have been sent since it was made, so none of it is sent again by itself.
 //!
 //! Each ends as OUTCOME_UNKNOWN with an attempt in doubt, whatever its policy, before anybody is served; a person looks which of it
-//! arrived, and retries the rest. What is for later than now was sent by nobody yet, and waits on.
+//! arrived, and retries the rest. What is for later than now was sent by nobody yet, and waits on. Whoever watched goes on from no
+//! cursor of before: events that were told after the backup was made are not in it, and others get their numbers.
 
 use jiff::Timestamp;
 use postrider_domain::{AttemptNumber, Finding, FindingCode, Message, MessageState, ResellerId};
 use postrider_store::{DynStore, MessageFilter, SettingsFilter, StoreError};
+use uuid::Uuid;
 
 const PAGE: u32 = 500;
 const REASON: &str = "the database was restored from a backup: it may have been sent after that was made";
@@ -19,6 +21,7 @@ const UNFINISHED: [MessageState; 5] = [
 
 /// How many messages it was. Again after it was cut off, it goes on with the rest.
 pub(crate) async fn take_as_in_doubt(store: &DynStore, now: Timestamp) -> Result<u64, StoreError> {
+    store.begin_epoch(&Uuid::new_v4().simple().to_string()).await?;
     let (mut taken, mut after) = (0, None);
     loop {
         let filter = SettingsFilter { after, limit: PAGE, ..SettingsFilter::default() };

@@ -195,7 +195,7 @@ const WHOLE_QUEUE_FULL: &str =
     "the service has as many unfinished messages as it may have: try again when some are sent";
 const RATE_LIMITED: &str =
     "more calls than the operator allows: call less often, and come again after the delay of RetryInfo";
-const OVERLOADED: &str = "the service has more to write than it can, and nothing was changed: try again";
+const OVERLOADED: &str = "the service has more to do than it can, and nothing was changed: try again";
 const CURSOR_EXPIRED: &str =
     "the events after this cursor are gone: list the messages, then watch from now with no cursor";
 const READER_TOO_SLOW: &str = "the stream was not read for 30 s: read faster, and go on with the last cursor";

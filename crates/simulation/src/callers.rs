@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::Chance;
-use crate::checker::Asked;
+use crate::checker::{Asked, BatchItem};
 use crate::plan::Plan;
 use crate::replica::Replica;
 use crate::world::World;
@@ -31,11 +31,20 @@ pub struct Callers {
     chance: Chance,
     asked: Mutex<Vec<Asked>>,
     ids: AtomicU64,
+    /// Those that accepted several mails.
+    answers: AtomicU64,
 }
 
 impl Callers {
     pub fn new(world: Arc<World>, plan: Plan, chance: Chance) -> Self {
-        Self { world, plan, chance, asked: Mutex::default(), ids: AtomicU64::new(0) }
+        Self {
+            world,
+            plan,
+            chance,
+            asked: Mutex::default(),
+            ids: AtomicU64::new(0),
+            answers: AtomicU64::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Asked>> {
@@ -97,6 +106,7 @@ impl Callers {
             content: String::from_utf8_lossy(&new.content).into_owned(),
             is_large,
             acknowledged: None,
+            batch: None,
             twin: None,
             may_be_doubled: false,
             was_retried: false,
@@ -176,7 +186,9 @@ impl Callers {
             let made = mails.iter().map(|(_, new)| self.made(new, replica)).collect();
             let answer = replica.store.accept_all(made, BOUNDS).await;
             if let Ok(AllAccepted::All(all)) = answer {
-                for ((index, new), accepted) in mails.iter().zip(all) {
+                let answer = self.answers.fetch_add(1, Ordering::Relaxed);
+                for (place, ((index, new), accepted)) in mails.iter().zip(all).enumerate() {
+                    self.lock()[*index].batch = Some(BatchItem { answer, place });
                     assert!(self.heard(*index, new, Ok(accepted)), "all are accepted");
                     replica.wakes(&new.reseller);
                 }
@@ -216,6 +228,7 @@ impl Callers {
             let expire_time = self.world.now() + Duration::from_hours(72);
             let how = Retry { expire_time, accept_duplicate, bounds: BOUNDS };
             let replica = self.replica();
+            self.world.microsoft.is_retried(&asked.reseller);
             if replica.store.retry(&asked.reseller, &id, how).await.is_ok() {
                 self.world.struck.count("retried");
             }

@@ -4,6 +4,7 @@
 //! It knows nothing of how the logs came about: simulation, crash loop and soak all end here.
 
 mod fairness;
+mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -32,12 +33,21 @@ pub struct Asked {
     pub is_large: bool,
     /// The id that was acknowledged, and when.
     pub acknowledged: Option<(MessageId, Timestamp)>,
+    /// Where it stood among those that one answer accepted.
+    pub batch: Option<BatchItem>,
     /// Another id that was acknowledged for the same request.
     pub twin: Option<MessageId>,
     /// Somebody retried it, and accepted that it may arrive twice.
     pub may_be_doubled: bool,
     /// Somebody retried it.
     pub was_retried: bool,
+}
+
+/// One answer of many that accepted several mails, and a place in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BatchItem {
+    pub answer: u64,
+    pub place: usize,
 }
 
 /// The three logs.
@@ -63,6 +73,8 @@ pub struct Logs {
     pub watch_faults: Vec<String>,
     /// Unfinished messages as the store counts them.
     pub queued: i64,
+    /// By how much the clocks of replicas may differ.
+    pub clocks_apart: Duration,
 }
 
 /// What must not be.
@@ -127,7 +139,7 @@ impl Logs {
             let asked = asked.get(&(&message.reseller, request)).copied();
             self.check_message(message, asked, &mut faults);
         }
-        self.check_order(&asked, &mut faults);
+        faults.extend(order::check(&self.messages, &asked, self.clocks_apart));
         faults.extend(fairness::check(&self.messages, &self.stopped));
         self.check_watch(&mut faults);
         self.check_counter(&mut faults);
@@ -203,29 +215,6 @@ impl Logs {
         }
     }
 
-    /// In a lane, among equals, what was acknowledged before another was asked for starts before it.
-    fn check_order(&self, asked: &BTreeMap<(&ResellerId, &str), &Asked>, faults: &mut BTreeSet<Fault>) {
-        let mut lanes: BTreeMap<(&ResellerId, Priority), Vec<Started>> = BTreeMap::new();
-        for message in &self.messages {
-            let request = message.request_id.as_ref().map_or("", |id| id.as_str());
-            let Some(asked) = asked.get(&(&message.reseller, request)) else { continue };
-            let (Some(first), Some((_, acknowledged))) = (message.attempts.first(), asked.acknowledged)
-            else {
-                continue;
-            };
-            if asked.send_time.is_none() && !asked.was_retried && !asked.is_large {
-                let lane = lanes.entry((&message.reseller, asked.priority)).or_default();
-                let (id, asked, start) = (message.id, message.create_time, first.start_time);
-                lane.push(Started { id, acknowledged, asked, start });
-            }
-        }
-        for ((reseller, _), lane) in lanes {
-            if let Some((first, second)) = out_of_order(lane) {
-                faults.insert(Fault::OutOfOrder(format!("{second} of {reseller} before {first}")));
-            }
-        }
-    }
-
     fn check_watch(&self, faults: &mut BTreeSet<Fault>) {
         faults.extend(self.watch_faults.iter().cloned().map(Fault::Watch));
         if self.watched.is_empty() {
@@ -247,30 +236,4 @@ impl Logs {
             faults.insert(Fault::Counter(what));
         }
     }
-}
-
-struct Started {
-    id: MessageId,
-    /// When its caller knew of it.
-    acknowledged: Timestamp,
-    asked: Timestamp,
-    start: Timestamp,
-}
-
-/// Two of which the first was acknowledged before the second was asked for, and started after it.
-fn out_of_order(mut lane: Vec<Started>) -> Option<(MessageId, MessageId)> {
-    let mut by_asked: Vec<_> = lane.iter().map(|one| (one.asked, one.start, one.id)).collect();
-    by_asked.sort();
-    lane.sort_by_key(|one| one.acknowledged);
-    let mut acknowledged = lane.iter().peekable();
-    let mut last: Option<&Started> = None;
-    for (asked, start, id) in by_asked {
-        while let Some(one) = acknowledged.next_if(|one| one.acknowledged + CLOCKS_APART < asked) {
-            last = last.filter(|last| last.start > one.start).or(Some(one));
-        }
-        if let Some(last) = last.filter(|last| last.start > start) {
-            return Some((last.id, id));
-        }
-    }
-    None
 }

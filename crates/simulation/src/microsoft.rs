@@ -27,6 +27,7 @@ const OUTAGE_GAP_MAX: Duration = Duration::from_mins(1);
 /// So long before its call an attempt may have been written down, with the settings of then.
 const WRITTEN_BEFORE: Duration = Duration::from_secs(1);
 const PROBED: &str = "a second probe of broken settings";
+const GUESSED: &str = "a call before the gap of its lane";
 
 /// How long a request is on its way, and how long Graph takes: from so many milliseconds to so many.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +103,8 @@ struct Mailbox {
     waits: BTreeMap<u64, Vec<Timestamp>>,
     /// When its settings were last saved: what was refused of those before says nothing of these.
     saved: Option<Timestamp>,
+    /// When somebody last said that its lane may go on: what it guessed to wait for is over.
+    went_on: Option<Timestamp>,
     /// Since when an operator has it paused.
     paused: Option<Timestamp>,
     breaches: BTreeSet<String>,
@@ -148,6 +151,11 @@ impl Mailbox {
             waits.push(now);
         }
         backoff(u32::try_from(before).unwrap_or(u32::MAX))
+    }
+
+    fn goes_on(&mut self, now: Timestamp) {
+        self.closed.retain(|closed| closed.why != GUESSED);
+        self.went_on = Some(now);
     }
 
     fn is_held_no_more(&mut self) {
@@ -234,9 +242,11 @@ impl ModelMicrosoft {
     }
 
     pub fn mends(&self, reseller: &ResellerId) {
+        let now = self.clock.now();
         let mut state = self.state();
         state.broken.remove(reseller);
         if let Some(mailbox) = state.mailboxes.get_mut(reseller) {
+            mailbox.goes_on(now);
             mailbox.is_held_no_more();
         }
     }
@@ -247,6 +257,7 @@ impl ModelMicrosoft {
         let mut state = self.state();
         let mailbox = state.mailboxes.entry(reseller.clone()).or_default();
         mailbox.saved = Some(now);
+        mailbox.goes_on(now);
         mailbox.is_held_no_more();
     }
 
@@ -260,9 +271,19 @@ impl ModelMicrosoft {
 
     /// Neither paused nor held any more.
     pub fn is_free(&self, reseller: &ResellerId) {
+        let now = self.clock.now();
         if let Some(mailbox) = self.state().mailboxes.get_mut(reseller) {
             mailbox.paused = None;
+            mailbox.goes_on(now);
             mailbox.is_held_no_more();
+        }
+    }
+
+    /// A caller retried one of its messages, which ends what its lane guessed.
+    pub fn is_retried(&self, reseller: &ResellerId) {
+        let now = self.clock.now();
+        if let Some(mailbox) = self.state().mailboxes.get_mut(reseller) {
+            mailbox.goes_on(now);
         }
     }
 
@@ -448,9 +469,10 @@ impl ModelMicrosoft {
         if let Some(asked) = verdict.retry_after {
             is_closed(asked, "a call before its Retry-After");
         }
-        if let Some(gap) = gap.filter(|_| verdict.retry_after.is_none() && self.faults.leave_storage_alone())
-        {
-            is_closed(gap.min(OUTAGE_GAP_MAX), "a call before the gap of its lane");
+        let waits = verdict.retry_after.is_none() && self.faults.leave_storage_alone();
+        let was_after = mailbox.went_on.is_none_or(|went_on| went_on + WRITTEN_BEFORE < left);
+        if let Some(gap) = gap.filter(|_| waits && was_after) {
+            is_closed(gap.min(OUTAGE_GAP_MAX), GUESSED);
         }
         let is_held = class == Some(FindingClass::Settings);
         let was_of_these = mailbox.saved.is_none_or(|saved| saved + WRITTEN_BEFORE < left);

@@ -117,6 +117,7 @@ async fn storm_and_calm(seed: u64, trace: Trace) -> Report {
     watching.abort();
     watcher.reads_again().await;
     let mut logs = logs(&world, &resellers, &callers, &watcher).await;
+    logs.clocks_apart = Duration::from_millis(2 * u64::from(plan.skew_millis));
     if plan.faults.stop_lanes() {
         logs.stopped.extend(resellers);
     }
@@ -158,6 +159,7 @@ async fn logs(world: &World, resellers: &[ResellerId], callers: &Callers, watche
         watched: told.states,
         watch_faults: told.faults,
         queued: queue.messages,
+        clocks_apart: Duration::ZERO,
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use postrider_domain::{
-    AttemptEnd, AttemptNumber, AttemptStart, FindingCode, InDoubtPolicy, Message, MessageId, MessageState,
-    Outcome, PaceLimits, Priority, ResellerId, Resolution, Verdict,
+    AttemptEnd, AttemptNumber, AttemptStart, EmailAddress, FindingCode, InDoubtPolicy, Message, MessageId,
+    MessageState, Outcome, PaceLimits, Priority, ResellerId, Resolution, Verdict,
 };
 use postrider_simulation::microsoft::Answer;
 use postrider_simulation::world::{PACE, World};
@@ -280,6 +280,35 @@ async fn mended_settings_are_taken_over_at_once_though_an_earlier_call_still_han
     world.until(&acme, |messages| sent(messages) == 9).await;
     assert!(since(&world, mended) < 2_000);
     world.all_are(&acme, MessageState::Sent).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_mailbox_of_before_is_asked_to_wait_for_binds_that_mailbox_and_not_the_one_of_now() {
+    let (world, acme) = acme(UNPACED).await;
+    let throttled = Answer::of(Outcome::Deferred, FindingCode::Throttled).after(Duration::from_secs(10));
+    let asked = Duration::from_mins(5);
+    world.microsoft.answers([throttled.asking_to_wait(asked), Answer::sent(Duration::from_secs(30))]);
+    world.accepts_many(&acme, 2, InDoubtPolicy::AtLeastOnce).await;
+    world.time_passes(Duration::from_secs(1)).await;
+    let before = world.settings(&acme);
+    let mut moved = before.clone();
+    moved.values.mailbox = EmailAddress::parse("other@acme.example").expect("an address");
+    world.puts(moved).await;
+    world.replica().hears_of_lane(&acme);
+    world.until(&acme, |messages| messages.iter().any(|m| m.state == MessageState::Deferred)).await;
+    let (heard, third) = (world.now(), MessageId::of_uuid(Uuid::from_u128(3)));
+    world.accepts(world.mail(&acme, 3)).await;
+    world
+        .until(&acme, |messages| messages.iter().any(|m| m.id == third && m.state == MessageState::Sent))
+        .await;
+    assert!(since(&world, heard) < 1_000, "{} ms", since(&world, heard));
+
+    world.puts(before).await;
+    world.replica().hears_of_lane(&acme);
+    world.accepts(world.mail(&acme, 4)).await;
+    world.all_are(&acme, MessageState::Sent).await;
+    let calls = world.microsoft.calls();
+    assert!(calls[3..].iter().all(|call| call.time >= heard + asked), "{calls:?}");
 }
 
 #[tokio::test(start_paused = true)]

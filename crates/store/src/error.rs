@@ -12,8 +12,8 @@ pub enum StoreError {
     /// No room: nothing was written.
     #[error("the disk or the database is full: {cause}")]
     Full { cause: String },
-    /// Too much waits to be written already: nothing was written, and it may be tried again.
-    #[error("too much waits to be written")]
+    /// Too much waits already, to be written or read: nothing was written, and it may be tried again.
+    #[error("too much waits to be written or read")]
     Overloaded,
     /// Another transaction was in the way, again and again: nothing was written, and it may be tried again.
     #[error("another transaction was in the way: {cause}")]

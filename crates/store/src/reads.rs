@@ -1,7 +1,9 @@
 //! What is read without a transaction of a write: each answer is what was committed, at one moment.
 
 use jiff::{SignedDuration, Timestamp};
-use postrider_domain::{Cloud, Content, Lane, Message, MessageId, Queued, RequestId, ResellerId, Settings};
+use postrider_domain::{
+    Cloud, Content, Lane, Message, MessageId, Queued, RequestId, ResellerId, Settings, Usage,
+};
 
 use crate::book::{AttemptKey, MessageKey, RequestKey};
 use crate::census::{Backlog, FirstExpiry, LaneState};
@@ -62,7 +64,7 @@ pub(crate) trait Reads: Send + Sync {
     async fn settings(&self, reseller: &ResellerId) -> Read<Option<Settings>>;
     async fn settings_page(&self, filter: SettingsFilter) -> Read<SettingsPage>;
     /// Queued messages, and recipients since the beginning of an hour.
-    async fn usage(&self, reseller: &ResellerId, first_hour: i64) -> Read<(u32, u32)>;
+    async fn usage(&self, reseller: &ResellerId, first_hour: i64) -> Read<Usage>;
 
     async fn access_key(&self, id: &KeyId) -> Read<Option<AccessKey>>;
     async fn access_keys(&self) -> Read<Vec<AccessKey>>;
@@ -82,6 +84,7 @@ pub(crate) trait Reads: Send + Sync {
     async fn kept_events(&self, reseller: &ResellerId) -> Read<KeptEvents>;
     async fn last_position(&self) -> Read<i64>;
     async fn purged_position(&self) -> Read<i64>;
+    async fn epoch(&self) -> Read<Option<String>>;
     /// Messages that waited when their lane was stopped or let go, as they read from then on, by id.
     async fn waited(&self, of_lane: &Event, after: Option<MessageId>, limit: u32) -> Read<Vec<Message>>;
 

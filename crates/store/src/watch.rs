@@ -104,6 +104,11 @@ pub trait Events: Send + Sync {
     async fn all_events(&self, after: &Position, limit: u32) -> Result<Option<Vec<Event>>, StoreError>;
     /// Where a reader stands who wants what comes from now on.
     async fn last_position(&self) -> Result<Position, StoreError>;
+    /// Of which restored database they are; none was restored yet. A position of another epoch says nothing here, for this one
+    /// may give its numbers to other events.
+    async fn epoch(&self) -> Result<Option<String>, StoreError>;
+    /// Positions of before are of another epoch from now on.
+    async fn begin_epoch(&self, epoch: &str) -> Result<(), StoreError>;
     /// What a lane's event is about: the messages that waited then, by id, as they read from then on, whenever it is asked.
     /// One that was SCHEDULED is told of by an event of its own, when it comes due.
     async fn waited(

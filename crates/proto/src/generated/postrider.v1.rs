@@ -227,7 +227,8 @@ pub struct Message {
     #[prost(message, optional, tag = "9")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
     /// When it is tried next, as far as is known. Once it is read again, by its place in the queue and the mailbox's pace; in
-    /// the reply to `SendMail` and in an event the earliest. Absent in an end, and while it is held.
+    /// the reply to `SendMail` and in an event the earliest. Places are counted up to 3,000: what is further behind goes later
+    /// than this says. Absent in an end, and while it is held.
     #[prost(message, optional, tag = "10")]
     pub next_attempt_time: ::core::option::Option<::prost_types::Timestamp>,
     /// Every attempt, the oldest first.
@@ -1196,7 +1197,8 @@ pub mod mail_service_client {
         /// Accepts up to 1,000 emails of one reseller, together at most 64 MiB. The results stand in the order of the
         /// requests.
         ///
-        /// Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`.
+        /// Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`; what is
+        /// accepted goes in the order of the requests.
         /// Atomic, all are accepted or none: the RPC fails with the first failing item's reason, and for bad input with the
         /// fields of all items (`requests[2].email.to[1].address`).
         ///
@@ -1345,7 +1347,7 @@ pub mod mail_service_client {
         /// Sends a message again under the same ids, with a fresh expiry.
         ///
         /// It takes `MESSAGE_STATE_FAILED`, `_EXPIRED`, `_CANCELLED`, `_OUTCOME_UNKNOWN`, and `_DEFERRED`, which is then tried
-        /// now.
+        /// now, unless Microsoft asked this mailbox to wait.
         ///
         /// Scope: `SCOPE_SEND`. Reasons: `MESSAGE_NOT_FOUND` (NOT_FOUND); `MESSAGE_STATE` (FAILED_PRECONDITION): its state
         /// forbids it, its content is gone, or an attempt is in doubt and `accept_duplicate` is not set; `QUEUE_FULL`
@@ -1377,7 +1379,8 @@ pub mod mail_service_client {
         /// Does RetryMessage for all of a reseller's messages that match, skips those that cannot be retried, and counts the
         /// rest.
         ///
-        /// Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED).
+        /// Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED): as many as there was room for are retried; ask again for
+        /// the rest.
         pub async fn retry_messages(
             &mut self,
             request: impl tonic::IntoRequest<super::RetryMessagesRequest>,
@@ -1436,7 +1439,8 @@ pub mod mail_service_server {
         /// Accepts up to 1,000 emails of one reseller, together at most 64 MiB. The results stand in the order of the
         /// requests.
         ///
-        /// Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`.
+        /// Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`; what is
+        /// accepted goes in the order of the requests.
         /// Atomic, all are accepted or none: the RPC fails with the first failing item's reason, and for bad input with the
         /// fields of all items (`requests[2].email.to[1].address`).
         ///
@@ -1506,7 +1510,7 @@ pub mod mail_service_server {
         /// Sends a message again under the same ids, with a fresh expiry.
         ///
         /// It takes `MESSAGE_STATE_FAILED`, `_EXPIRED`, `_CANCELLED`, `_OUTCOME_UNKNOWN`, and `_DEFERRED`, which is then tried
-        /// now.
+        /// now, unless Microsoft asked this mailbox to wait.
         ///
         /// Scope: `SCOPE_SEND`. Reasons: `MESSAGE_NOT_FOUND` (NOT_FOUND); `MESSAGE_STATE` (FAILED_PRECONDITION): its state
         /// forbids it, its content is gone, or an attempt is in doubt and `accept_duplicate` is not set; `QUEUE_FULL`
@@ -1521,7 +1525,8 @@ pub mod mail_service_server {
         /// Does RetryMessage for all of a reseller's messages that match, skips those that cannot be retried, and counts the
         /// rest.
         ///
-        /// Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED).
+        /// Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED): as many as there was room for are retried; ask again for
+        /// the rest.
         async fn retry_messages(
             &self,
             request: tonic::Request<super::RetryMessagesRequest>,

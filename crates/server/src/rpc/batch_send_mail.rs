@@ -1,7 +1,9 @@
 //! `BatchSendMail`: each mail by itself, or all in one transaction.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures::future::join_all;
 use postrider_domain::{Message, Violations, limits};
 use postrider_proto::v1::{self, batch_send_mail_result};
 use postrider_store::{Accepted, AllAccepted, NewMessage};
@@ -55,16 +57,46 @@ fn items(request: v1::BatchSendMailRequest) -> Result<Vec<v1::SendMailRequest>, 
     Ok(violations.into_result(Some(requests))?)
 }
 
-/// Those that are written together share a commit.
+/// An item whose `request_id` an earlier one has comes after that one.
 async fn each(app: &App, requests: Vec<v1::SendMailRequest>) -> Vec<Sent> {
-    let sends = requests.into_iter().enumerate().map(async |(index, request)| {
-        let prepared = prepare(app, request).await.map_err(|refusal| refusal.within(index))?;
-        match prepared {
-            Prepared::Replayed(message) => Ok((*message, true)),
-            Prepared::New(new, _) => accept(app, *new).await,
+    let mut named = HashSet::new();
+    let (firsts, twins): (Vec<_>, Vec<_>) = requests
+        .into_iter()
+        .enumerate()
+        .partition(|(_, request)| request.request_id.is_empty() || named.insert(request.request_id.clone()));
+    let mut sent = together(app, firsts).await;
+    for twin in twins {
+        sent.append(&mut together(app, vec![twin]).await);
+    }
+    sent.sort_by_key(|(index, _)| *index);
+    sent.into_iter().map(|(_, sent)| sent).collect()
+}
+
+/// They get their places in the lane in their order, and share a commit but for the first: once that is written, the data key is
+/// at hand, and those that follow reach the writer in their order.
+async fn together(app: &App, requests: Vec<(usize, v1::SendMailRequest)>) -> Vec<(usize, Sent)> {
+    let mut prepared = Vec::with_capacity(requests.len());
+    for (index, request) in requests {
+        prepared.push((index, prepare(app, request).await.map_err(|refusal| refusal.within(index))));
+    }
+    let mut sent = Vec::with_capacity(prepared.len());
+    let mut prepared = prepared.into_iter();
+    for (index, first) in prepared.by_ref() {
+        let is_new = matches!(first, Ok(Prepared::New(..)));
+        sent.push((index, send(app, first).await));
+        if is_new {
+            break;
         }
-    });
-    futures::future::join_all(sends).await
+    }
+    sent.append(&mut join_all(prepared.map(async |(index, item)| (index, send(app, item).await))).await);
+    sent
+}
+
+async fn send(app: &App, prepared: Result<Prepared, Refusal>) -> Sent {
+    match prepared? {
+        Prepared::New(new, _) => accept(app, *new).await,
+        Prepared::Replayed(message) => Ok((*message, true)),
+    }
 }
 
 /// The faults of all items at once; else the first that is refused refuses all.

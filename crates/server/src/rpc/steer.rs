@@ -4,9 +4,9 @@ use std::slice;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postrider_domain::{Message, MessageId, MessageState, ResellerId, Violations, limits};
+use postrider_domain::{Attempt, Message, MessageId, MessageState, Outcome, ResellerId, Violations, limits};
 use postrider_proto::v1;
-use postrider_store::{MessageFilter, Retry, Steered};
+use postrider_store::{DynStore, MessageFilter, Retry, Steered};
 
 use crate::app::App;
 use crate::call::Authorised;
@@ -37,12 +37,8 @@ pub(super) async fn retry_message(
     let (reseller, id) = named(&request.reseller, &request.message_id)?;
     let act = call.origin.act(slice::from_ref(&reseller), &[("message_id", &id.to_string())]);
     let store = app.store.clone().by(act);
-    let message = app.store.get_message(&reseller, &id).await?;
-    let place = app.queue.admit(usize::from(message.is_some_and(|message| message.state.is_end())), 0)?;
-    let steered = store.retry(&reseller, &id, how(&app, request.accept_duplicate)).await?;
-    if steered != Steered::Done {
-        place.give_back();
-    }
+    let message = app.store.get_message(&reseller, &id).await?.ok_or(Refusal::MessageNotFound)?;
+    let steered = retry(&app, &store, &message, how(&app, request.accept_duplicate)).await?;
     let message = steered_message(&app, steered, &reseller, id, "retried").await?;
     app.wakeup.wake(&reseller);
     Ok(v1::RetryMessageResponse { message: Some(message) })
@@ -77,17 +73,15 @@ pub(super) async fn retry_messages(
     }
 }
 
-/// How many of them could be retried. Those that are written together share a commit. What had ended takes a place in the
-/// whole queue again; its bytes are counted with the next look at that.
+/// How many of them could be retried. Those that are written together share a commit. Where there is no room for all, some are.
 async fn retry_all(
     app: &App,
     reseller: &ResellerId,
     messages: &[Message],
     how: Retry,
 ) -> Result<i32, Refusal> {
-    let place = app.queue.admit(messages.iter().filter(|message| message.state.is_end()).count(), 0)?;
-    let retries = messages.iter().map(|message| app.store.retry(reseller, &message.id, how));
-    let all = futures::future::join_all(retries).await;
+    let retries = messages.iter().filter(|message| may_be_retried(message, how));
+    let all = futures::future::join_all(retries.map(|message| retry(app, &app.store, message, how))).await;
     let mut retried = 0;
     for steered in all {
         match steered? {
@@ -100,10 +94,23 @@ async fn retry_all(
             | Steered::ContentGone { .. } => {}
         }
     }
-    if retried == 0 {
+    Ok(retried)
+}
+
+/// As far as it can be seen: what the store would refuse asks for no place.
+fn may_be_retried(message: &Message, how: Retry) -> bool {
+    let is_doubt = |attempt: &Attempt| attempt.outcome == Some(Outcome::InDoubt);
+    how.accept_duplicate || !message.attempts.iter().any(is_doubt)
+}
+
+/// What had ended takes a place in the whole queue again; its bytes are counted with the next look at that.
+async fn retry(app: &App, store: &DynStore, message: &Message, how: Retry) -> Result<Steered, Refusal> {
+    let place = app.queue.admit(usize::from(message.state.is_end()), 0)?;
+    let steered = store.retry(&message.reseller, &message.id, how).await?;
+    if steered != Steered::Done {
         place.give_back();
     }
-    Ok(retried)
+    Ok(steered)
 }
 
 fn how(app: &App, accept_duplicate: bool) -> Retry {

@@ -29,19 +29,26 @@ pub(super) async fn watch_messages(
     let cursor = given_cursor(&request.cursor, !request.reseller.is_empty(), &mut violations);
     let whose = violations.into_result(whose)?;
     let filter = Filter { whose, states, labels };
+    let epoch = app.store.epoch().await?;
     let cursor = match cursor {
-        Some(cursor) => cursor,
+        Some((of, _)) if of != epoch => return Err(Refusal::CursorExpired),
+        Some((_, cursor)) => cursor,
         None => now(&app, &filter).await?,
     };
-    Ok(Watch { app, call: id, caller, filter, cursor }.start())
+    Ok(Watch { app, call: id, caller, filter, cursor, epoch }.start())
 }
 
-/// Empty: none was given. One of another kind of watch is not taken.
-fn given_cursor(text: &str, is_of_one: bool, violations: &mut Violations) -> Option<Cursor> {
+/// With its epoch. Empty: none was given. One of another kind of watch is not taken.
+fn given_cursor(
+    text: &str,
+    is_of_one: bool,
+    violations: &mut Violations,
+) -> Option<(Option<String>, Cursor)> {
     if text.is_empty() {
         return None;
     }
-    let cursor = Cursor::parse(text).filter(|cursor| matches!(cursor, Cursor::OfOne { .. }) == is_of_one);
+    let cursor =
+        Cursor::parse(text).filter(|(_, cursor)| matches!(cursor, Cursor::OfOne { .. }) == is_of_one);
     violations.check("cursor", cursor.ok_or("is not a cursor of this watch"))
 }
 

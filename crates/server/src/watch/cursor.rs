@@ -4,6 +4,8 @@
 //! one reseller:   r1 <number of the event> [message within it]
 //! all resellers:  a1 <order> <reseller> <number> [message within it]
 //! ```
+//! Before it, once the database was restored: `e <epoch>`.
+//!
 //! A message within an event: those of a lane that was stopped or freed are told one by one, after that event.
 
 use data_encoding::BASE64URL_NOPAD;
@@ -24,12 +26,20 @@ pub(crate) enum Cursor {
 }
 
 impl Cursor {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// With the epoch in which it was given, if there was one.
+    pub(crate) fn parse(text: &str) -> Option<(Option<String>, Self)> {
         let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
         let decoded = String::from_utf8(bytes).ok()?;
         let words: Vec<_> = decoded.split(' ').collect();
-        let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
         match words.as_slice() {
+            ["e", epoch, place @ ..] => Some((Some((*epoch).to_owned()), Self::of_words(place)?)),
+            place => Some((None, Self::of_words(place)?)),
+        }
+    }
+
+    fn of_words(words: &[&str]) -> Option<Self> {
+        let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
+        match words {
             ["r1", event, rest @ ..] => {
                 Some(Self::OfOne { number: number(event)?, within: within(rest).ok()? })
             }
@@ -45,7 +55,8 @@ impl Cursor {
         }
     }
 
-    pub(crate) fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self, epoch: Option<&str>) -> String {
+        let epoch = epoch.map(|epoch| format!("e {epoch} ")).unwrap_or_default();
         let (place, within) = match self {
             Self::OfOne { number, within } => (format!("r1 {number}"), within),
             Self::OfAll { position: Position { order, reseller, number }, within } => {
@@ -53,7 +64,7 @@ impl Cursor {
             }
         };
         let within = within.map(|id| format!(" {id}")).unwrap_or_default();
-        BASE64URL_NOPAD.encode(format!("{place}{within}").as_bytes())
+        BASE64URL_NOPAD.encode(format!("{epoch}{place}{within}").as_bytes())
     }
 
     /// Once the event and all that belongs to it were told.
@@ -104,14 +115,18 @@ mod tests {
             Cursor::OfAll { position: position.clone(), within: None },
             Cursor::OfAll { position, within: Some(id) },
         ] {
-            assert_eq!(Cursor::parse(&cursor.to_text()), Some(cursor));
+            for epoch in [None, Some("4f1d".to_owned())] {
+                assert_eq!(Cursor::parse(&cursor.to_text(epoch.as_deref())), Some((epoch, cursor.clone())));
+            }
         }
     }
 
     #[test]
     fn what_is_no_cursor_is_not_read_as_one() {
         let coded = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
-        for text in ["r1", "r1 -1", "r1 x", "r1 1 2", "a1 1", "a1 1 acme", "b1 1", "r1 1 ", ""] {
+        for text in
+            ["r1", "r1 -1", "r1 x", "r1 1 2", "a1 1", "a1 1 acme", "b1 1", "r1 1 ", "", "e 4f1d", "e r1 1"]
+        {
             assert_eq!(Cursor::parse(&coded(text)), None, "{text:?}");
         }
         assert_eq!(Cursor::parse("not base64!"), None);

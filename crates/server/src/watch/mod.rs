@@ -48,6 +48,8 @@ pub(crate) struct Watch {
     pub caller: Caller,
     pub filter: Filter,
     pub cursor: Cursor,
+    /// Of the database, as the reader came.
+    pub epoch: Option<String>,
 }
 
 /// Why a stream ends.
@@ -189,7 +191,7 @@ impl Watch {
         message: Option<Message>,
     ) -> Result<(), End> {
         let answer = v1::WatchMessagesResponse {
-            cursor: self.cursor.to_text(),
+            cursor: self.cursor.to_text(self.epoch.as_deref()),
             message: message.map(to_proto::message),
         };
         match tokio::time::timeout(READER_PATIENCE, answers.send(Ok(answer))).await {

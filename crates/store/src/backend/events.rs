@@ -7,6 +7,7 @@ use tokio::sync::broadcast;
 use super::{Backend, sealing};
 use crate::StoreError;
 use crate::reads::Reads;
+use crate::verbs::BeginEpoch;
 use crate::watch::{Change, Changed, Event, Events, KeptEvents, Position};
 
 #[async_trait]
@@ -44,6 +45,14 @@ impl<B: Backend> Events for B {
         let order = self.reads().last_position().await?;
         // After every event of that transaction.
         Ok(Position { order, reseller: "~".to_owned(), number: i64::MAX })
+    }
+
+    async fn epoch(&self) -> Result<Option<String>, StoreError> {
+        self.reads().epoch().await
+    }
+
+    async fn begin_epoch(&self, epoch: &str) -> Result<(), StoreError> {
+        self.write(BeginEpoch { epoch: epoch.to_owned() }).await
     }
 
     async fn waited(

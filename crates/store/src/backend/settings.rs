@@ -47,8 +47,7 @@ impl<B: Backend> SettingsStore for B {
 
     async fn usage(&self, reseller: &ResellerId, now: Timestamp) -> Result<Usage, StoreError> {
         let first_hour = now.as_second().div_euclid(3_600) - DAY_HOURS;
-        let (queued_messages, recipients_last_day) = self.reads().usage(reseller, first_hour).await?;
-        Ok(Usage { queued_messages, recipients_last_day })
+        self.reads().usage(reseller, first_hour).await
     }
 
     async fn list_settings(&self, filter: SettingsFilter) -> Result<SettingsPage, StoreError> {

@@ -27,6 +27,8 @@ pub(crate) struct Needs {
     pub(crate) expiring: BTreeMap<ResellerId, u32>,
     /// So many waiting messages.
     pub(crate) waiting: BTreeMap<ResellerId, u32>,
+    /// Waiting messages that have more recipients than a day may have.
+    pub(crate) set_aside: BTreeSet<ResellerId>,
     /// Changes of credentials: all of a reseller's.
     pub(crate) changes: BTreeSet<ResellerId>,
     /// Which version of its credential the settings name.

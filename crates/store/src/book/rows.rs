@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use postrider_domain::{
-    Attempt, AttemptNumber, AttemptStart, Cloud, EmailAddress, Finding, Hold, InDoubtPolicy, LaneSignal,
-    LeaseToken, MessageId, MessageState, Outcome, PaceOverride, Pause, Priority, Queued, RequestId, Verdict,
+    Attempt, AttemptNumber, AttemptStart, Cloud, EmailAddress, Finding, FindingCode, Hold, InDoubtPolicy,
+    LaneSignal, LeaseToken, MessageId, MessageState, Outcome, PaceOverride, Pause, Priority, Queued,
+    RequestId, Verdict,
 };
 
 use crate::seen::LaneSeen;
@@ -35,6 +36,8 @@ pub(crate) struct LaneRow {
     pub hold: Option<Hold>,
     /// No message is tried before: a limit or an outage.
     pub wait_until: Option<Timestamp>,
+    /// As far as Microsoft asked for it: the rest is our own guess.
+    pub asked_until: Option<Timestamp>,
     pub paced: Option<PacedRow>,
     pub due_time: Option<Timestamp>,
     pub lease: Option<LeaseRow>,
@@ -108,6 +111,12 @@ pub(crate) struct MessageRow {
 }
 
 impl MessageRow {
+    /// It waits for a day with room for its recipients.
+    pub(crate) fn is_set_aside(&self, now: Timestamp) -> bool {
+        let is_daily = self.finding.as_ref().is_some_and(|own| own.code == FindingCode::DailyLimit);
+        self.state == MessageState::Deferred && is_daily && self.due_time > now
+    }
+
     pub(crate) fn queued(&self, id: MessageId) -> Queued {
         Queued {
             id,

@@ -170,6 +170,14 @@ pub async fn a_position_that_no_event_can_have_is_not_taken(world: &World) {
     assert_eq!(world.store.all_events(&elsewhere, 10).await.expect("an answer"), None, "of another database");
 }
 
+pub async fn a_database_that_was_restored_has_an_epoch_of_its_own_from_then_on(world: &World) {
+    assert_eq!(world.store.epoch().await.expect("an answer"), None);
+    for epoch in ["first", "second"] {
+        world.store.begin_epoch(epoch).await.expect("begun");
+        assert_eq!(world.store.epoch().await.expect("an answer").as_deref(), Some(epoch));
+    }
+}
+
 pub async fn events_of_the_past_go_and_whoever_missed_them_is_told(world: &World) {
     let (acme, beta) = (world.reseller("acme").await, world.reseller("beta").await);
     let start = world.store.last_position().await.expect("a position");

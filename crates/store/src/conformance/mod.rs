@@ -59,6 +59,9 @@ macro_rules! conformance {
                 what_another_may_have_sent_ends_in_doubt_whatever_its_policy
                 a_retry_waits_again_with_a_fresh_expiry_and_its_history
                 whatever_ended_unsent_can_be_retried_and_what_was_sent_cannot
+                a_retry_is_now_unless_microsoft_asked_to_wait
+                who_lets_a_lane_go_on_ends_its_own_guess_and_not_what_microsoft_asked
+                who_lets_a_lane_go_on_frees_what_was_set_aside_for_its_recipients
                 a_full_queue_takes_no_retry
                 without_its_content_nothing_is_retried
                 a_paused_lane_sends_nothing_and_says_why
@@ -73,6 +76,7 @@ macro_rules! conformance {
                 scheduled_mail_that_comes_due_in_a_stopped_lane_is_told_as_held
                 the_events_of_all_resellers_come_in_the_order_of_their_commits
                 a_position_that_no_event_can_have_is_not_taken
+                a_database_that_was_restored_has_an_epoch_of_its_own_from_then_on
                 events_of_the_past_go_and_whoever_missed_them_is_told
                 changes_are_heard_after_their_commit
             }

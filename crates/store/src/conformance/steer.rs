@@ -1,7 +1,7 @@
 //! Steer: cancel, retry, pause and resume; and what a doubt forbids.
 
 use postrider_domain::{
-    AttemptNumber, Finding, FindingCode, MessageState, Outcome, Resolution, SettingsState,
+    AttemptNumber, Finding, FindingCode, MessageState, Outcome, Resolution, SettingsState, Verdict,
 };
 
 use super::{World, again, at, doubt, held_by, hold, sent, token};
@@ -123,6 +123,68 @@ pub async fn whatever_ended_unsent_can_be_retried_and_what_was_sent_cannot(world
     assert_eq!(world.store.retry(&acme, &failed, again(at(900), true)).await.expect("an answer"), over);
     let accepted = Steered::Forbidden { state: MessageState::Accepted, in_doubt: false };
     assert_eq!(world.store.retry(&acme, &expired, again(at(900), true)).await.expect("an answer"), accepted);
+}
+
+pub async fn a_retry_is_now_unless_microsoft_asked_to_wait(world: &World) {
+    for (name, asked, next) in [("guess", None, 0), ("asked", Some(30), 30)] {
+        let reseller = world.reseller(name).await;
+        let id = world.accepted(&reseller).await;
+        let verdict = Verdict {
+            retry_after: asked.map(super::seconds),
+            ..Verdict::of(Outcome::Deferred, Finding::new(FindingCode::MailboxFull))
+        };
+        world.tries(&reseller, id, 1, (verdict, Resolution::LaneWaits { until: at(3_600) })).await;
+        assert_eq!(world.message(&reseller, id).await.next_attempt_time, Some(at(3_600)));
+        let retried = world.store.retry(&reseller, &id, again(at(9_000), false)).await.expect("an answer");
+        assert_eq!(retried, Steered::Done);
+        assert_eq!(world.message(&reseller, id).await.next_attempt_time, Some(at(next)), "{name}");
+        assert_eq!(world.is_due(&reseller).await, asked.is_none(), "{name}");
+    }
+}
+
+pub async fn who_lets_a_lane_go_on_ends_its_own_guess_and_not_what_microsoft_asked(world: &World) {
+    for (way, asked) in [(0, None), (1, None), (2, None), (0, Some(30)), (1, Some(30)), (2, Some(30))] {
+        let reseller = world.reseller(&format!("way-{way}-{}", asked.unwrap_or(0))).await;
+        let etag = world.settings(&reseller).await.etag;
+        let id = world.accepted(&reseller).await;
+        let deferred = Verdict::of(Outcome::Deferred, Finding::new(FindingCode::MailboxFull));
+        let verdict = Verdict { retry_after: asked.map(super::seconds), ..deferred };
+        world.tries(&reseller, id, 1, (verdict, Resolution::LaneWaits { until: at(3_600) })).await;
+        world.accepted(&reseller).await;
+        assert!(!world.is_due(&reseller).await);
+        match way {
+            0 => world.store.settings_work(&reseller, &etag).await.expect("noted"),
+            1 => assert!(world.store.resume(&reseller).await.expect("resumed")),
+            _ => drop(world.put(world.new_settings(&reseller)).await),
+        }
+        assert_eq!(world.is_due(&reseller).await, asked.is_none(), "way {way}, asked {asked:?}");
+    }
+}
+
+pub async fn who_lets_a_lane_go_on_frees_what_was_set_aside_for_its_recipients(world: &World) {
+    let acme = world.reseller("acme").await;
+    let (aside, deferred) = (world.accepted(&acme).await, world.accepted(&acme).await);
+    let etag = world.settings(&acme).await.etag;
+    for way in 0..3_i64 {
+        let again = |code, at| {
+            let verdict = Verdict::of(Outcome::Deferred, Finding::new(code));
+            (verdict, Resolution::Again { at, counts: false })
+        };
+        let number = u32::try_from(way).expect("few") + 1;
+        world.tries(&acme, aside, number, again(FindingCode::DailyLimit, at(86_400))).await;
+        if way == 0 {
+            world.tries(&acme, deferred, 1, again(FindingCode::NotStarted, at(5_000))).await;
+        }
+        assert!(!world.is_due(&acme).await);
+        match way {
+            0 => world.store.settings_work(&acme, &etag).await.expect("noted"),
+            1 => assert!(world.store.resume(&acme).await.expect("resumed")),
+            _ => drop(world.put(world.new_settings(&acme)).await),
+        }
+        assert!(world.is_due(&acme).await, "way {way}");
+        assert_eq!(world.message(&acme, aside).await.next_attempt_time, Some(at(0)), "way {way}");
+        assert_eq!(world.message(&acme, deferred).await.next_attempt_time, Some(at(5_000)));
+    }
 }
 
 pub async fn a_full_queue_takes_no_retry(world: &World) {

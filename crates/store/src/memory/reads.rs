@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
     AuditEvent, Bug, Content, Lane, Message, MessageId, MessageState, Queued, RequestId, ResellerId,
-    Settings, SettingsState, SettingsStatus, planted,
+    Settings, SettingsState, SettingsStatus, Usage, limits, planted,
 };
 
 use super::tables::Tables;
@@ -76,7 +76,7 @@ impl Tables {
         let before = self.waiting_of(&key.0).filter(|((_, id), other)| {
             other.due_time <= row.due_time.max(now) && place(*id, other) < place(key.1, row)
         });
-        u32::try_from(before.count()).unwrap_or(u32::MAX)
+        u32::try_from(before.take(limits::PLACES_COUNTED as usize).count()).unwrap_or(u32::MAX)
     }
 
     fn stored(&self, key: &MessageKey) -> Option<Message> {
@@ -303,13 +303,17 @@ impl Reads for MemoryReads {
         .await
     }
 
-    async fn usage(&self, reseller: &ResellerId, first_hour: i64) -> Read<(u32, u32)> {
+    async fn usage(&self, reseller: &ResellerId, first_hour: i64) -> Read<Usage> {
         self.read(|tables| {
             let counts =
                 tables.hours.iter().filter(|((owner, _, hour), _)| owner == reseller && *hour >= first_hour);
             let recipients = counts.map(|(_, recipients)| *recipients).sum::<i64>();
-            let queued = tables.resellers.get(reseller).map_or(0, |row| row.queued_messages);
-            (u32::try_from(queued).unwrap_or(0), u32::try_from(recipients).unwrap_or(0))
+            let row = tables.resellers.get(reseller);
+            Usage {
+                queued_messages: row.map_or(0, |row| u32::try_from(row.queued_messages).unwrap_or(0)),
+                queued_bytes: row.map_or(0, |row| u64::try_from(row.queued_bytes).unwrap_or(0)),
+                recipients_last_day: u32::try_from(recipients).unwrap_or(0),
+            }
         })
         .await
     }
@@ -428,6 +432,10 @@ impl Reads for MemoryReads {
 
     async fn purged_position(&self) -> Read<i64> {
         self.read(|tables| tables.events_purged).await
+    }
+
+    async fn epoch(&self) -> Read<Option<String>> {
+        self.read(|tables| tables.meta.get("epoch").cloned()).await
     }
 
     async fn waited(&self, of_lane: &Event, after: Option<MessageId>, limit: u32) -> Read<Vec<Message>> {

@@ -142,6 +142,11 @@ impl Tables {
                 book.messages.load(key.clone(), row.clone());
             }
         }
+        for reseller in &needs.set_aside {
+            for (key, row) in self.waiting_of(reseller).filter(|(_, row)| row.is_set_aside(now)) {
+                book.messages.load(key.clone(), row.clone());
+            }
+        }
         for (reseller, limit) in &needs.waiting {
             for (key, row) in self.waiting_of(reseller).take(*limit as usize) {
                 book.messages.load(key.clone(), row.clone());

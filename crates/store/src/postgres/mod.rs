@@ -39,11 +39,12 @@ use self::clock::DatabaseClock;
 use self::connection::PgWriter;
 #[cfg(test)]
 pub(crate) use self::open::SCHEMA;
-use self::open::{Opened, Server};
+use self::open::{Opened, READERS, Server};
 use self::presence::Presence;
 use self::reader::PgReader;
 use crate::backend::{Acting, Backend, PassedOver, Sealing};
 use crate::book::Retention;
+use crate::sql::Pages;
 use crate::verbs::Write;
 use crate::writer::{Source, Writes};
 use crate::{CHANGES_KEPT, Changed, ContentSealer, DynStore, Options, Store, StoreError, StoreHealth};
@@ -100,6 +101,7 @@ impl PostgresStore {
             origin: uuid::Uuid::new_v4().simple().to_string(),
             server,
             reader,
+            pages: Arc::new(Pages::among(READERS)),
         });
         let mut connections = Vec::with_capacity(writers);
         for _ in 0..writers {
@@ -137,6 +139,7 @@ impl Backend for PostgresStore {
     fn reads(&self) -> PgReader {
         PgReader::new(
             self.shared.reader.clone(),
+            Arc::clone(&self.shared.pages),
             Arc::clone(&self.shared.presence),
             self.shared.server.is_pooled,
         )
@@ -191,6 +194,7 @@ impl Store for PostgresStore {
 struct Shared {
     server: Server,
     reader: PgPool,
+    pages: Arc<Pages>,
     clock: Arc<dyn Clock>,
     /// The clock is a test's: transactions ask it, not the database.
     is_given_time: bool,
@@ -247,6 +251,10 @@ impl Source for Shared {
 
 /// An error before COMMIT, or of a read, by PostgreSQL's own codes (appendix A of its manual).
 fn failed(error: &sqlx::Error) -> StoreError {
+    if matches!(error, sqlx::Error::PoolTimedOut) {
+        // All connections that read are busy: one to a server that is away is told of by `presence`.
+        return StoreError::Overloaded;
+    }
     let cause = error.to_string();
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     match code.as_deref() {

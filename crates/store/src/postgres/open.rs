@@ -32,6 +32,7 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     (4, "audit", include_str!("../../migrations/postgres/0004_audit.sql")),
     (5, "data keys", include_str!("../../migrations/postgres/0005_data_keys.sql")),
     (6, "waits", include_str!("../../migrations/postgres/0006_waits.sql")),
+    (7, "asked", include_str!("../../migrations/postgres/0007_asked.sql")),
 ]);
 
 /// Where the database is, and what it is.

@@ -10,18 +10,19 @@ use super::open::READERS;
 use super::presence::Presence;
 use super::{SILENCE_MAX, STATEMENT_TIMEOUT, failed};
 use crate::StoreError;
-use crate::sql::{Dialect, Reader, Row, Statement, Value};
+use crate::sql::{Dialect, Pages, Reader, Row, Statement, Value};
 
 /// Each read sees what is committed.
 pub(crate) struct PgReader {
     pool: PgPool,
+    pages: Arc<Pages>,
     presence: Arc<Presence>,
     is_pooled: bool,
 }
 
 impl PgReader {
-    pub(super) fn new(pool: PgPool, presence: Arc<Presence>, is_pooled: bool) -> Self {
-        Self { pool, presence, is_pooled }
+    pub(super) fn new(pool: PgPool, pages: Arc<Pages>, presence: Arc<Presence>, is_pooled: bool) -> Self {
+        Self { pool, pages, presence, is_pooled }
     }
 
     async fn on_a_living_connection(
@@ -63,6 +64,7 @@ impl PgReader {
 impl Reader for PgReader {
     async fn read(&self, statement: &'static Statement, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         let unavailable = |cause: String| StoreError::Unavailable { cause };
+        let _turn = self.pages.turn(statement).await?;
         tokio::select! {
             biased;
             rows = tokio::time::timeout(SILENCE_MAX, self.on_a_living_connection(statement, values)) => match rows {

@@ -9,6 +9,9 @@ use super::{Cells, Db, Statement, Value, execute_each, fetch_each, rows, values}
 use crate::StoreError;
 use crate::book::{Book, ChainRow, MessageKey, Needs};
 
+/// Messages whose recipients are looked at again: bounds one transaction. The rest come within a day.
+const SET_ASIDE_MAX: u32 = 500;
+
 static MAKE_RESELLERS: Statement = statement!("make/resellers");
 static RESELLERS: Statement = statement!(each dialect "load/resellers");
 static MESSAGES: Statement = statement!("load/messages");
@@ -19,6 +22,7 @@ static HOURS: Statement = statement!("load/hours");
 static REQUEST_KEYS: Statement = statement!("load/request_keys");
 static EXPIRING: Statement = statement!("load/expiring");
 static WAITING: Statement = statement!(each dialect "load/waiting");
+static SET_ASIDE: Statement = statement!("load/set_aside");
 static ACCESS_KEYS: Statement = statement!("load/access_keys");
 static MAKE_CHAINS: Statement = statement!("make/audit_chains");
 static CHAINS: Statement = statement!(each dialect "load/audit_chains");
@@ -129,6 +133,9 @@ async fn load_messages(db: &mut impl Db, needs: &Needs, book: &mut Book) -> Resu
     }
     for (reseller, limit) in &needs.waiting {
         found.append(&mut db.fetch(&WAITING, 1, values![reseller, *limit]).await?);
+    }
+    for reseller in &needs.set_aside {
+        found.append(&mut db.fetch(&SET_ASIDE, 1, values![reseller, book.now(), SET_ASIDE_MAX]).await?);
     }
     for row in found {
         let (key, message) = rows::message(&row)?;

@@ -8,6 +8,7 @@
 //! | `rows` | columns to rows of a book |
 //! | `load`, `save` | a book from the database, and back |
 //! | `read`, `read_settings`, `watch`, `census` | what is read without a book |
+//! | `pages` | how many lists are read at a time |
 //! | `check` | what is read to see whether all of it is sound |
 //!
 //! Both databases hold the same: times as microseconds since 1970, ids as bytes, maps and lists as JSON text. Where their
@@ -35,6 +36,7 @@ mod cells;
 mod census;
 mod check;
 mod load;
+mod pages;
 mod read;
 mod read_settings;
 mod rows;
@@ -47,6 +49,7 @@ pub(crate) use self::cells::{Cells, FindingCells, Row, json};
 pub use self::check::Checked;
 pub(crate) use self::check::check;
 pub(crate) use self::load::load;
+pub(crate) use self::pages::Pages;
 pub(crate) use self::save::save;
 pub(crate) use self::statement::{Dialect, Statement};
 pub(crate) use self::value::{Value, values};

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use postrider_domain::{
     Attempt, Cloud, Content, EmailAddress, Finding, FindingClass, FindingCode, InDoubtPolicy, Lane, Message,
-    MessageId, MessageState, Outcome, Pause, Priority, Queued, RequestId, ResellerId, Settings,
+    MessageId, MessageState, Outcome, Pause, Priority, Queued, RequestId, ResellerId, Settings, Usage,
+    limits,
 };
 use serde::Deserialize;
 
@@ -12,7 +13,7 @@ use super::{Cells, Reader, Row, Statement, Value, census, json, rows, values, wa
 use crate::book::{AttemptKey, AttemptRow, EndRow, LateRow, MessageKey, RequestKey};
 use crate::census::{Backlog, FirstExpiry, LaneState};
 use crate::reads::{DueLane, OldEvent, PassOver, Read, Reads, long_before};
-use crate::seen::{LaneSeen, Outlook};
+use crate::seen::{Front, LaneSeen, Outlook, Place};
 use crate::watch::{Event, KeptEvents, Position};
 use crate::{
     AccessKey, AuditFilter, AuditPage, ContentHash, KeyId, MessageFilter, MessagePage, Queue, SealedRecord,
@@ -20,7 +21,8 @@ use crate::{
 };
 
 static MESSAGE: Statement = statement!(each dialect "read/message");
-static MESSAGES: Statement = statement!(each dialect "read/messages");
+static MESSAGES: Statement = statement!(each dialect "read/messages").of_a_page();
+static FRONT: Statement = statement!("read/front").of_a_page();
 static CONTENT: Statement = statement!("read/content");
 static REQUEST_KEY: Statement = statement!("read/request_key");
 static DUE_LANES: Statement = statement!(each dialect "read/due_lanes");
@@ -31,8 +33,8 @@ static ACCESS_KEYS: Statement = statement!("read/access_keys");
 static ANY_ACCESS_KEY: Statement = statement!("read/any_access_key");
 static DATA_KEY: Statement = statement!("read/data_key");
 static DATA_KEYS: Statement = statement!("read/data_keys");
-static AUDIT_EVENTS: Statement = statement!("read/audit_events");
-static AUDIT_EVENTS_OF: Statement = statement!(each dialect "read/audit_events_of");
+static AUDIT_EVENTS: Statement = statement!("read/audit_events").of_a_page();
+static AUDIT_EVENTS_OF: Statement = statement!(each dialect "read/audit_events_of").of_a_page();
 static SEALED: Statement = statement!("read/sealed");
 static SEALED_PAGE: Statement = statement!("read/sealed_page");
 static KEY_RING: Statement = statement!("read/key_ring");
@@ -47,8 +49,10 @@ static ABANDONED: Statement = statement!(each dialect "read/abandoned");
 #[async_trait]
 impl<R: Reader> Reads for R {
     async fn message(&self, reseller: &ResellerId, id: MessageId, outlook: Outlook) -> Read<Option<Message>> {
-        let found = self.read(&MESSAGE, values![reseller, id, outlook.now]).await?;
-        found.first().map(|row| message(row, reseller, outlook)).transpose()
+        let found = self.read(&MESSAGE, values![reseller, id, outlook.now, limits::PLACES_COUNTED]).await?;
+        let Some(row) = found.first() else { return Ok(None) };
+        let ahead = Cells::new(row, "messages", reseller.as_str()).count("ahead")?;
+        message(row, reseller, ahead, outlook).map(Some)
     }
 
     async fn messages(
@@ -63,8 +67,13 @@ impl<R: Reader> Reads for R {
         let wanted = values![reseller, filter.before, states, json(&filter.labels), limit, outlook.now];
         let found = self.read(&MESSAGES, wanted).await?;
         let (page, more) = page(&found, filter.limit);
-        let messages = page.iter().map(|row| message(row, reseller, outlook)).collect::<Result<_, _>>()?;
-        Ok(MessagePage { messages, more })
+        let places = page.iter().map(|row| place(row, reseller)).collect::<Result<Vec<_>, _>>()?;
+        let front = front(self, reseller, &places, outlook.now).await?;
+        let messages = page.iter().zip(places).map(|(row, place)| {
+            let ahead = place.map_or(0, |place| front.ahead(place, outlook.now));
+            message(row, reseller, ahead, outlook)
+        });
+        Ok(MessagePage { messages: messages.collect::<Result<_, _>>()?, more })
     }
 
     async fn content(&self, reseller: &ResellerId, id: MessageId) -> Read<Option<Content>> {
@@ -121,7 +130,7 @@ impl<R: Reader> Reads for R {
         super::read_settings::page(self, filter).await
     }
 
-    async fn usage(&self, reseller: &ResellerId, first_hour: i64) -> Read<(u32, u32)> {
+    async fn usage(&self, reseller: &ResellerId, first_hour: i64) -> Read<Usage> {
         super::read_settings::usage(self, reseller, first_hour).await
     }
 
@@ -220,6 +229,10 @@ impl<R: Reader> Reads for R {
         watch::purged_position(self).await
     }
 
+    async fn epoch(&self) -> Read<Option<String>> {
+        watch::epoch(self).await
+    }
+
     async fn queued(&self) -> Read<Queue> {
         let found = self.read(&QUEUED, Vec::new()).await?;
         let Some(row) = found.first() else { return Ok(Queue::default()) };
@@ -314,7 +327,7 @@ fn message_key(row: &Row) -> Result<MessageKey, StoreError> {
 fn queued(cells: Cells<'_>) -> Result<Queued, StoreError> {
     Ok(Queued {
         id: cells.message_id()?,
-        priority: Priority::of_rank(cells.get("priority")?).ok_or_else(|| cells.bad("priority"))?,
+        priority: priority(cells)?,
         attempts: cells.count("attempts")?,
         backoffs: cells.count("backoffs")?,
         in_doubt: cells.flag("in_doubt")?,
@@ -326,13 +339,47 @@ fn queued(cells: Cells<'_>) -> Result<Queued, StoreError> {
     })
 }
 
-/// A row with a message and its lane.
-fn message(row: &Row, reseller: &ResellerId, outlook: Outlook) -> Result<Message, StoreError> {
+/// Where the message of a row stands, if it waits.
+fn place(row: &Row, reseller: &ResellerId) -> Result<Option<Place>, StoreError> {
+    let cells = Cells::new(row, "messages", reseller.as_str());
+    if !cells.parsed("state", MessageState::parse)?.waits() {
+        return Ok(None);
+    }
+    Ok(Some(Place { priority: priority(cells)?, due: cells.time("due_time")?, id: cells.message_id()? }))
+}
+
+/// What may go before those of a page: read once for all of them.
+async fn front(
+    reader: &impl Reader,
+    reseller: &ResellerId,
+    places: &[Option<Place>],
+    now: Timestamp,
+) -> Result<Front, StoreError> {
+    let mut front = Front::default();
+    let waiting = || places.iter().flatten();
+    let Some(until) = waiting().map(|place| place.until(now)).max() else { return Ok(front) };
+    let last = waiting().map(|place| place.priority.rank()).max();
+    for priority in Priority::ALL.into_iter().filter(|priority| Some(priority.rank()) <= last) {
+        let wanted = values![reseller, u32::from(priority.rank()), until, limits::PLACES_COUNTED];
+        for row in reader.read(&FRONT, wanted).await? {
+            let cells = Cells::new(&row, "messages", reseller.as_str());
+            front.of(priority).push((cells.time("due_time")?, cells.message_id()?));
+        }
+    }
+    Ok(front)
+}
+
+fn priority(cells: Cells<'_>) -> Result<Priority, StoreError> {
+    Priority::of_rank(cells.get("priority")?).ok_or_else(|| cells.bad("priority"))
+}
+
+/// A row with a message and its lane, and how many go before it.
+fn message(row: &Row, reseller: &ResellerId, ahead: u32, outlook: Outlook) -> Result<Message, StoreError> {
     let cells = Cells::new(row, "messages", reseller.as_str());
     let message = stored_message(cells, reseller)?;
     let due = cells.time("due_time")?;
     let lowered = cells.of("resellers").optional_count("pace_messages_per_minute")?;
-    let lane = lane_seen(cells)?.behind(cells.count("ahead")?, lowered, outlook);
+    let lane = lane_seen(cells)?.behind(ahead, lowered, outlook);
     let seen = lane.shows(message.state, due, message.finding.as_ref(), outlook.now);
     Ok(Message {
         state: seen.state,

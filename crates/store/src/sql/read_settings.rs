@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use postrider_domain::{
     ClientId, Cloud, CredentialInfo, CredentialKind, CredentialVersion, DirectoryId, EmailAddress,
-    Fingerprint, ResellerId, Settings, SettingsState, SettingsStatus, SettingsValues,
+    Fingerprint, ResellerId, Settings, SettingsState, SettingsStatus, SettingsValues, Usage,
 };
 
 use super::read::{lane_seen, page as page_of};
@@ -11,7 +11,7 @@ use super::{Cells, Reader, Row, Statement, json, rows, values};
 use crate::{SettingsFilter, SettingsPage, StoreError, etag};
 
 static SETTINGS: Statement = statement!("read/settings");
-static SETTINGS_PAGE: Statement = statement!(each dialect "read/settings_page");
+static SETTINGS_PAGE: Statement = statement!(each dialect "read/settings_page").of_a_page();
 static USAGE: Statement = statement!("read/usage");
 
 pub(super) async fn settings(
@@ -40,11 +40,15 @@ pub(super) async fn usage(
     reader: &impl Reader,
     reseller: &ResellerId,
     first_hour: i64,
-) -> Result<(u32, u32), StoreError> {
+) -> Result<Usage, StoreError> {
     let found = reader.read(&USAGE, values![reseller, first_hour]).await?;
-    let Some(row) = found.first() else { return Ok((0, 0)) };
+    let Some(row) = found.first() else { return Ok(Usage::default()) };
     let cells = Cells::new(row, "resellers", reseller.as_str());
-    Ok((cells.count("queued_messages")?, cells.count("recipients_last_day")?))
+    Ok(Usage {
+        queued_messages: cells.count("queued_messages")?,
+        queued_bytes: u64::try_from(cells.get::<i64>("queued_bytes")?).unwrap_or(0),
+        recipients_last_day: cells.count("recipients_last_day")?,
+    })
 }
 
 /// As `read/settings_page.sql` computes it.

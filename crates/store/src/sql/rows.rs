@@ -68,6 +68,7 @@ pub(super) fn lane(cells: Cells<'_>) -> Result<Option<LaneRow>, StoreError> {
         pause,
         hold: cells.hold()?,
         wait_until: cells.optional_time("wait_until")?,
+        asked_until: cells.optional_time("asked_until")?,
         paced,
         due_time: cells.optional_time("due_time")?,
         lease,

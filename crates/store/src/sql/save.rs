@@ -294,6 +294,7 @@ fn lane(lane: Option<&LaneRow>) -> Vec<Value> {
         hold.map(|hold| hold.probe_time),
         hold.map(|hold| hold.probes),
         lane.and_then(|lane| lane.wait_until),
+        lane.and_then(|lane| lane.asked_until),
         paced.map(|paced| paced.until),
         paced.map(|paced| paced.look_time),
         lane.and_then(|lane| lane.due_time),

@@ -25,6 +25,8 @@ pub(crate) enum Dialect {
 pub(crate) struct Statement {
     /// Its path under `sql/`, or under the dialect's folder there.
     pub(crate) path: &'static str,
+    /// It reads a page of a list.
+    pub(crate) is_page: bool,
     sqlite: Text,
     postgres: Text,
 }
@@ -38,7 +40,12 @@ struct Text {
 
 impl Statement {
     pub(crate) const fn new(path: &'static str, sqlite: &'static str, postgres: &'static str) -> Self {
-        Self { path, sqlite: Text::new(sqlite), postgres: Text::new(postgres) }
+        Self { path, is_page: false, sqlite: Text::new(sqlite), postgres: Text::new(postgres) }
+    }
+
+    pub(crate) const fn of_a_page(mut self) -> Self {
+        self.is_page = true;
+        self
     }
 
     /// For a power of two of rows.

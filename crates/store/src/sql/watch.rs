@@ -14,6 +14,7 @@ static WAITED: Statement = statement!(each dialect "read/waited");
 static KEPT_EVENTS: Statement = statement!("read/kept_events");
 static LAST_POSITION: Statement = statement!(each dialect "read/last_position");
 static PURGED_POSITION: Statement = statement!("read/purged_position");
+static EPOCH: Statement = statement!("read/epoch");
 
 pub(super) async fn events(
     reader: &impl Reader,
@@ -74,6 +75,11 @@ pub(super) async fn purged_position(reader: &impl Reader) -> Result<i64, StoreEr
     let found = reader.read(&PURGED_POSITION, Vec::new()).await?;
     let parse = |text: &str| text.parse::<i64>().ok();
     found.first().map_or(Ok(0), |row| Cells::new(row, "meta", "events_purged").parsed("value", parse))
+}
+
+pub(super) async fn epoch(reader: &impl Reader) -> Result<Option<String>, StoreError> {
+    let found = reader.read(&EPOCH, Vec::new()).await?;
+    found.first().map(|row| Cells::new(row, "meta", "epoch").get("value")).transpose()
 }
 
 fn event(row: &Row) -> Result<Event, StoreError> {

@@ -27,11 +27,11 @@ use tokio::sync::{broadcast, watch};
 use self::connection::SqliteWriter;
 #[cfg(test)]
 pub(crate) use self::open::SCHEMA;
-use self::open::{Opened, Place};
+use self::open::{Opened, Place, READERS};
 use self::room::Room;
 use crate::backend::{Acting, Backend, PassedOver, Sealing};
 use crate::book::Retention;
-use crate::sql::{Dialect, Reader, Row, Statement, Value};
+use crate::sql::{Dialect, Pages, Reader, Row, Statement, Value};
 use crate::verbs::Write;
 use crate::writer::{Source, Writes};
 use crate::{CHANGES_KEPT, Changed, ContentSealer, DynStore, Options, Store, StoreError, StoreHealth};
@@ -57,6 +57,7 @@ impl SqliteStore {
             retention: options.retention,
             messages_per_minute: options.messages_per_minute,
             reader: RwLock::new(reader),
+            pages: Arc::new(Pages::among(READERS)),
             health: watch::Sender::new(StoreHealth::Serving),
             changed: broadcast::Sender::new(CHANGES_KEPT),
             passed_over: PassedOver::default(),
@@ -79,7 +80,7 @@ impl Backend for SqliteStore {
     type Reads = SqliteReader;
 
     fn reads(&self) -> SqliteReader {
-        SqliteReader(self.shared.reader())
+        SqliteReader::new(self.shared.reader(), Arc::clone(&self.shared.pages))
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
@@ -136,6 +137,7 @@ struct Shared {
     room: Room,
     /// Replaced when the file is opened again.
     reader: RwLock<SqlitePool>,
+    pages: Arc<Pages>,
     health: watch::Sender<StoreHealth>,
     changed: broadcast::Sender<Changed>,
     passed_over: PassedOver,
@@ -192,13 +194,23 @@ impl Source for Shared {
 }
 
 /// Reads see what is committed.
-pub(crate) struct SqliteReader(SqlitePool);
+pub(crate) struct SqliteReader {
+    pool: SqlitePool,
+    pages: Arc<Pages>,
+}
+
+impl SqliteReader {
+    fn new(pool: SqlitePool, pages: Arc<Pages>) -> Self {
+        Self { pool, pages }
+    }
+}
 
 impl Reader for SqliteReader {
     async fn read(&self, statement: &'static Statement, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         let arguments = Value::to_sqlite(values).map_err(failed)?;
         let text = statement.text(Dialect::Sqlite, 1);
-        let rows = sqlx::query_with(text, arguments).fetch_all(&self.0).await.map_err(failed)?;
+        let _turn = self.pages.turn(statement).await?;
+        let rows = sqlx::query_with(text, arguments).fetch_all(&self.pool).await.map_err(failed)?;
         Ok(rows.into_iter().map(Row::Sqlite).collect())
     }
 }
@@ -212,12 +224,12 @@ fn result_code(error: &sqlx::Error) -> Option<i64> {
 const SQLITE_FULL: i64 = 13;
 
 /// An error before COMMIT, or of a read.
-#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
 fn failed(error: sqlx::Error) -> StoreError {
     let cause = error.to_string();
-    if result_code(&error) == Some(SQLITE_FULL) {
-        StoreError::Full { cause }
-    } else {
-        StoreError::Unavailable { cause }
+    match error {
+        // All connections are busy: the file is there.
+        sqlx::Error::PoolTimedOut => StoreError::Overloaded,
+        error if result_code(&error) == Some(SQLITE_FULL) => StoreError::Full { cause },
+        _ => StoreError::Unavailable { cause },
     }
 }

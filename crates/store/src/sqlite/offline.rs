@@ -1,6 +1,7 @@
 //! Without serving the file: whether it is sound, beside whoever has it; and its schema, while nobody has it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sqlx::Connection as _;
@@ -8,7 +9,7 @@ use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 
 use super::open::{Place, SCHEMA};
 use super::{SqliteReader, SqliteStore};
-use crate::sql::{self, Checked};
+use crate::sql::{self, Checked, Pages};
 use crate::{Migrated, StoreError};
 
 impl SqliteStore {
@@ -62,7 +63,8 @@ async fn look(place: &Place, reader: &SqlitePool, now: Timestamp) -> Result<Vec<
     }];
     // What is damaged below may be anything above.
     if checked.iter().all(|one| one.broken.is_empty()) {
-        checked.extend(sql::check(&SqliteReader(reader.clone()), now).await?);
+        let reader = SqliteReader::new(reader.clone(), Arc::new(Pages::among(1)));
+        checked.extend(sql::check(&reader, now).await?);
     }
     Ok(checked)
 }

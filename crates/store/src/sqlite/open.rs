@@ -31,7 +31,7 @@ const SQLITE_MIN: [u32; 3] = [3, 51, 3];
 /// How long to wait for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that read.
-const READERS: u32 = 4;
+pub(super) const READERS: u32 = 4;
 /// Files up to this size are checked whole when they are opened; it takes well under a second.
 const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -46,6 +46,7 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     (6, "audit", include_str!("../../migrations/sqlite/0006_audit.sql")),
     (7, "data keys", include_str!("../../migrations/sqlite/0007_data_keys.sql")),
     (8, "waits", include_str!("../../migrations/sqlite/0008_waits.sql")),
+    (9, "asked", include_str!("../../migrations/sqlite/0009_asked.sql")),
 ]);
 
 /// The connections of an open file.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use postrider_domain::MessageState;
 use tokio::sync::watch;
 
@@ -10,6 +11,7 @@ use super::connection::Fault;
 use crate::backend::Backend as _;
 use crate::book::{Book, Needs};
 use crate::conformance::{UNBOUNDED, World, seconds};
+use crate::sql::Statement;
 use crate::verbs::Write;
 use crate::{
     Accepted, Events, MessageFilter, NewMessage, Options, Outbox, SettingsStore, Store, StoreError,
@@ -162,4 +164,34 @@ async fn while_the_file_cannot_be_opened_writes_are_refused_and_then_go_on() {
     is_serving_again(&mut health).await;
     world.accepted(&acme).await;
     assert!(given.store.get_settings(&acme).await.expect("an answer").is_some());
+}
+
+#[tokio::test]
+async fn lists_leave_readers_free_for_everything_else() {
+    let Given { store, world } = given().await;
+    let acme = world.reseller("acme").await;
+    let id = world.accepted(&acme).await;
+    let lists = (0..super::READERS).map(|_| store.shared.pages.turn(&PAGE));
+    let served: Vec<_> = lists.filter_map(FutureExt::now_or_never).collect();
+    assert_eq!(served.len(), super::READERS as usize / 2);
+    assert_eq!(world.message(&acme, id).await.state, MessageState::Accepted);
+}
+
+static PAGE: Statement = Statement::new("a page", "", "").of_a_page();
+
+#[tokio::test]
+async fn a_database_whose_readers_are_busy_is_not_away() {
+    let Given { store, world } = given().await;
+    let acme = world.reseller("acme").await;
+    let id = world.accepted(&acme).await;
+    let pool = store.shared.reader();
+    let mut busy = Vec::new();
+    for _ in 0..super::READERS {
+        busy.push(pool.acquire().await.expect("a reader"));
+    }
+    tokio::time::pause();
+    let read = store.get_message(&acme, &id).await;
+    assert!(matches!(read, Err(StoreError::Overloaded)), "{read:?}");
+    drop(busy);
+    assert_eq!(world.message(&acme, id).await.state, MessageState::Accepted);
 }

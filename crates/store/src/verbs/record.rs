@@ -221,6 +221,9 @@ fn end(book: &mut Book, reseller: &ResellerId, end: &AttemptEnd) -> Result<(), S
     let resolved = attempt.end.as_ref().map(|end| (end.time, end.outcome));
     if let Some(until) = asked_to_wait(end).filter(|_| reach.asked) {
         lane_waits(book, reseller, until);
+        if let Some(lane) = book.change_lane(reseller) {
+            lane.asked_until = lane.asked_until.max(Some(until));
+        }
     }
     // The lane's holder counts it no more, and waits where it was asked to.
     if is_test {

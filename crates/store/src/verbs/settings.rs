@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use postrider_domain::{Bug, Etag, Finding, FindingCode, MessageState, ResellerId, planted};
 
-use super::{Write, credential_change, record};
+use super::{Write, credential_change, record, steer};
 use crate::book::{Book, Change, LaneRow, Needs, SourceKey, source_key};
 use crate::{Deleted, NewSettings, Put, StoreError, etag};
 
@@ -31,6 +31,7 @@ impl Write for PutSettings {
 
     fn needs(&self, needs: &mut Needs) {
         needs.reseller_made(&self.new.reseller).mended.insert(self.new.reseller.clone());
+        needs.set_aside.insert(self.new.reseller.clone());
         needs.changes.insert(self.new.reseller.clone());
         needs.credentials.insert(self.new.reseller.clone());
         needs.sources.extend(source_key(&self.new));
@@ -63,7 +64,7 @@ impl Write for PutSettings {
         book.sources.extend(source.map(|key| (key, new.reseller.clone(), directory)));
         book.credentials.insert(new.reseller.clone(), new.credential.version.clone());
         book.signal(&new.reseller);
-        book.due_anew(&new.reseller, None);
+        steer::goes_on(book, &new.reseller);
         if was_held && !is_held {
             book.tell_of_lane(&new.reseller);
         }
@@ -116,10 +117,12 @@ fn may_be_one(one: &str, other: &str) -> bool {
 fn lane(new: &NewSettings, revision: i64, before: Option<&LaneRow>) -> LaneRow {
     let values = &new.values;
     let mailbox = values.mailbox.folded();
+    let asked_until = before.filter(|lane| lane.mailbox == mailbox).and_then(|lane| lane.asked_until);
     LaneRow {
         revision,
         // What Microsoft asked of this mailbox still holds.
-        wait_until: before.filter(|lane| lane.mailbox == mailbox).and_then(|lane| lane.wait_until),
+        wait_until: asked_until,
+        asked_until,
         // What it may send is counted anew, by the limits of now.
         paced: None,
         mailbox,
@@ -150,14 +153,14 @@ impl Write for SettingsWork {
     }
 
     fn needs(&self, needs: &mut Needs) {
-        needs.reseller(&self.reseller);
+        needs.reseller(&self.reseller).set_aside.insert(self.reseller.clone());
     }
 
     fn run(&self, book: &mut Book) -> Result<(), StoreError> {
         if book.lane(&self.reseller).is_some_and(|lane| etag(lane.revision) == self.etag) {
             record::works(book, &self.reseller);
             book.signal(&self.reseller);
-            book.due_anew(&self.reseller, None);
+            steer::goes_on(book, &self.reseller);
         }
         Ok(())
     }

@@ -86,7 +86,7 @@ impl Write for RetryMessage {
             row.expire_time = self.how.expire_time;
             row.backoffs = 0;
         })?;
-        book.due_anew(&self.reseller, None);
+        goes_on(book, &self.reseller);
         Ok(Steered::Done)
     }
 
@@ -157,11 +157,12 @@ impl Write for Resume {
     }
 
     fn needs(&self, needs: &mut Needs) {
-        needs.reseller(&self.reseller);
+        needs.reseller(&self.reseller).set_aside.insert(self.reseller.clone());
     }
 
     fn run(&self, book: &mut Book) -> Result<bool, StoreError> {
         let now = book.now();
+        goes_on(book, &self.reseller);
         Ok(stop_or_go(book, &self.reseller, |lane| {
             lane.pause = None;
             lane.paced = None;
@@ -187,4 +188,20 @@ fn stop_or_go(book: &mut Book, reseller: &ResellerId, change: impl FnOnce(&mut L
         book.tell_of_lane(reseller);
     }
     true
+}
+
+/// Somebody says that the lane may go on: what it only guessed to wait for is over, and mail that had more recipients than a day
+/// might have is looked at again. What Microsoft asked for holds.
+pub(super) fn goes_on(book: &mut Book, reseller: &ResellerId) {
+    let now = book.now();
+    let Some(lane) = book.change_lane(reseller) else { return };
+    lane.wait_until = lane.asked_until;
+    let set_aside: Vec<_> =
+        book.messages_of(reseller).filter(|(_, row)| row.is_set_aside(now)).map(|(id, _)| id).collect();
+    for id in set_aside {
+        if let Some(row) = book.messages.change(&(reseller.clone(), id)) {
+            row.due_time = now;
+        }
+    }
+    book.due_anew(reseller, None);
 }

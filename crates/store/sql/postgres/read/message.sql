@@ -1,6 +1,5 @@
 -- One message as its caller sees it, with its lane, by which it may read as HELD.
--- Of those that go before it no more than 3,000 are counted: what is further behind goes later than it says.
--- $1 reseller, $2 message_id, $3 now
+-- $1 reseller, $2 message_id, $3 now, $4 limit of those that go before it
 SELECT
     m.reseller, m.message_id, m.state, m.due_time, m.expire_time, m.send_time, m.create_time, m.update_time, m.request_id,
     m.internet_message_id, m.subject, m.recipient_count, m.labels, m.finding_code, m.finding_class, m.finding_evidence,
@@ -15,7 +14,7 @@ SELECT
                     b.priority < m.priority OR b.due_time < m.due_time
                     OR (b.due_time = m.due_time AND b.message_id < m.message_id)
                 )
-            LIMIT 3000
+            LIMIT $4
         ) AS before_it
     ) ELSE 0 END AS ahead,
     coalesce((

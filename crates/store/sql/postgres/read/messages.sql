@@ -1,24 +1,11 @@
 -- A page, from the newest to the oldest. The state is the one a caller sees: HELD by the rule of seen.rs.
--- Of those that go before a message no more than 3,000 are counted.
 -- $1 reseller, $2 before this message_id or null, $3 states (JSON array; null: all), $4 labels (JSON object), $5 limit,
 -- $6 now
 SELECT
     m.reseller, m.message_id, m.state, m.due_time, m.expire_time, m.send_time, m.create_time, m.update_time, m.request_id,
     m.internet_message_id, m.subject, m.recipient_count, m.labels, m.finding_code, m.finding_class, m.finding_evidence,
     r.pause_time, r.pause_reason, r.wait_until, r.pace_until, r.hold_code, r.hold_class, r.hold_evidence,
-    r.hold_probe_time, r.hold_probes, r.pace_messages_per_minute,
-    CASE WHEN m.state IN ('accepted', 'scheduled', 'deferred') THEN (
-        SELECT count(*) FROM (
-            SELECT 1 FROM messages AS b
-            WHERE b.reseller = m.reseller AND b.state IN ('accepted', 'scheduled', 'deferred')
-                AND b.priority <= m.priority AND b.due_time <= greatest(m.due_time, $6)
-                AND (
-                    b.priority < m.priority OR b.due_time < m.due_time
-                    OR (b.due_time = m.due_time AND b.message_id < m.message_id)
-                )
-            LIMIT 3000
-        ) AS before_it
-    ) ELSE 0 END AS ahead,
+    r.hold_probe_time, r.hold_probes, r.pace_messages_per_minute, m.priority,
     coalesce((
         SELECT json_agg(json_build_object(
             'number', a.number, 'start_time', a.start_time, 'end_time', a.end_time, 'outcome', a.outcome,

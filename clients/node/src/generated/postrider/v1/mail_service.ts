@@ -2064,7 +2064,8 @@ export const MailServiceService = {
    * Accepts up to 1,000 emails of one reseller, together at most 64 MiB. The results stand in the order of the
    * requests.
    *
-   * Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`.
+   * Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`; what is
+   * accepted goes in the order of the requests.
    * Atomic, all are accepted or none: the RPC fails with the first failing item's reason, and for bad input with the
    * fields of all items (`requests[2].email.to[1].address`).
    *
@@ -2152,7 +2153,7 @@ export const MailServiceService = {
    * Sends a message again under the same ids, with a fresh expiry.
    *
    * It takes `MESSAGE_STATE_FAILED`, `_EXPIRED`, `_CANCELLED`, `_OUTCOME_UNKNOWN`, and `_DEFERRED`, which is then tried
-   * now.
+   * now, unless Microsoft asked this mailbox to wait.
    *
    * Scope: `SCOPE_SEND`. Reasons: `MESSAGE_NOT_FOUND` (NOT_FOUND); `MESSAGE_STATE` (FAILED_PRECONDITION): its state
    * forbids it, its content is gone, or an attempt is in doubt and `accept_duplicate` is not set; `QUEUE_FULL`
@@ -2172,7 +2173,8 @@ export const MailServiceService = {
    * Does RetryMessage for all of a reseller's messages that match, skips those that cannot be retried, and counts the
    * rest.
    *
-   * Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED).
+   * Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED): as many as there was room for are retried; ask again for
+   * the rest.
    */
   retryMessages: {
     path: "/postrider.v1.MailService/RetryMessages" as const,
@@ -2203,7 +2205,8 @@ export interface MailServiceServer extends UntypedServiceImplementation {
    * Accepts up to 1,000 emails of one reseller, together at most 64 MiB. The results stand in the order of the
    * requests.
    *
-   * Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`.
+   * Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`; what is
+   * accepted goes in the order of the requests.
    * Atomic, all are accepted or none: the RPC fails with the first failing item's reason, and for bad input with the
    * fields of all items (`requests[2].email.to[1].address`).
    *
@@ -2247,7 +2250,7 @@ export interface MailServiceServer extends UntypedServiceImplementation {
    * Sends a message again under the same ids, with a fresh expiry.
    *
    * It takes `MESSAGE_STATE_FAILED`, `_EXPIRED`, `_CANCELLED`, `_OUTCOME_UNKNOWN`, and `_DEFERRED`, which is then tried
-   * now.
+   * now, unless Microsoft asked this mailbox to wait.
    *
    * Scope: `SCOPE_SEND`. Reasons: `MESSAGE_NOT_FOUND` (NOT_FOUND); `MESSAGE_STATE` (FAILED_PRECONDITION): its state
    * forbids it, its content is gone, or an attempt is in doubt and `accept_duplicate` is not set; `QUEUE_FULL`
@@ -2258,7 +2261,8 @@ export interface MailServiceServer extends UntypedServiceImplementation {
    * Does RetryMessage for all of a reseller's messages that match, skips those that cannot be retried, and counts the
    * rest.
    *
-   * Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED).
+   * Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED): as many as there was room for are retried; ask again for
+   * the rest.
    */
   retryMessages: handleUnaryCall<RetryMessagesRequest, RetryMessagesResponse>;
 }
@@ -2294,7 +2298,8 @@ export interface MailServiceClient extends Client {
    * Accepts up to 1,000 emails of one reseller, together at most 64 MiB. The results stand in the order of the
    * requests.
    *
-   * Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`.
+   * Not atomic, each item is accepted or refused by itself, and a refused one has a status with its own `ErrorInfo`; what is
+   * accepted goes in the order of the requests.
    * Atomic, all are accepted or none: the RPC fails with the first failing item's reason, and for bad input with the
    * fields of all items (`requests[2].email.to[1].address`).
    *
@@ -2402,7 +2407,7 @@ export interface MailServiceClient extends Client {
    * Sends a message again under the same ids, with a fresh expiry.
    *
    * It takes `MESSAGE_STATE_FAILED`, `_EXPIRED`, `_CANCELLED`, `_OUTCOME_UNKNOWN`, and `_DEFERRED`, which is then tried
-   * now.
+   * now, unless Microsoft asked this mailbox to wait.
    *
    * Scope: `SCOPE_SEND`. Reasons: `MESSAGE_NOT_FOUND` (NOT_FOUND); `MESSAGE_STATE` (FAILED_PRECONDITION): its state
    * forbids it, its content is gone, or an attempt is in doubt and `accept_duplicate` is not set; `QUEUE_FULL`
@@ -2427,7 +2432,8 @@ export interface MailServiceClient extends Client {
    * Does RetryMessage for all of a reseller's messages that match, skips those that cannot be retried, and counts the
    * rest.
    *
-   * Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED).
+   * Scope: `SCOPE_SEND`. Reasons: `QUEUE_FULL` (RESOURCE_EXHAUSTED): as many as there was room for are retried; ask again for
+   * the rest.
    */
   retryMessages(
     request: RetryMessagesRequest,

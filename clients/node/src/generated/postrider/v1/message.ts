@@ -473,7 +473,8 @@ export interface Message {
     | undefined;
   /**
    * When it is tried next, as far as is known. Once it is read again, by its place in the queue and the mailbox's pace; in
-   * the reply to `SendMail` and in an event the earliest. Absent in an end, and while it is held.
+   * the reply to `SendMail` and in an event the earliest. Places are counted up to 3,000: what is further behind goes later
+   * than this says. Absent in an end, and while it is held.
    */
   nextAttemptTime:
     | Date
