@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use postrider_proto::v1::{ListSettingsRequest, Pace, PauseSendingRequest, ResumeSendingRequest, Settings};
@@ -36,6 +37,12 @@ impl Ground {
         tempfile::Builder::new().prefix("bench-").tempdir_in(&self.folder).expect("a folder")
     }
 
+    /// The server of all databases, on the same disk.
+    fn postgres(&self) -> &'static Postgres {
+        static SERVER: OnceLock<Postgres> = OnceLock::new();
+        SERVER.get_or_init(|| Postgres::started_in(&self.folder))
+    }
+
     pub(crate) fn world(&self) -> World {
         World::new(&self.program)
     }
@@ -66,7 +73,7 @@ pub(crate) struct Storage {
 
 impl Storage {
     pub(crate) fn new(ground: &Ground, kind: Kind) -> Self {
-        let databases = || (Postgres::shared().database(), Postgres::shared().database());
+        let databases = || (ground.postgres().database(), ground.postgres().database());
         Self { room: ground.room(), postgres: (kind == Kind::Postgres).then(databases) }
     }
 

@@ -29,6 +29,8 @@ use crate::signal::Signal;
 const BUSY_LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// While a call is in flight, or mail waits for memory, which may take minutes: other mail expires or comes due meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// The lease ended what was over when it was given; then so often again.
+const EXPIRE_EVERY: Duration = Duration::from_secs(1);
 /// Messages of each priority read ahead of their turn.
 const READ_AHEAD: u32 = 32;
 /// How long a lane keeps its place while others wait for one.
@@ -71,6 +73,8 @@ struct Draining {
     token_refusals: u32,
     /// The uptime when its turn is over, if others wait.
     slice_end: Duration,
+    /// The uptime when what is over by then is ended.
+    expire_again: Duration,
 }
 
 impl Draining {
@@ -136,6 +140,7 @@ impl LaneRun {
             token_refusals: 0,
             stale: 0,
             slice_end: clock.uptime() + SLICE,
+            expire_again: clock.uptime() + EXPIRE_EVERY,
         };
         draining.pace.recall(clock.now(), &self.lease.recent_calls, &self.lease.recent_recipients);
         let drained = self.drain(&mut draining).await;
@@ -307,11 +312,11 @@ impl LaneRun {
             || draining.wait_until.is_some_and(|t| t > now)
         {
             draining.crowded_out.gives_up();
-            self.expire().await?;
+            self.expire(draining).await?;
             return Ok(draining.leave_or_wait(now, None));
         }
         if draining.queue.is_empty() {
-            self.expire().await?;
+            self.expire(draining).await?;
             let (reseller, below) = (&self.lease.lane.reseller, draining.crowded_out.below());
             let queued = self.shared.ports.outbox.next_queued(reseller, now, READ_AHEAD, below).await?;
             draining.crowded_out.is_still_among(&queued);
@@ -320,6 +325,7 @@ impl LaneRun {
         let Some(queued) = draining.queue.next() else { return Ok(draining.leave_or_wait(now, None)) };
         if queued.expire_time <= now && !planted(Bug::ExpiryIgnored) {
             draining.queue.clear();
+            draining.expire_again = Duration::ZERO;
             return Ok(Next::Wait(Some(now)));
         }
         let open = u32::try_from(draining.open.len()).unwrap_or(u32::MAX);
@@ -425,7 +431,12 @@ impl LaneRun {
         }
     }
 
-    async fn expire(&self) -> Result<(), PortError> {
+    async fn expire(&self, draining: &mut Draining) -> Result<(), PortError> {
+        let now = self.shared.ports.clock.uptime();
+        if now < draining.expire_again {
+            return Ok(());
+        }
+        draining.expire_again = now + EXPIRE_EVERY;
         let Lease { lane, token, .. } = &self.lease;
         self.shared.ports.outbox.expire(&lane.reseller, *token).await.map(drop)
     }

@@ -18,6 +18,7 @@
 //! | `checker` | what was lost, doubled, stuck, out of order, over a limit |
 //! | `run` | a seed from beginning to end, and its trace |
 //! | `seeds` | many of them |
+//! | `fleet` | nothing goes wrong but the loss of replicas: what a fleet of a given size asks of its database |
 //!
 //! Replay: what happens depends on the seed alone. Whatever could bring chance in (hash order, unbiased `select!`, real
 //! time) has no part in it; each seed of the test command is run twice, and both traces are the same.
@@ -30,6 +31,7 @@
 
 pub mod callers;
 pub mod checker;
+pub mod fleet;
 pub mod microsoft;
 pub mod plan;
 pub mod replica;

@@ -1,7 +1,9 @@
-//! Runs seeds: `simulate [SEEDS] [FROM]`; with `simulate trace SEED`, one seed, whose trace is printed.
+//! Runs seeds: `simulate [SEEDS] [FROM]`; with `simulate trace SEED`, one seed, whose trace is printed; with
+//! `simulate fleet LANES REPLICAS`, a fleet of that size.
 
 use std::process::ExitCode;
 
+use postrider_simulation::fleet::{self, Fleet};
 use postrider_simulation::{Trace, seeds};
 
 fn main() -> ExitCode {
@@ -13,6 +15,11 @@ fn main() -> ExitCode {
         let report = postrider_simulation::run::run(number(1, 0), &trace);
         println!("{}{}", trace.text(), report.failure());
         return if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    if arguments.first().is_some_and(|first| first == "fleet") {
+        let (lanes, replicas) = (number(1, 1_000_000), number(2, 50));
+        println!("{}", fleet::run(Fleet::of(lanes, replicas)));
+        return ExitCode::SUCCESS;
     }
     let from = number(1, 0);
     let summary = seeds::run(from..from + number(0, 1_000));

@@ -46,8 +46,13 @@ impl Postgres {
 
     /// One for a test that ends it, or looks at it alone.
     pub fn started() -> Self {
+        Self::started_in(&memory())
+    }
+
+    /// One whose data lies in a new folder of this one: on its disk, which is waited for.
+    pub fn started_in(parent: &Path) -> Self {
         let bin = programs();
-        let folder = folder();
+        let folder = folder_in(parent);
         let own = Own { port: free_port(), folder };
         let data = own.data();
         let made = as_its_user(&bin.join("initdb"))
@@ -249,9 +254,16 @@ pub(crate) fn ends_with_this_process(log: &str, folder: &Path) -> String {
 }
 
 /// In memory where that can be: the server syncs as it does on a disk, and nobody waits for it.
-pub(crate) fn folder() -> tempfile::TempDir {
+fn memory() -> PathBuf {
     let shm = Path::new("/dev/shm");
-    let parent = if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() };
+    if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() }
+}
+
+pub(crate) fn folder() -> tempfile::TempDir {
+    folder_in(&memory())
+}
+
+fn folder_in(parent: &Path) -> tempfile::TempDir {
     let folder = tempfile::Builder::new().prefix("postrider-pg-").tempdir_in(parent).unwrap();
     if is_root() {
         let owned = Command::new("chown").arg(user()).arg(folder.path()).status().unwrap();

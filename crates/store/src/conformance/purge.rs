@@ -68,7 +68,8 @@ pub async fn history_goes_after_its_days_and_takes_nothing_unfinished_along(worl
 
 pub async fn a_request_id_is_known_for_a_day_after_its_messages_end(world: &World) {
     let acme = world.reseller("acme").await;
-    let first = world.accepts(world.mail_of_request(&acme, "order-1")).await;
+    let mail = NewMessage { expire_time: at(1_000_000), ..world.mail_of_request(&acme, "order-1") };
+    let first = world.accepts(mail).await;
     // It waits for two days: its key outlives the day of its acceptance.
     world.advance(2 * 86_400);
     purged(world).await;

@@ -106,7 +106,7 @@ pub async fn whatever_ended_unsent_can_be_retried_and_what_was_sent_cannot(world
     let cancelled = cancelled(world, &acme).await;
     world.advance(1);
     world.leased(&acme, token(1)).await;
-    assert_eq!(world.store.expire(&acme, token(1)).await.expect("expired"), [expired]);
+    assert_eq!(world.state(&acme, expired).await, MessageState::Expired);
     for id in [failed, deferred, expired, cancelled] {
         assert_eq!(
             world.store.retry(&acme, &id, again(at(900), false)).await.expect("an answer"),

@@ -163,14 +163,15 @@ impl Tables {
         still.chain(until_later).collect()
     }
 
+    /// The first first, by when they may be leased.
     fn due_lanes<'t>(
         &'t self,
         pass_over: &'t PassOver,
-    ) -> impl Iterator<Item = (&'t ResellerId, &'t LaneRow)> {
-        let lanes = self.resellers.iter().filter_map(|(id, row)| Some((id, row.lane.as_ref()?)));
-        lanes.filter(|(id, lane)| {
+    ) -> impl Iterator<Item = (Timestamp, &'t ResellerId, &'t LaneRow)> {
+        let lanes = self.due.iter().filter_map(|(time, id)| Some((*time, id, self.lane(id)?)));
+        lanes.filter(|(_, id, lane)| {
             let is_passed_over = pass_over.resellers.iter().any(|slug| slug == id.as_str());
-            lane.due_time.is_some() && !is_passed_over && !pass_over.clouds.contains(&lane.cloud)
+            !is_passed_over && !pass_over.clouds.contains(&lane.cloud)
         })
     }
 }
@@ -232,12 +233,10 @@ impl Reads for MemoryReads {
 
     async fn due_lanes(&self, now: Timestamp, limit: u32, pass_over: PassOver) -> Read<Vec<DueLane>> {
         self.read(|tables| {
-            let is_due = |lane: &LaneRow| {
-                lane.due_time.is_some_and(|due| due <= now) && lane.lease.is_none_or(|l| l.until <= now)
-            };
-            let mut due: Vec<_> = tables.due_lanes(&pass_over).filter(|(_, lane)| is_due(lane)).collect();
-            due.sort_by_key(|(_, lane)| lane.due_time);
-            let lane = |(reseller, lane): (&ResellerId, &LaneRow)| {
+            let mut due: Vec<_> =
+                tables.due_lanes(&pass_over).take_while(|(ready, ..)| *ready <= now).collect();
+            due.sort_by_key(|(_, reseller, lane)| (lane.due_time, *reseller));
+            let lane = |(_, reseller, lane): (Timestamp, &ResellerId, &LaneRow)| {
                 Ok(Lane { reseller: reseller.clone(), mailbox: lane.mailbox.clone() })
             };
             first(limit, due.into_iter().map(lane))
@@ -246,14 +245,7 @@ impl Reads for MemoryReads {
     }
 
     async fn next_due(&self, pass_over: PassOver) -> Read<Option<Timestamp>> {
-        self.read(|tables| {
-            let next = |lane: &LaneRow| match lane.lease {
-                Some(lease) => lane.due_time.max(Some(lease.until)),
-                None => lane.due_time,
-            };
-            tables.due_lanes(&pass_over).filter_map(|(_, lane)| next(lane)).min()
-        })
-        .await
+        self.read(|tables| tables.due_lanes(&pass_over).next().map(|(ready, ..)| ready)).await
     }
 
     async fn next_queued(
@@ -305,8 +297,8 @@ impl Reads for MemoryReads {
 
     async fn usage(&self, reseller: &ResellerId, first_hour: i64) -> Read<Usage> {
         self.read(|tables| {
-            let counts =
-                tables.hours.iter().filter(|((owner, _, hour), _)| owner == reseller && *hour >= first_hour);
+            let own = tables.hours.get(reseller).into_iter().flatten();
+            let counts = own.filter(|((_, _, hour), _)| *hour >= first_hour);
             let recipients = counts.map(|(_, recipients)| *recipients).sum::<i64>();
             let row = tables.resellers.get(reseller);
             Usage {

@@ -19,6 +19,8 @@ const ENDS: [MessageId; 2] = [MessageId::of_uuid(Uuid::nil()), MessageId::of_uui
 #[derive(Default)]
 pub(super) struct Tables {
     pub resellers: BTreeMap<ResellerId, ResellerRow>,
+    /// Lanes that have work, by when they may be leased.
+    pub due: BTreeSet<(Timestamp, ResellerId)>,
     pub settings: BTreeMap<ResellerId, (Arc<NewSettings>, i64)>,
     pub messages: BTreeMap<MessageKey, MessageRow>,
     /// What of an accepted message its row does not hold.
@@ -26,7 +28,7 @@ pub(super) struct Tables {
     pub contents: BTreeMap<MessageKey, Vec<u8>>,
     pub attempts: BTreeMap<AttemptKey, AttemptRow>,
     pub request_keys: BTreeMap<RequestKey, (RequestKeyRow, Option<Timestamp>)>,
-    pub hours: BTreeMap<HourKey, i64>,
+    pub hours: BTreeMap<ResellerId, BTreeMap<HourKey, i64>>,
     /// By their position.
     pub events: BTreeMap<i64, (ResellerId, EventRow)>,
     pub last_position: i64,
@@ -65,11 +67,8 @@ impl Tables {
             }
         }
         self.load_waiting(needs, book);
-        for (key, recipients) in &self.hours {
-            if needs.hours.contains(&key.0) {
-                book.hours.insert(key.clone(), *recipients);
-            }
-        }
+        let hours = needs.hours.iter().filter_map(|reseller| self.hours.get(reseller));
+        book.hours.extend(hours.flatten().map(|(key, recipients)| (key.clone(), *recipients)));
         for reseller in &needs.changes {
             if let Some(changes) = self.changes.get(reseller) {
                 book.changes.insert(reseller.clone(), changes.clone());
@@ -80,10 +79,8 @@ impl Tables {
                 book.credentials.insert(reseller.clone(), new.credential.version.clone());
             }
         }
-        for (reseller, (new, _)) in &self.settings {
-            if let Some(key) = source_key(new).filter(|key| needs.sources.contains(key)) {
-                book.sources.insert((key, reseller.clone(), new.values.directory.to_string()));
-            }
+        if !needs.sources.is_empty() {
+            self.load_sources(needs, book);
         }
         for key in &needs.sealed {
             if let Some(record) = self.sealed.get(key) {
@@ -101,6 +98,14 @@ impl Tables {
         for name in &needs.meta {
             if let Some(value) = self.meta.get(name) {
                 book.meta.load(name, value.clone());
+            }
+        }
+    }
+
+    fn load_sources(&self, needs: &Needs, book: &mut Book) {
+        for (reseller, (new, _)) in &self.settings {
+            if let Some(key) = source_key(new).filter(|key| needs.sources.contains(key)) {
+                book.sources.insert((key, reseller.clone(), new.values.directory.to_string()));
             }
         }
     }
@@ -206,7 +211,9 @@ impl Tables {
         }
         put(&mut self.messages, book.messages.added().chain(book.messages.changed()));
         put(&mut self.attempts, book.attempts.added().chain(book.attempts.changed()));
-        put(&mut self.resellers, book.resellers.added().chain(book.resellers.changed()));
+        for (reseller, row) in book.resellers.added().chain(book.resellers.changed()) {
+            self.changes_reseller(reseller, |own| own.clone_from(row));
+        }
         put(&mut self.access_keys, book.access_keys.added().chain(book.access_keys.changed()));
         put(&mut self.chains, book.chains.changed());
         self.audit.extend(written.audit.iter().cloned());
@@ -226,9 +233,22 @@ impl Tables {
         }
         for (reseller, not_before) in &written.due {
             let due = self.work(reseller).map(|due| Some(due).max(*not_before)).unwrap_or_default();
-            if let Some(lane) = self.resellers.get_mut(reseller).and_then(|row| row.lane.as_mut()) {
-                lane.due_time = due;
-            }
+            self.changes_reseller(reseller, |row| {
+                if let Some(lane) = &mut row.lane {
+                    lane.due_time = due;
+                }
+            });
+        }
+    }
+
+    fn changes_reseller(&mut self, reseller: &ResellerId, change: impl FnOnce(&mut ResellerRow)) {
+        let row = self.resellers.entry(reseller.clone()).or_default();
+        let before = ready_time(row);
+        change(row);
+        let after = ready_time(row);
+        if before != after {
+            before.map(|time| self.due.remove(&(time, reseller.clone())));
+            self.due.extend(after.map(|time| (time, reseller.clone())));
         }
     }
 
@@ -275,10 +295,10 @@ impl Tables {
             }
         }
         for (key, added) in &written.recipients {
-            *self.hours.entry(key.clone()).or_default() += added;
+            *self.hours.entry(key.0.clone()).or_default().entry(key.clone()).or_default() += added;
         }
         for key in &written.stale_hours {
-            self.hours.remove(key);
+            self.hours.entry(key.0.clone()).or_default().remove(key);
         }
     }
 
@@ -307,6 +327,12 @@ impl Tables {
         let deadline = open.filter_map(|(_, row)| row.call_deadline).min();
         [first.flatten(), scheduled, expiry, deadline].into_iter().flatten().min()
     }
+}
+
+/// When it may be leased: it has work, and nobody holds it.
+fn ready_time(row: &ResellerRow) -> Option<Timestamp> {
+    let lane = row.lane.as_ref()?;
+    lane.due_time.map(|due| lane.lease.map_or(due, |lease| due.max(lease.until)))
 }
 
 fn put<'b, K: Ord + Clone + 'b, V: Clone + 'b>(

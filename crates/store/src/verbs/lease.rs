@@ -1,5 +1,5 @@
 //! Lease: a lane is taken under a random token, renewed, and given back with the time of its next work. A write under
-//! another token changes nothing.
+//! another token changes nothing. Whoever takes it ends what is over, which may be all that it was due for.
 //!
 //! Whether a lease ran out is told by the database's own clock, which all replicas share.
 
@@ -38,7 +38,7 @@ impl Write for Take {
     }
 
     fn needs(&self, needs: &mut Needs) {
-        needs.lease(&self.reseller);
+        needs.lease(&self.reseller).expiring.insert(self.reseller.clone(), EXPIRE_MAX);
     }
 
     fn run(&self, book: &mut Book) -> Result<Option<Lease>, StoreError> {
@@ -52,6 +52,7 @@ impl Write for Take {
         if let Some(lane) = book.change_lane(&self.reseller) {
             lane.lease = Some(LeaseRow { token: self.token, until: until(now, self.duration) });
         }
+        ends_what_is_over(book, &self.reseller)?;
         lease(book, &self.reseller, self.token)
     }
 }
@@ -247,36 +248,40 @@ impl Write for Expire {
         needs.reseller(&self.reseller).expiring.insert(self.reseller.clone(), EXPIRE_MAX);
     }
 
-    /// With an unresolved doubt that is how they end; else what stops the lane says why, if anything does.
     fn run(&self, book: &mut Book) -> Result<Vec<MessageId>, StoreError> {
-        let now = book.now();
-        let Some(lane) = book.lane(&self.reseller).filter(|lane| lane.is_leased_by(self.token)) else {
+        if !book.lane(&self.reseller).is_some_and(|lane| lane.is_leased_by(self.token)) {
             return Ok(Vec::new());
-        };
-        let stop = lane.stop();
-        if stop.is_some() {
-            tell_those_who_came_due(book, &self.reseller)?;
         }
-        let over: Vec<_> = book
-            .messages_of(&self.reseller)
-            .filter(|(_, row)| row.state.waits() && row.expire_time <= now && !planted(Bug::ExpiryIgnored))
-            .map(|(id, row)| (id, row.in_doubt, row.finding.clone()))
-            .collect();
-        let mut ended = Vec::new();
-        for (id, in_doubt, own) in over {
-            let (to, finding) = if in_doubt && !planted(Bug::DoubtExpired) {
-                let doubt = Finding::new(FindingCode::OutcomeUnknown)
-                    .with("reason", "an earlier attempt is in doubt, and the time for another ran out");
-                (MessageState::OutcomeUnknown, Some(doubt))
-            } else {
-                (MessageState::Expired, stop.clone().or(own))
-            };
-            let change = Change { to, in_doubt, time: now };
-            book.moves(&self.reseller, id, change, finding, |_| {})?;
-            ended.push(id);
-        }
-        Ok(ended)
+        ends_what_is_over(book, &self.reseller)
     }
+}
+
+/// With an unresolved doubt that is how they end; else what stops the lane says why, if anything does.
+fn ends_what_is_over(book: &mut Book, reseller: &ResellerId) -> Result<Vec<MessageId>, StoreError> {
+    let now = book.now();
+    let stop = book.lane(reseller).and_then(LaneRow::stop);
+    if stop.is_some() {
+        tell_those_who_came_due(book, reseller)?;
+    }
+    let over: Vec<_> = book
+        .messages_of(reseller)
+        .filter(|(_, row)| row.state.waits() && row.expire_time <= now && !planted(Bug::ExpiryIgnored))
+        .map(|(id, row)| (id, row.in_doubt, row.finding.clone()))
+        .collect();
+    let mut ended = Vec::new();
+    for (id, in_doubt, own) in over {
+        let (to, finding) = if in_doubt && !planted(Bug::DoubtExpired) {
+            let doubt = Finding::new(FindingCode::OutcomeUnknown)
+                .with("reason", "an earlier attempt is in doubt, and the time for another ran out");
+            (MessageState::OutcomeUnknown, Some(doubt))
+        } else {
+            (MessageState::Expired, stop.clone().or(own))
+        };
+        let change = Change { to, in_doubt, time: now };
+        book.moves(reseller, id, change, finding, |_| {})?;
+        ended.push(id);
+    }
+    Ok(ended)
 }
 
 /// SCHEDULED ends when it comes due in a lane that is stopped: from then on it reads as HELD, which nobody else would tell.
