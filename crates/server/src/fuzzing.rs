@@ -119,8 +119,8 @@ fn goes_on<T: PartialEq>(token: &str, parse: impl Fn(&str) -> Option<T>, write: 
 }
 
 pub fn cursor(bytes: &[u8]) {
-    if let Some(cursor) = Cursor::parse(&String::from_utf8_lossy(bytes)) {
-        assert_eq!(Cursor::parse(&cursor.to_text()), Some(cursor));
+    if let Some((epoch, cursor)) = Cursor::parse(&String::from_utf8_lossy(bytes)) {
+        assert_eq!(Cursor::parse(&cursor.to_text(epoch.as_deref())), Some((epoch, cursor)));
     }
 }
 

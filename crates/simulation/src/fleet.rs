@@ -195,13 +195,13 @@ impl Fleet {
         }
         let others = lanes.get(self.crowded as usize..).expect("lanes without a backlog");
         let begun = world.now();
-        let loss = self.lasts / 3;
-        self.sends(&world, &chance, others, &mut accepted, loss).await;
+        let third = self.lasts / 3;
+        self.sends(&world, &chance, others, &mut accepted, third).await;
         for replica in world.replicas.iter().take(self.lost) {
             replica.crashes();
         }
         let lost_at = world.now();
-        self.sends(&world, &chance, others, &mut accepted, self.lasts - loss).await;
+        self.sends(&world, &chance, others, &mut accepted, 2 * third).await;
         let took = world.now().duration_since(begun).unsigned_abs();
         let reads = tally.reads.load(Ordering::Relaxed);
         self.drains(&world).await;

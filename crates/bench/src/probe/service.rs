@@ -171,7 +171,7 @@ impl Probe {
         let this = std::env::current_exe().expect("this program");
         let mut command = Command::new(this);
         command.arg("probe").args(database.map(|database| format!("--database={database}")));
-        let mut program = Program::start(command, folder, "probe");
+        let program = Program::start(command, folder, "probe");
         let address = program.listens(&["grpc"]).await.remove(0).expect("an address");
         Self { program, client: Client::to(&address, "none") }
     }
