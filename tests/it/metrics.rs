@@ -6,9 +6,7 @@ use postrider_proto::v1::{
     CancelMessageRequest, ListSettingsRequest, MessageState, PauseSendingRequest, Scope,
 };
 use postrider_sandbox::seed;
-use postrider_testkit::{
-    Authority, Microsoft, Mistake, Service, acme_settings, from_now, in_time, mail, seen,
-};
+use postrider_testkit::{Authority, Microsoft, Mistake, Service, acme_settings, from_now, mail, seen};
 use serde_json::json;
 
 use crate::support::{given, ready};
