@@ -219,6 +219,7 @@ impl Write for Release {
         lane.paced = self.pace_until.map(|until| PacedRow { until, look_time: look_time(until) });
         if planted(Bug::PaceOutlivesItsLimits) {
             lane.wait_until = lane.wait_until.max(self.pace_until);
+            lane.asked_until = lane.asked_until.max(self.pace_until);
         }
         if planted(Bug::NotDueAgain) {
             lane.due_time = None;
