@@ -9,7 +9,7 @@
 //! | `gate` | between it and Microsoft |
 //! | `callers` | those who send, and what they were told |
 //! | `report` | the table that is published |
-//! | `sweep` | killed at each write, sync and send of a short script |
+//! | `sweep`, `first_start` | killed at each write, sync and send of a first start and a short script |
 //! | `strace` | the tracer, attached |
 //! | `tear`, `journal`, `disk` | apart from that: what a loss of power leaves of its files |
 //!
@@ -24,6 +24,7 @@
 
 mod callers;
 mod disk;
+mod first_start;
 mod gate;
 mod journal;
 mod replica;

@@ -1,5 +1,5 @@
-//! Crash points, swept: a short script is run once for each call by which the service writes, syncs or sends in it, and the
-//! service is killed as it enters that call. What the script does must not depend on luck, so it runs on one worker.
+//! Crash points, swept: a service's first start and a short script are run once for each call by which it writes, syncs or sends
+//! in them, and it is killed as it enters that call. What it does must not depend on luck, so it has one worker.
 //!
 //! `strace` counts the calls of each thread by itself: SQLite writes on one, and the worker sends.
 
@@ -16,13 +16,13 @@ use postrider_proto::v1::Settings;
 use postrider_simulation::checker::Fault;
 use postrider_testkit::{World, acme_settings, in_time};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_local};
 
 use crate::callers::{Callers, OF_EACH_KIND};
 use crate::replica::{Place, Replica};
 use crate::report::NAMED;
 use crate::run::{Database, judged, knows_all, mailbox, reseller};
-use crate::strace;
+use crate::{first_start, strace};
 
 const RESELLERS: usize = 3;
 /// What changes a file, or leaves by a socket. `write` is not among them: a service that listens wakes its threads by it, and logs.
@@ -43,16 +43,27 @@ const CALLS: [&str; 11] = [
 const AT_ONCE: usize = 16;
 /// Where two commits become one, a script makes fewer calls than were counted, and is run again.
 const TRIES: usize = 3;
-const SIGKILL: i32 = 9;
+pub(crate) const SIGKILL: i32 = 9;
+
+/// What is traced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// With no keys and no database, and its end, asked for when it listens.
+    FirstStart,
+    /// Of three callers, and the end that is asked for.
+    Script,
+}
 
 /// One of these calls, the first being 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Point {
+    part: Part,
     call: &'static str,
     number: usize,
 }
 
 /// What became of one script.
+#[derive(Default)]
 struct Ran {
     was_killed: bool,
     faults: Vec<Fault>,
@@ -65,25 +76,31 @@ struct Ran {
 /// The table that is published.
 pub(crate) struct Swept {
     /// How often each call is made.
-    calls: BTreeMap<&'static str, usize>,
+    calls: BTreeMap<(Part, &'static str), usize>,
     ran: Vec<(Point, Ran)>,
 }
 
 /// At each so-manieth point, and at one at least of each call. Fails with all that was wrong.
 pub(crate) async fn run(program: PathBuf, every: NonZeroUsize, seed: u64) -> Swept {
-    let log = tempfile::NamedTempFile::new().expect("a file");
     let trace = format!("trace={}", CALLS.join(","));
-    script(&program, &["-f", "-e", &trace], log.path(), seed).await;
-    let calls = counted(&std::fs::read_to_string(log.path()).expect("strace's log"));
+    let mut calls = BTreeMap::new();
+    for part in [Part::FirstStart, Part::Script] {
+        let log = tempfile::NamedTempFile::new().expect("a file");
+        script(&program, part, &["-f", "-e", &trace], log.path(), seed).await;
+        let made = counted(&std::fs::read_to_string(log.path()).expect("strace's log"));
+        calls.extend(made.into_iter().map(|(call, count)| ((part, call), count)));
+    }
     let mut chance = fastrand::Rng::with_seed(seed);
     let (places, mut running) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
-    for (call, count) in &calls {
+    for ((part, call), count) in &calls {
         let first = 1 + chance.usize(0..every.get().min(*count));
         for number in (first..=*count).step_by(every.get()) {
-            let (point, places, program) = (Point { call, number }, Arc::clone(&places), program.clone());
+            let point = Point { part: *part, call, number };
+            let (places, program) = (Arc::clone(&places), program.clone());
             running.spawn_local(async move {
                 let _place = places.acquire().await.expect("open");
-                (point, killed(&program, point, seed).await)
+                let ran = spawn_local(async move { killed(&program, point, seed).await }).await;
+                (point, ran.unwrap_or_else(|_| Ran { faults: vec![Fault::Panicked], ..Ran::default() }))
             });
         }
     }
@@ -92,11 +109,12 @@ pub(crate) async fn run(program: PathBuf, every: NonZeroUsize, seed: u64) -> Swe
     swept
 }
 
-async fn killed(program: &Path, Point { call, number }: Point, seed: u64) -> Ran {
+async fn killed(program: &Path, Point { part, call, number }: Point, seed: u64) -> Ran {
     let (trace, inject) = (format!("trace={call}"), format!("inject={call}:signal=SIGKILL:when={number}"));
     let mut tries = 0;
     loop {
-        let ran = script(program, &["-f", "-e", &trace, "-e", &inject], Path::new("/dev/null"), seed).await;
+        let ran =
+            script(program, part, &["-f", "-e", &trace, "-e", &inject], Path::new("/dev/null"), seed).await;
         tries += 1;
         if ran.was_killed || !ran.faults.is_empty() || tries == TRIES {
             return ran;
@@ -104,15 +122,20 @@ async fn killed(program: &Path, Point { call, number }: Point, seed: u64) -> Ran
     }
 }
 
-/// Three resellers' callers against a service that is traced so; from the start to the checker.
-async fn script(program: &Path, traced: &[&str], log: &Path, seed: u64) -> Ran {
+/// Three resellers' callers and a service, of which a part is traced so; from the first start to the checker.
+async fn script(program: &Path, part: Part, traced: &[&str], log: &Path, seed: u64) -> Ran {
     let world = World::new(program);
     let microsoft = world.microsoft().await;
     knows_all(&microsoft).await;
     let built = world.service().with_environment("TOKIO_WORKER_THREADS", "1");
+    let was_killed_early = part == Part::FirstStart
+        && first_start::is_killed(&world, &world.path().join("one"), traced, log).await;
     let mut replica = Replica::starts(built, &microsoft, "one", &Place::Sqlite).await;
     let callers = Arc::new(Callers::new(vec![replica.counter()]));
-    let mut strace = strace::attached(&mut replica.service, log, traced).await;
+    let mut strace = match part {
+        Part::FirstStart => None,
+        Part::Script => Some(strace::attached(&mut replica.service, log, traced).await),
+    };
     let (mut sending, mut resellers) = (JoinSet::new(), Vec::new());
     for number in 0..RESELLERS {
         let (reseller, sender_mailbox) = (reseller(number), mailbox(number));
@@ -134,7 +157,9 @@ async fn script(program: &Path, traced: &[&str], log: &Path, seed: u64) -> Ran {
         Some(ended) => ended,
         None => replica.service.is_asked_to_end().await,
     };
-    in_time("strace ends with the service", strace.wait()).await.expect("strace");
+    if let Some(strace) = &mut strace {
+        in_time("strace ends with the service", strace.wait()).await.expect("strace");
+    }
     let was_killed = ended.signal() == Some(SIGKILL);
     assert!(was_killed || ended.success(), "{traced:?}: {ended}\n{}", replica.service.stderr());
     replica.is_sound().await;
@@ -143,7 +168,7 @@ async fn script(program: &Path, traced: &[&str], log: &Path, seed: u64) -> Ran {
     let replicas = std::slice::from_mut(&mut replica);
     let (logs, faults) = judged(Database::Sqlite, replicas, "", &resellers, &callers, &microsoft).await;
     Ran {
-        was_killed,
+        was_killed: was_killed || was_killed_early,
         faults,
         messages: logs.messages,
         doubled: logs.copies.values().filter(|copies| **copies > 1).count(),
@@ -189,8 +214,8 @@ impl fmt::Display for Swept {
             let met = chosen.clone().filter(|(_, ran)| ran.was_killed).count();
             writeln!(f, "| {name} | {all} | {} | {met} |", chosen.count())
         };
-        for (call, count) in &self.calls {
-            row(call, *count, &|point| point.call == *call)?;
+        for ((part, call), count) in &self.calls {
+            row(&format!("{part:?}: {call}"), *count, &|point| (point.part, point.call) == (*part, *call))?;
         }
         row("all", self.calls.values().sum(), &|_| true)?;
         writeln!(f, "\n| found | |\n| --- | --- |")?;
@@ -212,9 +237,7 @@ impl fmt::Display for Swept {
         let (unanswered, replayed) = (self.sum(|ran| ran.unanswered), self.sum(|ran| ran.replayed));
         writeln!(f, "| calls unanswered, known again | {unanswered}, {replayed} |")?;
         for (point, ran) in &self.ran {
-            ran.faults
-                .iter()
-                .try_for_each(|fault| writeln!(f, "{} {}: {fault}", point.call, point.number))?;
+            ran.faults.iter().try_for_each(|fault| writeln!(f, "{point:?}: {fault}"))?;
         }
         Ok(())
     }
@@ -225,8 +248,9 @@ mod tests {
     use super::*;
 
     fn swept(was_killed: bool, faults: Vec<Fault>) -> Swept {
-        let ran = Ran { was_killed, faults, messages: Vec::new(), doubled: 0, unanswered: 0, replayed: 0 };
-        Swept { calls: BTreeMap::from([("fsync", 1)]), ran: vec![(Point { call: "fsync", number: 1 }, ran)] }
+        let ran = Ran { was_killed, faults, ..Ran::default() };
+        let point = Point { part: Part::Script, call: "fsync", number: 1 };
+        Swept { calls: BTreeMap::from([((point.part, point.call), 1)]), ran: vec![(point, ran)] }
     }
 
     #[test]
@@ -243,7 +267,7 @@ mod tests {
     fn one_fault_is_too_many_and_is_told_with_its_point() {
         let swept = swept(true, vec![Fault::Lost("a mail".to_owned())]);
         assert!(!swept.is_good());
-        assert!(swept.to_string().contains("fsync 1: Lost"), "{swept}");
+        assert!(swept.to_string().contains(r#"call: "fsync", number: 1 }: Lost"#), "{swept}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ const VAULT_VARIABLE: &str = "POSTRIDER_VAULT";
 const KILLS: u64 = 10;
 const SEED: u64 = 1;
 /// Of its calls that write, sync or send in a short script, each so-manieth is its last.
-const EVERY: u64 = 110;
+const EVERY: u64 = 200;
 /// Of a disk that lost its power.
 const IMAGES: u64 = 500;
 
