@@ -30,12 +30,11 @@ pub(crate) async fn is_killed(world: &World, data_dir: &Path, traced: &[&str], l
         ended = program.ends() => Some(ended),
         () = listens => None,
     };
-    let ended = match died {
-        Some(ended) => ended,
-        None => {
-            program.terminate().await;
-            program.ends().await
-        }
+    let ended = if let Some(ended) = died {
+        ended
+    } else {
+        program.terminate().await;
+        program.ends().await
     };
     assert!(ended.success() || ended.signal() == Some(SIGKILL), "{traced:?}: {ended}\n{}", program.stderr());
     !ended.success()
