@@ -228,7 +228,7 @@ impl fmt::Display for Swept {
             |state| self.sum(|ran| ran.messages.iter().filter(|message| message.state == state).count());
         let (sent, unknown) = (ended(MessageState::Sent), ended(MessageState::OutcomeUnknown));
         writeln!(f, "| messages: SENT, OUTCOME_UNKNOWN | {sent}, {unknown} |")?;
-        writeln!(f, "| doubled, and their history says so | {} |", self.sum(|ran| ran.doubled))?;
+        writeln!(f, "| doubled, faults or not | {} |", self.sum(|ran| ran.doubled))?;
         let doubts = |ran: &Ran| {
             let attempts = ran.messages.iter().flat_map(|message| &message.attempts);
             attempts.filter(|attempt| attempt.outcome == Some(Outcome::InDoubt)).count()
