@@ -66,7 +66,7 @@ enum What {
         #[arg(long = "store", value_enum, required = true)]
         stores: Vec<Database>,
     },
-    /// Kills it at each point of a short script at which it writes, syncs or sends
+    /// Kills it at each call of a first start and a short script that writes, syncs or sends
     Sweep {
         /// Only each so-manieth point, from one on that the seed says
         #[arg(long, default_value = "1")]

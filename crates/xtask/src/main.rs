@@ -113,7 +113,7 @@ enum Command {
         #[arg(long = "store", value_name = "STORE", default_values = ["sqlite", "postgres"])]
         stores: Vec<String>,
     },
-    /// Kills the built service at each call of a short script that writes, syncs or sends
+    /// Kills the built service at each call of a first start and a short script that writes, syncs or sends
     CrashSweep {
         /// Only at every so-manieth of them, from one on that the seed says
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
