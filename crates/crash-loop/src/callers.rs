@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_domain::{Clock as _, InDoubtPolicy, MessageId, Priority, ResellerId, SystemClock};
 use postrider_proto::v1::batch_send_mail_result::Result as Item;
-use postrider_proto::v1::{BatchSendMailRequest, BatchSendMailResult};
+use postrider_proto::v1::{BatchSendMailRequest, BatchSendMailResult, Settings};
 use postrider_simulation::checker::{Asked, BatchItem};
 use postrider_testkit::{Client, Mail, mail};
 use tokio::sync::watch;
@@ -23,6 +23,8 @@ const REPEATED: u64 = 8;
 /// One in so many times a caller sends a batch: of more mails than a mailbox takes at once.
 const BATCHED: u64 = 30;
 const BATCH: usize = 6;
+/// Of one reseller in the script.
+pub(crate) const OF_EACH_KIND: usize = 2 + BATCH;
 
 /// A replica as callers reach it, and their calls to it that are not answered yet.
 #[derive(Clone)]
@@ -94,15 +96,44 @@ impl Callers {
             }
             let policy =
                 *chance.choice(&[InDoubtPolicy::AtLeastOnce, InDoubtPolicy::AtMostOnce]).expect("one");
-            let request = format!("{reseller}-{number}");
+            let is_repeated = chance.u64(0..REPEATED) == 0;
+            self.sends_one(&reseller, number, policy, is_repeated, &mut chance).await;
             number += 1;
-            let index = self.asks(&reseller, &request, policy);
-            let (id, time) = self.is_acknowledged(&reseller, &request, policy, &mut chance).await;
-            self.log.lock().expect("unpoisoned")[index].acknowledged = Some((id, time));
-            if chance.u64(0..REPEATED) == 0 {
-                let (again, _) = self.is_acknowledged(&reseller, &request, policy, &mut chance).await;
-                self.log.lock().expect("unpoisoned")[index].twin = Some(again).filter(|again| *again != id);
+        }
+    }
+
+    /// The settings, a mail of each policy, and a batch: one after the other.
+    pub(crate) async fn sends_each_kind(self: Arc<Self>, settings: Settings, seed: u64) {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let reseller = ResellerId::parse(&settings.reseller).expect("a slug");
+        loop {
+            let settings = settings.clone();
+            let saves = async |client: Client| client.tries_to_put(settings).await.ok();
+            if self.answered(&mut chance, saves).await.is_some() {
+                break;
             }
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+        self.sends_one(&reseller, 0, InDoubtPolicy::AtLeastOnce, true, &mut chance).await;
+        self.sends_one(&reseller, 1, InDoubtPolicy::AtMostOnce, true, &mut chance).await;
+        self.sends_batch(&reseller, 2, &mut chance).await;
+    }
+
+    async fn sends_one(
+        &self,
+        reseller: &ResellerId,
+        number: u64,
+        policy: InDoubtPolicy,
+        is_repeated: bool,
+        chance: &mut fastrand::Rng,
+    ) {
+        let request = format!("{reseller}-{number}");
+        let index = self.asks(reseller, &request, policy);
+        let (id, time) = self.is_acknowledged(reseller, &request, policy, chance).await;
+        self.log.lock().expect("unpoisoned")[index].acknowledged = Some((id, time));
+        if is_repeated {
+            let (again, _) = self.is_acknowledged(reseller, &request, policy, chance).await;
+            self.log.lock().expect("unpoisoned")[index].twin = Some(again).filter(|again| *again != id);
         }
     }
 

@@ -9,6 +9,8 @@
 //! | `gate` | between it and Microsoft |
 //! | `callers` | those who send, and what they were told |
 //! | `report` | the table that is published |
+//! | `sweep`, `first_start` | killed at each write, sync and send of a first start and a short script |
+//! | `strace` | the tracer, attached |
 //! | `tear`, `journal`, `disk` | apart from that: what a loss of power leaves of its files |
 //!
 //! The sandbox is a process of its own, which outlives every kill: the witness. A kill counts where a call of a caller's, and so
@@ -22,14 +24,18 @@
 
 mod callers;
 mod disk;
+mod first_start;
 mod gate;
 mod journal;
 mod replica;
 mod report;
 mod run;
 mod storm;
+mod strace;
+mod sweep;
 mod tear;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -60,6 +66,12 @@ enum What {
         #[arg(long = "store", value_enum, required = true)]
         stores: Vec<Database>,
     },
+    /// Kills it at each call of a first start and a short script that writes, syncs or sends
+    Sweep {
+        /// Only each so-manieth point, from one on that the seed says
+        #[arg(long, default_value = "1")]
+        every: NonZeroUsize,
+    },
     /// Opens what a loss of power could leave of its files
     Tear {
         /// How many images
@@ -74,6 +86,11 @@ fn main() -> ExitCode {
     println!("seed {seed}");
     match what {
         What::Kill { kills, stores } => kill(&program, seed, kills, stores),
+        What::Sweep { every } => {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            println!("{}", tokio::task::LocalSet::new().block_on(&runtime, sweep::run(program, every, seed)));
+            ExitCode::SUCCESS
+        }
         What::Tear { images } => {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             let (full, careless) = runtime.block_on(tear::run(&program, images, seed));

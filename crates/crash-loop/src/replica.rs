@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use postrider_testkit::{Client, Microsoft, Service, ServiceBuilder, Wire, World};
+use postrider_testkit::{Client, Microsoft, Service, ServiceBuilder, Wire};
 use tokio::sync::watch;
 
 use crate::callers::Counter;
@@ -48,12 +48,17 @@ impl Killed {
 }
 
 impl Replica {
-    pub(crate) async fn starts(world: &World, microsoft: &Microsoft, name: &str, place: &Place<'_>) -> Self {
+    pub(crate) async fn starts(
+        built: ServiceBuilder,
+        microsoft: &Microsoft,
+        name: &str,
+        place: &Place<'_>,
+    ) -> Self {
         let gate = Gate::before(microsoft.origin()).await;
-        let mut built = world
-            .service()
+        let data_dir = built.world().path().join(name);
+        let mut built = built
             .sending_to(&microsoft.behind(gate.origin()))
-            .in_data_dir(world.path().join(name))
+            .in_data_dir(data_dir)
             .with("microsoft.call_timeout", CALL_TIMEOUT)
             .with("lease.duration", &format!("{LEASE_SECONDS}s"))
             .with("log.level", "warn");
@@ -72,10 +77,6 @@ impl Replica {
     pub(crate) fn counter(&self) -> Counter {
         let client = Client::to(self.callers.address(), self.service.admin().key());
         Counter { client, open: self.open.clone() }
-    }
-
-    pub(crate) fn built(&self) -> &ServiceBuilder {
-        self.service.built()
     }
 
     pub(crate) fn data_dir(&self) -> &Path {
@@ -97,5 +98,14 @@ impl Replica {
     pub(crate) async fn returns(&mut self) {
         self.service.returns().await;
         self.callers.leads_to(self.service.grpc());
+    }
+
+    /// `postrider check-store`, beside whoever runs.
+    pub(crate) async fn is_sound(&self) {
+        let built = self.service.built();
+        let mut command = built.world().command();
+        command.arg("check-store").arg("--data-dir").arg(built.data_dir()).args(built.overrides());
+        let checked = postrider_testkit::run(command, "").await;
+        assert_eq!(checked.code, 0, "the store is broken: {}{}", checked.stdout, checked.stderr);
     }
 }

@@ -115,9 +115,9 @@ impl fmt::Display for Report {
 }
 
 /// A fault with a line of its own.
-type Named = (&'static str, fn(&Fault) -> bool);
+pub(crate) type Named = (&'static str, fn(&Fault) -> bool);
 
-const NAMED: [Named; 9] = [
+pub(crate) const NAMED: [Named; 9] = [
     ("acknowledged and lost", |fault| matches!(fault, Fault::Lost(_))),
     ("doubled unflagged", |fault| matches!(fault, Fault::DoubledInSilence(_) | Fault::Twins(_))),
     ("doubled with `AT_MOST_ONCE`", |fault| matches!(fault, Fault::DoubledAgainstPolicy(_))),

@@ -49,9 +49,12 @@ pub(crate) async fn run(plan: Plan) -> Report {
     let world = World::new(&plan.program);
     let microsoft = world.microsoft().await;
     knows_all(&microsoft).await;
+    for number in 0..RESELLERS {
+        microsoft.plays("slow", &mailbox(number), json!({"milliseconds": ANSWER_MILLIS})).await;
+    }
     let report = match plan.database {
         Database::Sqlite => {
-            let one = Replica::starts(&world, &microsoft, "one", &Place::Sqlite).await;
+            let one = Replica::starts(world.service(), &microsoft, "one", &Place::Sqlite).await;
             storm_and_calm(&plan, &microsoft, vec![one], None, "").await
         }
         Database::Postgres => {
@@ -59,13 +62,13 @@ pub(crate) async fn run(plan: Plan) -> Report {
             let server: &'static Postgres = Box::leak(Box::new(Postgres::started()));
             let database = server.database();
             let place = Place::Postgres { database: &database, server: database.address() };
-            let one = Replica::starts(&world, &microsoft, "one", &place).await;
+            let one = Replica::starts(world.service(), &microsoft, "one", &place).await;
             let other = world.path().join("other");
             std::fs::create_dir(&other).expect("a data directory");
             for key in ["postrider.key", "admin.key"] {
                 std::fs::copy(one.data_dir().join(key), other.join(key)).expect("a key");
             }
-            let other = Replica::starts(&world, &microsoft, "other", &place).await;
+            let other = Replica::starts(world.service(), &microsoft, "other", &place).await;
             storm_and_calm(&plan, &microsoft, vec![one, other], Some(server), &database.url()).await
         }
     };
@@ -73,24 +76,21 @@ pub(crate) async fn run(plan: Plan) -> Report {
     report
 }
 
-fn reseller(number: usize) -> String {
+pub(crate) fn reseller(number: usize) -> String {
     format!("reseller-{number}")
 }
 
-fn mailbox(number: usize) -> String {
+pub(crate) fn mailbox(number: usize) -> String {
     format!("sales-{number}@acme.example")
 }
 
-async fn knows_all(microsoft: &Microsoft) {
+pub(crate) async fn knows_all(microsoft: &Microsoft) {
     let mailboxes: Vec<_> = (0..RESELLERS).map(|number| json!({"address": mailbox(number)})).collect();
     let app = json!({
         "client_id": seed::CLIENT_ID,
         "secrets": [{"id": seed::SECRET_ID, "value": seed::SECRET}],
     });
     microsoft.knows_directory(seed::TENANT_ID, &json!({"apps": [app], "mailboxes": mailboxes})).await;
-    for number in 0..RESELLERS {
-        microsoft.plays("slow", &mailbox(number), json!({"milliseconds": ANSWER_MILLIS})).await;
-    }
 }
 
 async fn storm_and_calm(
@@ -119,16 +119,9 @@ async fn storm_and_calm(
     microsoft.forgets_scenarios().await;
     callers.end();
     while sending.join_next().await.transpose().expect("a caller").is_some() {}
-    timeout(DRAINED_WITHIN, drains(&storm.replicas[0], &resellers)).await.ok();
-    for replica in &mut storm.replicas {
-        let ended = replica.service.is_asked_to_end().await;
-        assert_eq!(ended.code(), Some(0), "{}", replica.service.stderr());
-    }
-    storm.is_sound(0).await;
-    let store = opened(plan.database, &storm.replicas[0], url).await;
-    let (logs, strays) = logs(&store, &resellers, &callers, microsoft).await;
-    let mut faults = logs.check();
-    faults.extend(strays.into_iter().map(Fault::Lost));
+    let (logs, faults) =
+        judged(plan.database, &mut storm.replicas, url, &resellers, &callers, microsoft).await;
+    storm.told.checks += 1;
     let lost =
         storm.replicas.iter().map(|replica| replica.gate.lost()).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
     Report {
@@ -141,6 +134,28 @@ async fn storm_and_calm(
         messages: logs.messages,
         copies: logs.copies,
     }
+}
+
+/// All faults have stopped: everything has to end, and the three logs go to the checker.
+pub(crate) async fn judged(
+    database: Database,
+    replicas: &mut [Replica],
+    url: &str,
+    resellers: &[ResellerId],
+    callers: &Callers,
+    microsoft: &Microsoft,
+) -> (Logs, Vec<Fault>) {
+    timeout(DRAINED_WITHIN, drains(&replicas[0], resellers)).await.ok();
+    for replica in &mut *replicas {
+        let ended = replica.service.is_asked_to_end().await;
+        assert_eq!(ended.code(), Some(0), "{}", replica.service.stderr());
+    }
+    replicas[0].is_sound().await;
+    let store = opened(database, &replicas[0], url).await;
+    let (logs, strays) = logs(&store, resellers, callers, microsoft).await;
+    let mut faults = logs.check();
+    faults.extend(strays.into_iter().map(Fault::Lost));
+    (logs, faults)
 }
 
 /// Until every message has ended.

@@ -169,7 +169,8 @@ impl Storm<'_> {
             self.callers.hurry(&killed.mailboxes);
             self.is_recovered(kill, killed.time, &killed.mailboxes, Some(index)).await;
         }
-        self.is_sound(index).await;
+        self.replicas[index].is_sound().await;
+        self.told.checks += 1;
         let began = Instant::now();
         self.replicas[index].returns().await;
         if is_alone {
@@ -200,16 +201,6 @@ impl Storm<'_> {
             let events = [kill, self.last.unwrap_or(kill)];
             self.told.recoveries.push(Recovery { took: first - moment, events });
         }
-    }
-
-    /// `postrider check-store`, beside whoever runs.
-    pub(crate) async fn is_sound(&mut self, index: usize) {
-        let built = self.replicas[index].built();
-        let mut command = built.world().command();
-        command.arg("check-store").arg("--data-dir").arg(built.data_dir()).args(built.overrides());
-        let checked = postrider_testkit::run(command, "").await;
-        assert_eq!(checked.code, 0, "the store is broken: {}{}", checked.stdout, checked.stderr);
-        self.told.checks += 1;
     }
 
     async fn stops(&mut self, index: usize) -> bool {

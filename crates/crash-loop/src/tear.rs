@@ -4,17 +4,16 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use postrider_testkit::{Service, World, acme_settings, in_time, mail};
+use postrider_testkit::{World, acme_settings, in_time, mail};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::task::JoinSet;
 
 use crate::disk::{Disk, Image};
 use crate::journal::{self, Event};
+use crate::strace;
 
 const CALLERS: usize = 6;
 const MAILS_EACH: usize = 25;
@@ -70,7 +69,7 @@ impl Record {
         let first = service.admin().sends(mail("acme").waiting_for_sent()).await;
         let log = world.path().join("strace.log");
         let mut service = service;
-        let mut strace = attached(&mut service, &log).await;
+        let mut strace = strace::attached(&mut service, &log, &journal::STRACE).await;
         let file = |name: &str| std::fs::read(service.data_dir().join(name)).expect("a file of the database");
         let (database, wal) = (file("postrider.db"), file("postrider.db-wal"));
         let mut told = BTreeSet::from([first.message_id]);
@@ -124,19 +123,6 @@ impl Record {
         );
         torn
     }
-}
-
-/// `strace` on all threads of the service, once it is there.
-async fn attached(service: &mut Service, log: &Path) -> tokio::process::Child {
-    let mut command = tokio::process::Command::new("strace");
-    command.args(journal::STRACE).arg("-o").arg(log).args(["-p", &service.program().id().to_string()]);
-    command.stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut strace = command.spawn().expect("strace, which `cargo xtask test` installs");
-    let mut lines = BufReader::new(strace.stderr.take().expect("its output")).lines();
-    let first = in_time("strace is attached", lines.next_line()).await.expect("a line").unwrap_or_default();
-    assert!(first.contains("attached"), "strace: {first}");
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    strace
 }
 
 /// The ids of all messages in it; `None`: it is damaged.

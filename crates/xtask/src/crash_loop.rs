@@ -1,5 +1,5 @@
-//! `cargo xtask crash-loop` and `torn-disks`: the shipped build killed for as long as it takes, and its files torn. The test command does some of it with the build
-//! that the tests ran on.
+//! `cargo xtask crash-loop`, `crash-sweep` and `torn-disks`: the shipped build killed for as long as it takes, at each point of a script, and its
+//! files torn. The test command does some of it with the build that the tests ran on.
 
 use std::process::Command;
 
@@ -8,6 +8,11 @@ use crate::{process, system, workspace};
 pub(crate) fn run(kills: u64, seed: u64, stores: &[String]) -> anyhow::Result<()> {
     build()?;
     kill("release", kills, seed, stores)
+}
+
+pub(crate) fn run_sweep(every: u64, seed: u64) -> anyhow::Result<()> {
+    build()?;
+    sweep("release", every, seed)
 }
 
 pub(crate) fn run_torn(images: u64, seed: u64) -> anyhow::Result<()> {
@@ -26,6 +31,11 @@ pub(crate) fn kill(profile: &str, kills: u64, seed: u64, stores: &[String]) -> a
     command.args(["kill", "--kills", &kills.to_string()]);
     command.args(stores.iter().map(|store| format!("--store={store}")));
     process::run(&mut command)
+}
+
+/// The same at every so-manieth call that writes, syncs or sends.
+pub(crate) fn sweep(profile: &str, every: u64, seed: u64) -> anyhow::Result<()> {
+    process::run(on(profile, seed).args(["sweep", "--every", &every.to_string()]))
 }
 
 /// The same, of its files after a loss of power.

@@ -113,6 +113,14 @@ enum Command {
         #[arg(long = "store", value_name = "STORE", default_values = ["sqlite", "postgres"])]
         stores: Vec<String>,
     },
+    /// Kills the built service at each call of a first start and a short script that writes, syncs or sends
+    CrashSweep {
+        /// Only at every so-manieth of them, from one on that the seed says
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+        every: u64,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Measures the release build beside what this machine allows: a table, and JSON in target/bench
     Bench {
         /// All sizes and repeats, for the table that is published; without it some minutes
@@ -149,6 +157,7 @@ fn main() -> ExitCode {
         Command::Proto { check } => proto::run(check).and_then(|()| api_doc::run(check)),
         Command::Simulate { seeds, from, trace } => simulate::run(seeds, from, trace),
         Command::CrashLoop { kills, seed, stores } => crash_loop::run(kills, seed, &stores),
+        Command::CrashSweep { every, seed } => crash_loop::run_sweep(every, seed),
         Command::Bench { full, only } => bench::run(full, &only),
         Command::TornDisks { images, seed } => crash_loop::run_torn(images, seed),
         Command::Findings { check } => findings::run(check),

@@ -24,6 +24,8 @@ const VAULT_VARIABLE: &str = "POSTRIDER_VAULT";
 /// Effective kills on each database.
 const KILLS: u64 = 10;
 const SEED: u64 = 1;
+/// Of its calls that write, sync or send in a short script, each so-manieth is its last.
+const EVERY: u64 = 200;
 /// Of a disk that lost its power.
 const IMAGES: u64 = 500;
 
@@ -33,7 +35,7 @@ const NODE_VARIABLE: &str = "POSTRIDER_CLIENTS_NODE";
 
 /// Runs every step and prints the summary. Exit code 0 only where all of them passed.
 pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode {
-    let mut steps = crate::steps::Steps::new(15);
+    let mut steps = crate::steps::Steps::new(16);
     steps.run("format", "every file as rustfmt writes it", || {
         process::run(&mut process::cargo(&["fmt", "--all", "--check"]))
     });
@@ -68,6 +70,9 @@ pub(crate) fn run(toolbox: &Toolbox, selection: &clients::Selection) -> ExitCode
         "the built binary killed under load, on both databases: nothing lost or doubled",
         || crash_loop::kill("debug", KILLS, SEED, &["sqlite", "postgres"].map(str::to_owned)),
     );
+    steps.run("crash points", "killed at some calls of a script that write, sync or send: the same", || {
+        crash_loop::sweep("debug", EVERY, SEED)
+    });
     steps.run("torn disks", "what a loss of power leaves of its files: sound, and nothing lost", || {
         crash_loop::tear("debug", IMAGES, SEED)
     });
