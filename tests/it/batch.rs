@@ -2,9 +2,10 @@
 
 use postrider_proto::v1::batch_send_mail_result::Result as Of;
 use postrider_proto::v1::{
-    BatchSendMailRequest, BatchSendMailResponse, BatchSendMailResult, Message, MessageState, WaitFor,
+    BatchSendMailRequest, BatchSendMailResponse, BatchSendMailResult, Message, MessageState, Settings,
+    WaitFor,
 };
-use postrider_testkit::{Client, Mail, Refusal, mail};
+use postrider_testkit::{Client, Mail, Refusal, acme_settings, mail};
 use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -91,6 +92,32 @@ async fn a_batch_goes_in_its_order_and_the_first_of_equal_request_ids_is_the_one
         let ids: Vec<_> = accepted.map(|result| message(result).message_id.clone()).collect();
         assert!(ids.is_sorted(), "{ids:?}");
     }
+}
+
+#[tokio::test]
+async fn large_batches_leave_room_for_the_mail_of_others() {
+    let service = ready().await;
+    let admin = service.admin();
+    admin.puts(Settings { reseller: "bolt".to_owned(), ..acme_settings() }).await;
+    let batches: Vec<_> = (0..3).map(|_| (0..600).map(|_| item()).collect()).collect();
+    let all = futures::future::join_all(batches.into_iter().map(|mails| sends(admin, false, mails)));
+    let mut others = 0;
+    let sending = async {
+        loop {
+            admin.sends(mail("bolt")).await;
+            others += 1;
+        }
+    };
+
+    let batches = tokio::select! {
+        biased;
+        batches = all => batches,
+        never = sending => never,
+    };
+
+    assert!(others > 0, "nobody else sent meanwhile");
+    let results = batches.into_iter().flat_map(|batch| batch.unwrap().results);
+    assert_eq!(results.filter(|result| matches!(result.result, Some(Of::Message(_)))).count(), 1_800);
 }
 
 #[tokio::test]

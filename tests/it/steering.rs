@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use postrider_proto::v1::{
-    CancelMessageRequest, Message, MessageState, PauseSendingRequest, ResumeSendingRequest,
-    RetryMessageRequest, RetryMessagesRequest, SettingsState,
+    CancelMessageRequest, Message, MessageState, Pace, PauseSendingRequest, ResumeSendingRequest,
+    RetryMessageRequest, RetryMessagesRequest, Settings, SettingsState,
 };
 use postrider_sandbox::seed;
 use postrider_testkit::{Client, Mistake, Refusal, Service, acme_settings, from_now, mail};
@@ -38,6 +38,35 @@ async fn pauses(client: &Client, reason: &str) -> postrider_proto::v1::Settings 
 async fn resumes(client: &Client) -> postrider_proto::v1::Settings {
     let request = ResumeSendingRequest { reseller: "acme".to_owned(), reason: String::new() };
     client.settings().resume_sending(request).await.unwrap().into_inner().settings.unwrap()
+}
+
+#[tokio::test]
+async fn many_that_are_retried_go_in_the_order_of_their_acceptance() {
+    let service = given().service().with("pace.messages_per_minute", "0").starts().await;
+    let client = service.admin();
+    let pace = Pace { concurrency: Some(1), ..Pace::default() };
+    client.puts(Settings { pace: Some(pace), ..acme_settings() }).await;
+    pauses(client, "until all are cancelled").await;
+    let mut ids = Vec::new();
+    for _ in 0..250 {
+        let message = client.sends(mail("acme")).await;
+        cancels(client, &message).await.unwrap();
+        ids.push(message.message_id);
+    }
+
+    let cancelled = vec![MessageState::Cancelled.into()];
+    let retried = retries_all(client, RetryMessagesRequest { states: cancelled, ..Default::default() }).await;
+    assert_eq!(retried, 250);
+    resumes(client).await;
+
+    let last = client.message("acme", &ids[249]).await;
+    client.becomes(&last, "sent", |message| message.state() == MessageState::Sent).await;
+    let mut sent = client.messages("acme").await;
+    sent.sort_by_key(|message| {
+        let begun = message.attempts.first().and_then(|attempt| attempt.start_time).expect("an attempt");
+        (begun.seconds, begun.nanos)
+    });
+    assert_eq!(sent.into_iter().map(|message| message.message_id).collect::<Vec<_>>(), ids);
 }
 
 fn is_refused_for_its_state<T: std::fmt::Debug>(answer: Result<T, Status>) {

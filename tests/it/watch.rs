@@ -21,6 +21,9 @@ fn after(cursor: &str) -> WatchMessagesRequest {
     WatchMessagesRequest { cursor: cursor.to_owned(), ..of_acme() }
 }
 
+/// As the contract has it.
+const HEARTBEAT_AT_LEAST: Duration = Duration::from_secs(15);
+
 const FROM_ACCEPTED_TO_SENT: [MessageState; 3] =
     [MessageState::Accepted, MessageState::Sending, MessageState::Sent];
 
@@ -40,6 +43,27 @@ async fn each_change_of_a_message_is_told_once_with_the_message_as_it_was() {
     assert!(events[1].attempts[0].end_time.is_none(), "{:#?}", events[1]);
     assert_eq!(events[2], sent);
     assert_eq!(events[3].message_id, next.message_id, "nothing comes twice");
+}
+
+#[tokio::test]
+async fn whoever_is_told_nothing_of_what_happens_hears_where_one_stands_within_the_time_of_a_heartbeat() {
+    let service = given().service().with("pace.messages_per_minute", "0").starts().await.with_acme().await;
+    let states = vec![MessageState::Failed.into()];
+    let mut watching = service.admin().watches_for(WatchMessagesRequest { states, ..of_acme() }).await;
+    let before = watching.cursor.clone();
+    let sending = async {
+        loop {
+            service.admin().sends(mail("acme").waiting_for_sent()).await;
+        }
+    };
+
+    let heartbeat = tokio::time::timeout(HEARTBEAT_AT_LEAST, watching.answer());
+    let heard = tokio::select! {
+        heard = heartbeat => heard.expect("a heartbeat in time").unwrap(),
+        never = sending => never,
+    };
+
+    assert!(heard.message.is_none() && heard.cursor != before, "{heard:?}");
 }
 
 #[tokio::test]

@@ -303,6 +303,7 @@ impl LaneRun {
     }
 
     async fn next(&self, draining: &mut Draining) -> Result<Next, PortError> {
+        self.expire(draining).await?;
         let now = self.now();
         let busy = !draining.in_flight.is_empty();
         let held = draining.hold.as_ref();
@@ -312,11 +313,9 @@ impl LaneRun {
             || draining.wait_until.is_some_and(|t| t > now)
         {
             draining.crowded_out.gives_up();
-            self.expire(draining).await?;
             return Ok(draining.leave_or_wait(now, None));
         }
         if draining.queue.is_empty() {
-            self.expire(draining).await?;
             let (reseller, below) = (&self.lease.lane.reseller, draining.crowded_out.below());
             let queued = self.shared.ports.outbox.next_queued(reseller, now, READ_AHEAD, below).await?;
             draining.crowded_out.is_still_among(&queued);
@@ -438,6 +437,9 @@ impl LaneRun {
         }
         draining.expire_again = now + EXPIRE_EVERY;
         let Lease { lane, token, .. } = &self.lease;
-        self.shared.ports.outbox.expire(&lane.reseller, *token).await.map(drop)
+        if !self.shared.ports.outbox.expire(&lane.reseller, *token).await?.is_empty() {
+            draining.queue.clear();
+        }
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@ use postrider_domain::{Clock, PaceLimits};
 use postrider_microsoft::Microsoft;
 use postrider_store::DynStore;
 use postrider_token_cache::TokenCache;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -45,6 +46,9 @@ pub(crate) struct App {
     pub budget: RequestBudget,
     /// Of all resellers together.
     pub queue: WholeQueue,
+    /// For items of batches on their way to the store, in the order in which they were asked for: the others' mail has
+    /// places there that no batch takes.
+    pub batch_places: Semaphore,
     /// How often those who wait for a change look by themselves: other replicas' hints may be lost.
     pub look_every: std::time::Duration,
     pub shutdown: CancellationToken,

@@ -16,7 +16,7 @@ use postrider_proto::v1::settings_service_server::SettingsServiceServer;
 use postrider_store::StoreError;
 use postrider_token_cache::TokenCache;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,6 +45,8 @@ use crate::rpc::{AccessRpcs, Mail, SettingsRpcs};
 use crate::wait::Waits;
 use crate::{door, grpc_web, json, purge};
 
+/// A quarter of what may wait for a writer.
+const BATCH_PLACES: usize = 256;
 /// Memory that access tokens may take: some 10,000 of them.
 const TOKEN_CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// How long attempts in flight are heard out. What is left is in doubt at the next start.
@@ -232,6 +234,7 @@ fn build(
         keep_replaced: config.credentials.keep_replaced,
         budget: RequestBudget::of(config.limits.request_bytes),
         queue,
+        batch_places: Semaphore::new(BATCH_PLACES),
         look_every,
         shutdown,
         tasks: TaskTracker::new(),

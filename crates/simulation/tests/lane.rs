@@ -53,6 +53,22 @@ async fn it_is_drained_four_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn mail_that_is_over_ends_while_every_call_of_its_lane_takes_long() {
+    let (world, acme) = acme(UNPACED).await;
+    let begun = world.now();
+    let slow = || Answer::sent(Duration::from_secs(25));
+    world.microsoft.answers((0..40).map(|_| slow()));
+    let expire_time = begun + Duration::from_secs(20);
+    for number in 0..39 {
+        world.accepts(world.mail(&acme, number)).await;
+    }
+    let short = world.accepts(NewMessage { expire_time, ..world.mail(&acme, 39) }).await;
+    let is_over = |message: &Message| message.id == short && message.state == MessageState::Expired;
+    world.until(&acme, |messages| messages.iter().any(is_over)).await;
+    assert!(since(&world, begun) <= 26_000, "{} ms", since(&world, begun));
+}
+
+#[tokio::test(start_paused = true)]
 async fn first_attempts_start_in_the_order_of_acceptance() {
     let (world, acme) = acme(UNPACED).await;
     world.accepts_many(&acme, 20, InDoubtPolicy::AtLeastOnce).await;

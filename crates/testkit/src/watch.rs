@@ -71,7 +71,7 @@ impl Watching {
         }
     }
 
-    async fn answer(&mut self) -> Result<WatchMessagesResponse, Status> {
+    pub async fn answer(&mut self) -> Result<WatchMessagesResponse, Status> {
         let answer = in_time("the watch tells something", self.events.message()).await?;
         let answer = answer.expect("a stream that ends says why");
         self.cursor.clone_from(&answer.cursor);

@@ -94,7 +94,10 @@ async fn together(app: &App, requests: Vec<(usize, v1::SendMailRequest)>) -> Vec
 
 async fn send(app: &App, prepared: Result<Prepared, Refusal>) -> Sent {
     match prepared? {
-        Prepared::New(new, _) => accept(app, *new).await,
+        Prepared::New(new, _) => {
+            let _place = app.batch_places.acquire().await.map_err(Refusal::internal)?;
+            accept(app, *new).await
+        }
         Prepared::Replayed(message) => Ok((*message, true)),
     }
 }

@@ -13,8 +13,9 @@ use crate::call::Authorised;
 use crate::convert::{from_proto, to_proto};
 use crate::status::Refusal;
 
-/// Messages looked at in one step of a retry of many.
-const RETRIED_AT_ONCE: u32 = 100;
+/// Messages of a retry of many that are read in one step, and those that are written in one.
+const READ_AT_ONCE: u32 = 100;
+const RETRIED_AT_ONCE: usize = 100;
 
 pub(super) async fn cancel_message(
     app: Arc<App>,
@@ -38,7 +39,8 @@ pub(super) async fn retry_message(
     let act = call.origin.act(slice::from_ref(&reseller), &[("message_id", &id.to_string())]);
     let store = app.store.clone().by(act);
     let message = app.store.get_message(&reseller, &id).await?.ok_or(Refusal::MessageNotFound)?;
-    let steered = retry(&app, &store, &message, how(&app, request.accept_duplicate)).await?;
+    let how = how(&app, request.accept_duplicate);
+    let steered = retry(&app, &store, &reseller, &Found::of(&message), how).await?;
     let message = steered_message(&app, steered, &reseller, id, "retried").await?;
     app.wakeup.wake(&reseller);
     Ok(v1::RetryMessageResponse { message: Some(message) })
@@ -59,29 +61,44 @@ pub(super) async fn retry_messages(
     // Told before the first of many transactions: none of them is without it.
     let names: Vec<_> = states.iter().map(|state| state.as_str()).collect();
     app.store.note(call.origin.act(slice::from_ref(&reseller), &[("states", &names.join(","))])).await?;
-    let (mut retried, mut before) = (0, None);
+    let (mut found, mut before) = (Vec::new(), None);
     loop {
         let filter =
-            MessageFilter { states: states.clone(), labels: labels.clone(), before, limit: RETRIED_AT_ONCE };
+            MessageFilter { states: states.clone(), labels: labels.clone(), before, limit: READ_AT_ONCE };
         let page = app.store.list_messages(&reseller, filter).await?;
         before = page.messages.last().map(|message| message.id);
-        retried += retry_all(&app, &reseller, &page.messages, how).await?;
-        app.wakeup.wake(&reseller);
+        let wanted = page.messages.iter().filter(|message| may_be_retried(message, how));
+        found.extend(wanted.map(Found::of));
         if !page.more {
-            return Ok(v1::RetryMessagesResponse { retried_count: retried });
+            break;
         }
+    }
+    let mut retried = 0;
+    // They are read from the last to the first, and go from the first to the last.
+    found.reverse();
+    for some in found.chunks(RETRIED_AT_ONCE) {
+        retried += retry_all(&app, &reseller, some, how).await?;
+        app.wakeup.wake(&reseller);
+    }
+    Ok(v1::RetryMessagesResponse { retried_count: retried })
+}
+
+/// What is kept of a message that is to be retried: there may be very many.
+struct Found {
+    id: MessageId,
+    is_end: bool,
+}
+
+impl Found {
+    fn of(message: &Message) -> Self {
+        Self { id: message.id, is_end: message.state.is_end() }
     }
 }
 
 /// How many of them could be retried. Those that are written together share a commit. Where there is no room for all, some are.
-async fn retry_all(
-    app: &App,
-    reseller: &ResellerId,
-    messages: &[Message],
-    how: Retry,
-) -> Result<i32, Refusal> {
-    let retries = messages.iter().filter(|message| may_be_retried(message, how));
-    let all = futures::future::join_all(retries.map(|message| retry(app, &app.store, message, how))).await;
+async fn retry_all(app: &App, reseller: &ResellerId, found: &[Found], how: Retry) -> Result<i32, Refusal> {
+    let retries = found.iter().map(|found| retry(app, &app.store, reseller, found, how));
+    let all = futures::future::join_all(retries).await;
     let mut retried = 0;
     for steered in all {
         match steered? {
@@ -104,9 +121,15 @@ fn may_be_retried(message: &Message, how: Retry) -> bool {
 }
 
 /// What had ended takes a place in the whole queue again; its bytes are counted with the next look at that.
-async fn retry(app: &App, store: &DynStore, message: &Message, how: Retry) -> Result<Steered, Refusal> {
-    let place = app.queue.admit(usize::from(message.state.is_end()), 0)?;
-    let steered = store.retry(&message.reseller, &message.id, how).await?;
+async fn retry(
+    app: &App,
+    store: &DynStore,
+    reseller: &ResellerId,
+    found: &Found,
+    how: Retry,
+) -> Result<Steered, Refusal> {
+    let place = app.queue.admit(usize::from(found.is_end), 0)?;
+    let steered = store.retry(reseller, &found.id, how).await?;
     if steered != Steered::Done {
         place.give_back();
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use postrider_domain::Violations;
 use postrider_proto::v1;
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::call::Authorised;
@@ -35,7 +36,7 @@ pub(super) async fn watch_messages(
         Some((_, cursor)) => cursor,
         None => now(&app, &filter).await?,
     };
-    Ok(Watch { app, call: id, caller, filter, cursor, epoch }.start())
+    Ok(Watch { app, call: id, caller, filter, cursor, epoch, heartbeat: Instant::now() }.start())
 }
 
 /// With its epoch. Empty: none was given. One of another kind of watch is not taken.

@@ -50,6 +50,8 @@ pub(crate) struct Watch {
     pub cursor: Cursor,
     /// Of the database, as the reader came.
     pub epoch: Option<String>,
+    /// When the reader hears something at the latest, if only where it stands.
+    pub heartbeat: Instant,
 }
 
 /// Why a stream ends.
@@ -94,14 +96,14 @@ impl Watch {
         // Before the first read: what comes after it is heard of.
         let mut changes = self.app.store.changes();
         self.answer(answers, None).await?;
-        let mut heartbeat = Instant::now() + HEARTBEAT;
         loop {
             while self.next_page(answers).await? {
-                heartbeat = Instant::now() + HEARTBEAT;
+                // None of its events may have been the reader's.
+                self.beats(answers).await?;
             }
             let look_again = Instant::now() + self.app.look_every;
             loop {
-                let wake = heartbeat.min(look_again).min(Instant::now() + RIGHT_LOOK);
+                let wake = self.heartbeat.min(look_again).min(Instant::now() + RIGHT_LOOK);
                 tokio::select! {
                     biased;
                     () = self.app.shutdown.cancelled() => return Err(Refusal::ShuttingDown.into()),
@@ -114,15 +116,19 @@ impl Watch {
                     () = tokio::time::sleep_until(wake) => {}
                 }
                 self.look_at_right().await?;
-                if Instant::now() >= heartbeat {
-                    self.answer(answers, None).await?;
-                    heartbeat = Instant::now() + HEARTBEAT;
-                }
+                self.beats(answers).await?;
                 if Instant::now() >= look_again {
                     break;
                 }
             }
         }
+    }
+
+    async fn beats(
+        &mut self,
+        answers: &mpsc::Sender<Result<v1::WatchMessagesResponse, Status>>,
+    ) -> Result<(), End> {
+        if Instant::now() >= self.heartbeat { self.answer(answers, None).await } else { Ok(()) }
     }
 
     /// Whether there was a page.
@@ -186,7 +192,7 @@ impl Watch {
     }
 
     async fn answer(
-        &self,
+        &mut self,
         answers: &mpsc::Sender<Result<v1::WatchMessagesResponse, Status>>,
         message: Option<Message>,
     ) -> Result<(), End> {
@@ -194,6 +200,7 @@ impl Watch {
             cursor: self.cursor.to_text(self.epoch.as_deref()),
             message: message.map(to_proto::message),
         };
+        self.heartbeat = Instant::now() + HEARTBEAT;
         match tokio::time::timeout(READER_PATIENCE, answers.send(Ok(answer))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),

@@ -1,5 +1,7 @@
 //! The rows that writes look at and change, as domain values.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use postrider_domain::{
     Attempt, AttemptNumber, AttemptStart, Cloud, EmailAddress, Finding, FindingCode, Hold, InDoubtPolicy,
@@ -38,6 +40,8 @@ pub(crate) struct LaneRow {
     pub wait_until: Option<Timestamp>,
     /// As far as Microsoft asked for it: the rest is our own guess.
     pub asked_until: Option<Timestamp>,
+    /// What it asked of mailboxes that the settings do not name now, and may name again.
+    pub asked_elsewhere: BTreeMap<EmailAddress, Timestamp>,
     pub paced: Option<PacedRow>,
     pub due_time: Option<Timestamp>,
     pub lease: Option<LeaseRow>,
@@ -60,6 +64,12 @@ pub(crate) struct PacedRow {
 impl LaneRow {
     pub(crate) fn is_leased_by(&self, token: LeaseToken) -> bool {
         self.lease.is_some_and(|lease| lease.token == token)
+    }
+
+    /// Until when Microsoft asked each mailbox to wait.
+    pub(crate) fn asked(&self) -> BTreeMap<EmailAddress, Timestamp> {
+        let own = self.asked_until.map(|until| (self.mailbox.clone(), until));
+        self.asked_elsewhere.clone().into_iter().chain(own).collect()
     }
 
     /// Why waiting messages read as HELD, if they do.

@@ -60,6 +60,7 @@ macro_rules! conformance {
                 a_retry_waits_again_with_a_fresh_expiry_and_its_history
                 whatever_ended_unsent_can_be_retried_and_what_was_sent_cannot
                 a_retry_is_now_unless_microsoft_asked_to_wait
+                what_a_mailbox_was_asked_holds_when_the_settings_name_it_again
                 who_lets_a_lane_go_on_ends_its_own_guess_and_not_what_microsoft_asked
                 who_lets_a_lane_go_on_frees_what_was_set_aside_for_its_recipients
                 a_full_queue_takes_no_retry

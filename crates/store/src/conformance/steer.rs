@@ -1,7 +1,8 @@
 //! Steer: cancel, retry, pause and resume; and what a doubt forbids.
 
 use postrider_domain::{
-    AttemptNumber, Finding, FindingCode, MessageState, Outcome, Resolution, SettingsState, Verdict,
+    AttemptNumber, EmailAddress, Finding, FindingCode, MessageState, Outcome, Resolution, SettingsState,
+    Verdict,
 };
 
 use super::{World, again, at, doubt, held_by, hold, sent, token};
@@ -139,6 +140,34 @@ pub async fn a_retry_is_now_unless_microsoft_asked_to_wait(world: &World) {
         assert_eq!(retried, Steered::Done);
         assert_eq!(world.message(&reseller, id).await.next_attempt_time, Some(at(next)), "{name}");
         assert_eq!(world.is_due(&reseller).await, asked.is_none(), "{name}");
+    }
+}
+
+pub async fn what_a_mailbox_was_asked_holds_when_the_settings_name_it_again(world: &World) {
+    for (name, is_heard_elsewhere) in [("before", false), ("meanwhile", true)] {
+        let reseller = world.reseller(name).await;
+        let id = world.accepted(&reseller).await;
+        let own = world.new_settings(&reseller);
+        let mut other = world.new_settings(&reseller);
+        other.values.mailbox = EmailAddress::parse("other@acme.example").expect("an address");
+        let throttled = Verdict {
+            retry_after: Some(super::seconds(300)),
+            ..Verdict::of(Outcome::Deferred, Finding::new(FindingCode::Throttled))
+        };
+        let end = (throttled, Resolution::LaneWaits { until: at(300) });
+        world.leased(&reseller, token(1)).await;
+        assert!(world.starts(&reseller, token(1), id, 1).await);
+        if is_heard_elsewhere {
+            world.put(other).await;
+            world.ends(&reseller, id, 1, end).await;
+        } else {
+            world.ends(&reseller, id, 1, end).await;
+            world.put(other).await;
+        }
+        world.release(&reseller, token(1)).await;
+        world.put(own).await;
+        assert_eq!(world.message(&reseller, id).await.next_attempt_time, Some(at(300)), "{name}");
+        assert!(!world.is_due(&reseller).await, "{name}");
     }
 }
 

@@ -1,5 +1,8 @@
 //! Columns to the rows of a book.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use postrider_domain::{
     AuditEvent, ChainHash, Cloud, EmailAddress, InDoubtPolicy, LaneSignal, LeaseToken, MessageId,
     MessageState, Outcome, Pause, Priority, RequestId, ResellerId,
@@ -69,10 +72,23 @@ pub(super) fn lane(cells: Cells<'_>) -> Result<Option<LaneRow>, StoreError> {
         hold: cells.hold()?,
         wait_until: cells.optional_time("wait_until")?,
         asked_until: cells.optional_time("asked_until")?,
+        asked_elsewhere: asked_elsewhere(cells)?,
         paced,
         due_time: cells.optional_time("due_time")?,
         lease,
     }))
+}
+
+fn asked_elsewhere(cells: Cells<'_>) -> Result<BTreeMap<EmailAddress, Timestamp>, StoreError> {
+    const COLUMN: &str = "asked_elsewhere";
+    if cells.get::<Option<&str>>(COLUMN)?.is_none() {
+        return Ok(BTreeMap::new());
+    }
+    let asked = cells.json::<BTreeMap<String, i64>>(COLUMN)?.into_iter();
+    let read = asked.map(|(mailbox, until)| {
+        Some((EmailAddress::parse(&mailbox).ok()?, Timestamp::from_microsecond(until).ok()?))
+    });
+    read.collect::<Option<_>>().ok_or_else(|| cells.bad(COLUMN))
 }
 
 pub(super) fn message(row: &Row) -> Result<((ResellerId, MessageId), MessageRow), StoreError> {

@@ -1,5 +1,7 @@
 //! A book to the database: what was made or changed in it, table by table, and due times last.
 
+use std::collections::BTreeMap;
+
 use postrider_domain::{AuditEvent, EmailAddress, Finding, MessageId, ResellerId};
 
 use super::{Db, FindingCells, Statement, Value, execute_each, json, values};
@@ -295,6 +297,7 @@ fn lane(lane: Option<&LaneRow>) -> Vec<Value> {
         hold.map(|hold| hold.probes),
         lane.and_then(|lane| lane.wait_until),
         lane.and_then(|lane| lane.asked_until),
+        lane.and_then(asked_elsewhere),
         paced.map(|paced| paced.until),
         paced.map(|paced| paced.look_time),
         lane.and_then(|lane| lane.due_time),
@@ -302,6 +305,14 @@ fn lane(lane: Option<&LaneRow>) -> Vec<Value> {
         lease.map(|lease| lease.until),
     ]);
     values
+}
+
+/// As JSON: microseconds by mailbox.
+fn asked_elsewhere(lane: &LaneRow) -> Option<String> {
+    let asked =
+        lane.asked_elsewhere.iter().map(|(mailbox, until)| (mailbox.as_str(), until.as_microsecond()));
+    let asked: BTreeMap<_, _> = asked.collect();
+    (!asked.is_empty()).then(|| json(&asked))
 }
 
 fn event_values(reseller: &ResellerId, event: &EventRow) -> Vec<Value> {

@@ -167,7 +167,8 @@ impl Write for AcceptTest {
 fn is_busy(book: &Book, test: &TestMail) -> bool {
     let (reseller, now) = (&test.message.reseller, book.now());
     let lane = book.lane(reseller).filter(|lane| lane.mailbox == test.mailbox);
-    let must_wait = lane.and_then(|lane| lane.wait_until).is_some_and(|until| until > now);
+    // What the lane only guessed to wait for a test may find to be over.
+    let must_wait = lane.and_then(|lane| lane.asked_until).is_some_and(|until| until > now);
     let calls = || {
         let all = book.attempts_of(reseller).map(|(_, attempt)| attempt);
         all.filter(|attempt| attempt.mailbox == test.mailbox && attempt.call_deadline.is_some())

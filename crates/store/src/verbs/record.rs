@@ -197,17 +197,21 @@ struct Reach {
     wait: bool,
     /// What Microsoft asked of it holds for the lane: of a test's too, if it is that mailbox.
     asked: bool,
+    /// It was made for another mailbox, which the settings may name again.
+    elsewhere: bool,
 }
 
 fn reach(book: &Book, reseller: &ResellerId, attempt: &AttemptRow, is_test: bool) -> Reach {
     let own = book.lane(reseller).filter(|lane| attempt.token.is_some_and(|token| lane.is_leased_by(token)));
     let own = own.filter(|_| !is_test);
     let wait = own.is_some_and(|lane| lane.mailbox == attempt.mailbox);
-    let is_same = || book.lane(reseller).is_some_and(|lane| lane.mailbox == attempt.mailbox);
+    let is_of =
+        |is_same| book.lane(reseller).is_some_and(|lane| (lane.mailbox == attempt.mailbox) == is_same);
     Reach {
         settings: own.is_some_and(|lane| attempt.revision == Some(lane.revision)),
         wait,
-        asked: wait || (is_test && is_same()),
+        asked: wait || (is_test && is_of(true)),
+        elsewhere: is_of(false),
     }
 }
 
@@ -218,12 +222,19 @@ fn end(book: &mut Book, reseller: &ResellerId, end: &AttemptEnd) -> Result<(), S
     };
     let is_test = message.is_test;
     let reach = reach(book, reseller, attempt, is_test);
+    let mailbox = attempt.mailbox.clone();
     let resolved = attempt.end.as_ref().map(|end| (end.time, end.outcome));
     if let Some(until) = asked_to_wait(end).filter(|_| reach.asked) {
         lane_waits(book, reseller, until);
         if let Some(lane) = book.change_lane(reseller) {
             lane.asked_until = lane.asked_until.max(Some(until));
         }
+    }
+    if let Some(until) = asked_to_wait(end).filter(|_| reach.elsewhere)
+        && let Some(lane) = book.change_lane(reseller)
+    {
+        let asked = lane.asked_elsewhere.entry(mailbox).or_insert(until);
+        *asked = until.max(*asked);
     }
     // The lane's holder counts it no more, and waits where it was asked to.
     if is_test {

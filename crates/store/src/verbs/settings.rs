@@ -117,12 +117,15 @@ fn may_be_one(one: &str, other: &str) -> bool {
 fn lane(new: &NewSettings, revision: i64, before: Option<&LaneRow>) -> LaneRow {
     let values = &new.values;
     let mailbox = values.mailbox.folded();
-    let asked_until = before.filter(|lane| lane.mailbox == mailbox).and_then(|lane| lane.asked_until);
+    let mut asked = before.map(LaneRow::asked).unwrap_or_default();
+    asked.retain(|_, until| *until > new.now);
+    let asked_until = asked.remove(&mailbox);
     LaneRow {
         revision,
         // What Microsoft asked of this mailbox still holds.
         wait_until: asked_until,
         asked_until,
+        asked_elsewhere: asked,
         // What it may send is counted anew, by the limits of now.
         paced: None,
         mailbox,
