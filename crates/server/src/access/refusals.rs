@@ -1,8 +1,9 @@
 //! Refusals of access, told in the audit without filling it.
 //!
 //! Rules
-//! - Of each caller, address and RPC one refusal a minute is told, and of all together [`TOLD_A_MINUTE`]. Those that are not told
-//!   are counted, and the next that is told says how many there were.
+//! - Of each caller, address and RPC one refusal a minute is told; of one caller [`TOLD_OF_ONE`], and of all together [`TOLD_A_MINUTE`].
+//!   Strangers together are one caller, so that they leave room for those who are known. Those that are not told are counted, and the next
+//!   that is told says how many there were.
 //! - Telling is never in the way of the answer. What cannot be written goes to the log.
 //! - Nothing that an unknown caller chose is told: not the key it showed, and of the path only what is an RPC of ours.
 
@@ -17,7 +18,9 @@ use postrider_store::AuditStore;
 use super::scopes::rpc_name;
 
 /// Some 5 MB a day at the very most.
-pub(crate) const TOLD_A_MINUTE: usize = 10;
+const TOLD_OF_ONE: usize = 10;
+/// What strangers and nine callers may come to.
+const TOLD_A_MINUTE: usize = 10 * TOLD_OF_ONE;
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
 pub(crate) struct Refusals {
@@ -65,7 +68,8 @@ impl Refusals {
             told.kinds.clear();
         }
         let kind = [act.actor.clone(), act.source_address.clone(), act.action.clone()];
-        if told.kinds.len() >= TOLD_A_MINUTE || !told.kinds.insert(kind) {
+        let of_one = told.kinds.iter().filter(|[actor, ..]| *actor == act.actor).count();
+        if of_one >= TOLD_OF_ONE || told.kinds.len() >= TOLD_A_MINUTE || !told.kinds.insert(kind) {
             told.untold += 1;
             return None;
         }
@@ -128,6 +132,18 @@ pub(crate) mod tests {
         assert_eq!(refusals.admit(&act("k1")), None);
         clock.advance(MINUTE);
         assert_eq!(refusals.admit(&act("k1")), Some(1));
+    }
+
+    #[test]
+    fn strangers_and_a_caller_in_a_loop_leave_room_for_what_another_is_refused() {
+        let clock = Arc::new(TestClock::at(Timestamp::UNIX_EPOCH));
+        let refusals = Refusals::new(Arc::new(Nowhere), clock);
+        let tries = |actor: &str| {
+            let tried = (0..50).map(|rpc| Act { action: rpc.to_string(), ..act(actor) });
+            tried.filter_map(|act| refusals.admit(&act)).count()
+        };
+        assert_eq!((tries(""), tries("k1")), (TOLD_OF_ONE, TOLD_OF_ONE));
+        assert!(refusals.admit(&act("k2")).is_some());
     }
 
     #[test]
