@@ -130,8 +130,9 @@ impl Api {
         let (head, body) = http.into_parts();
         let asked = async {
             let known = self.admit(rpc, head).await?;
-            authorise(&known.caller, rpc, ResellerClaim::One(reseller))
-                .map_err(|_| self.app.access.denied(rpc, &known.caller))?;
+            let claim = ResellerClaim::One(reseller);
+            authorise(&known.caller, rpc, claim)
+                .map_err(|_| self.app.access.denied(rpc, &known.caller, claim.reseller().as_ref()))?;
             Ok(called(request(body).await?, known, begun.id))
         };
         match asked.await {
