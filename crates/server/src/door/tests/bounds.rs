@@ -15,22 +15,38 @@ use crate::reflection::add_reflection;
 async fn what_finds_no_room_is_told_so_and_small_requests_have_room_of_their_own() {
     let budget = RequestBudget::of(4 * 1024 * 1024);
     let mut large = Vec::new();
-    while let Ok(room) = budget.take(1024 * 1024).await {
+    while let Ok(room) = budget.take(&large.len().to_string(), 1024 * 1024).await {
         large.push(room);
     }
     assert_eq!(large.len(), 3);
-    budget.take(1024).await.expect("a small one has room");
+    budget.take("k1", 1024).await.expect("a small one has room");
     large.pop();
-    budget.take(1024 * 1024).await.expect("what was given back");
+    budget.take("k1", 1024 * 1024).await.expect("what was given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_caller_leaves_room_for_the_others_of_either_kind() {
+    let budget = RequestBudget::of(4 * 1024 * 1024);
+    for (bytes, of_one) in [(128 * 1024, 4), (512 * 1024, 3)] {
+        let mut taken = Vec::new();
+        while let Ok(room) = budget.take("k1", bytes).await {
+            taken.push(room);
+        }
+        assert_eq!(taken.len(), of_one);
+        budget.take("k2", bytes).await.expect("another's has room");
+        taken.pop();
+        budget.take("k1", bytes).await.expect("what was given back");
+    }
+    budget.take("k1", 3 * 1024 * 1024).await.expect("one that is larger than a part, alone");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_is_counted_by_what_it_announces_before_it_is_received() {
     let budget = RequestBudget::of(limits().request_bytes);
-    let taken = budget.take(900 * 1024).await.unwrap();
+    let taken = budget.take("k1", 900 * 1024).await.unwrap();
     // So that a megabyte may be announced.
     let limits = Limits { message_bytes: 1024 * 1024, ..limits() };
-    let rest = budget.take(1_800 * 1024).await.unwrap();
+    let rest = budget.take("k2", 1_800 * 1024).await.unwrap();
     let announced = [0, 0, 15, 0, 0];
     let refused = |budget: RequestBudget| async move {
         let served = door(limits, budget).layer(Routes::new(AccessServiceServer::new(Handlers)));
