@@ -88,6 +88,9 @@ pub const WINDOW_BYTES: u32 = 1024 * 1024;
 pub const STREAMS_MAX: u32 = 100;
 /// Bytes of the headers of one call. Ours: a key and some tracing.
 pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// Bytes of a request that needs no key: a health check, or reflection where it is open. Ours: they name a service or a symbol. No
+/// budget counts them, so that probes are answered while it is used up.
+pub const PROBE_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of field violations in one answer: in base64, with the other headers, they stay below the 8 KiB that every
 /// gRPC client takes.
 pub const VIOLATION_BYTES_MAX: usize = 4 * 1024;

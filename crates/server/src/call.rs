@@ -108,6 +108,7 @@ where
     let room = request.extensions().get::<HeldRoom>().cloned().unwrap_or_default();
     let origin = Origin { actor: caller.name().to_owned(), rpc, source: caller.source() };
     let (request, told) = (request.into_inner(), caller.clone());
+    let asked_for = request.claim().reseller();
     let handled = async {
         authorise(&caller, rpc, request.claim())?;
         app.access.pace(request.claim())?;
@@ -116,7 +117,7 @@ where
         in_a_task(app, deadline, handler(Arc::clone(app), authorised).instrument(span)).await
     };
     handled.await.map_err(|refusal| match refusal {
-        Refusal::AccessDenied => app.access.denied(rpc, &told),
+        Refusal::AccessDenied => app.access.denied(rpc, &told, asked_for.as_ref()),
         refusal => refusal,
     })
 }

@@ -1,6 +1,7 @@
 //! Whether the service serves, by gRPC's health protocol and for the HTTP pages: from the store, the credential store and
 //! drain, never from one reseller's lane.
 
+use postrider_domain::limits::PROBE_BYTES_MAX;
 use postrider_proto::v1::{access_service_server, mail_service_server, settings_service_server};
 use postrider_store::StoreHealth;
 use tokio::sync::watch;
@@ -80,6 +81,7 @@ impl Health {
 
     pub(crate) fn service(&self) -> HealthServer<HealthService> {
         HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
+            .max_decoding_message_size(PROBE_BYTES_MAX)
     }
 
     pub(crate) fn readiness(&self) -> watch::Receiver<Readiness> {

@@ -1,5 +1,6 @@
 //! Reflection, in both versions: our API with its comments, health, and the types of error details.
 
+use postrider_domain::limits::PROBE_BYTES_MAX;
 use tonic::service::Routes;
 use tonic_reflection::server::{Builder, Error};
 
@@ -10,5 +11,7 @@ pub(crate) fn add_reflection(routes: Routes) -> Result<Routes, Error> {
             .register_encoded_file_descriptor_set(postrider_proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok(routes.add_service(described().build_v1()?).add_service(described().build_v1alpha()?))
+    let v1 = described().build_v1()?.max_decoding_message_size(PROBE_BYTES_MAX);
+    let v1alpha = described().build_v1alpha()?.max_decoding_message_size(PROBE_BYTES_MAX);
+    Ok(routes.add_service(v1).add_service(v1alpha))
 }

@@ -2,10 +2,11 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::{MessageId, ResellerId, TestClock};
+use postrider_domain::{Act, MessageId, ResellerId, TestClock};
 use postrider_store::conformance::{UNBOUNDED, World, seconds, token};
 use postrider_store::{
     Accepted, Changed, Event, NewMessage, Options, Position, PostgresStore, StoreError, StoreHealth,
@@ -393,4 +394,26 @@ async fn replicas_that_start_at_once_on_an_empty_database_all_open_it() {
     world.accepted(&acme).await;
     let each_once = "SELECT count(*) > 0 AND count(*) = max(version) FROM _sqlx_migrations";
     assert_eq!(database.sql(each_once), "t");
+}
+
+/// By a hand that has the database and leaves its guards.
+#[tokio::test]
+async fn an_audit_event_is_neither_changed_nor_taken_out_alone_or_with_all() {
+    let database = Postgres::shared().database();
+    let world = world_of(&database).await;
+    let acme = world.reseller("acme").await;
+    let act = Act {
+        actor: "k1".to_owned(),
+        action: "PauseSending".to_owned(),
+        resellers: vec![acme],
+        source_address: String::new(),
+        details: BTreeMap::new(),
+    };
+    world.store.note(act).await.expect("noted");
+    let mut db = PgConnection::connect(&database.url()).await.expect("connected");
+    for sql in ["UPDATE audit_events SET actor = 'k2'", "DELETE FROM audit_events", "TRUNCATE audit_events"] {
+        let tried = sqlx::raw_sql(sql).execute(&mut db).await;
+        let refused = tried.map_err(|error| error.to_string()).expect_err(sql);
+        assert!(refused.contains("neither changed nor taken out"), "{refused}");
+    }
 }

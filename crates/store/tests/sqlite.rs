@@ -2,15 +2,15 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use postrider_domain::{FindingCode, MessageState, PaceLimits, Resolution, SettingsState, TestClock};
+use postrider_domain::{Act, FindingCode, MessageState, PaceLimits, Resolution, SettingsState, TestClock};
 use postrider_store::conformance::{UNBOUNDED, World, at, doubt, held_by, hold, sent, token};
 use postrider_store::{
-    Accepted, MessageFilter, NewMessage, Options, Outbox, SealedRecord, SealedStore, SettingsStore,
-    SqliteStore, StoreError, StoreKind, TestMail,
+    Accepted, AuditStore, MessageFilter, NewMessage, Options, Outbox, SealedRecord, SealedStore,
+    SettingsStore, SqliteStore, StoreError, StoreKind, TestMail,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -38,6 +38,16 @@ async fn nothing_of_a_destroyed_credential_is_left_in_the_files_of_a_closed_data
         files.filter(|file| file.windows(26).any(|part| part == wanted)).count()
     };
     assert_eq!((holds("old"), holds("new")), (0, 1));
+}
+
+fn refused(actor: &str) -> Act {
+    Act {
+        actor: actor.to_owned(),
+        action: "SendMail".to_owned(),
+        resellers: Vec::new(),
+        source_address: String::new(),
+        details: BTreeMap::new(),
+    }
 }
 
 async fn world() -> World {
@@ -415,4 +425,26 @@ async fn the_database_itself_refuses_to_leave_an_end() {
         let sql = format!("UPDATE messages SET state = '{state}', end_time = NULL");
         assert!(sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.is_err(), "{state}");
     }
+}
+
+/// By a hand that has the file and leaves its guards.
+#[tokio::test]
+async fn an_audit_event_is_neither_changed_nor_replaced_nor_taken_out() {
+    let home = Home::new();
+    let store = home.open().await.expect("opened");
+    store.note(refused("k1")).await.expect("noted");
+    store.close().await;
+    let mut db = SqliteConnectOptions::new().filename(home.path()).connect().await.expect("connected");
+    for sql in [
+        "UPDATE audit_events SET actor = 'k2'",
+        "DELETE FROM audit_events",
+        "INSERT OR REPLACE INTO audit_events SELECT reseller, number, time, 'k2', action, source_address, details,
+         previous_hash, hash FROM audit_events",
+    ] {
+        let tried = sqlx::raw_sql(sql).execute(&mut db).await;
+        let refused = tried.map_err(|error| error.to_string()).expect_err(sql);
+        assert!(refused.contains("an audit event is not"), "{refused}");
+    }
+    db.close().await.expect("closed");
+    home.open().await.expect("opened").note(refused("k1")).await.expect("more is told");
 }

@@ -1,5 +1,7 @@
 //! Whether a caller may make a call, before anything in the request is validated.
 
+use postrider_domain::ResellerId;
+
 use super::Caller;
 use super::scopes::{Reach, Rule, rule};
 use crate::status::Refusal;
@@ -12,6 +14,16 @@ pub enum ResellerClaim<'a> {
     Each(&'a [String]),
     /// None is named; the handler answers with what is the caller's alone.
     Mine,
+}
+
+impl ResellerClaim<'_> {
+    /// The one that is named, if it can be one's name.
+    pub(crate) fn reseller(self) -> Option<ResellerId> {
+        match self {
+            Self::One(name) => ResellerId::parse(name).ok(),
+            Self::Each(_) | Self::Mine => None,
+        }
+    }
 }
 
 /// By the table of `scopes.rs`. A reseller that a bound key does not name is denied, an empty or malformed one too; a key

@@ -1,5 +1,6 @@
 //! Who is calling, and what that one may do.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,6 +10,8 @@ use jiff::Timestamp;
 use postrider_domain::ResellerId;
 use postrider_store::{AccessKey, Scope};
 use tonic::transport::server::TcpConnectInfo;
+
+use crate::status::Refusal;
 
 /// Who is calling, in the extensions of every request that got past the door but those to health and reflection.
 #[derive(Debug, Clone)]
@@ -71,10 +74,54 @@ impl Caller {
     }
 }
 
-/// The names in the certificate that the client of a connection showed, which an authority of the operator's signed: its DNS names in
-/// lower case, and its URIs.
+/// A name in a certificate. A URI is no DNS name of the same text: who may sign the one may not sign the other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum ClientName {
+    /// In lower case.
+    Dns(String),
+    Uri(String),
+}
+
+impl ClientName {
+    /// As it is written: no DNS name has a colon, and every URI has.
+    pub(crate) fn parse(text: &str) -> Self {
+        if text.contains(':') { Self::Uri(text.to_owned()) } else { Self::Dns(text.to_ascii_lowercase()) }
+    }
+}
+
+impl fmt::Display for ClientName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Dns(name) | Self::Uri(name)) = self;
+        f.write_str(name)
+    }
+}
+
+/// Those in the certificate that the client of a connection showed, which an authority of the operator's signed.
 #[derive(Debug, Clone)]
-pub(crate) struct ClientNames(pub(crate) Arc<[String]>);
+pub(crate) struct ClientNames {
+    pub(crate) names: Arc<[ClientName]>,
+    /// When the certificate ends, which its connection may outlive.
+    pub(crate) end: Timestamp,
+}
+
+/// Why somebody is not let in, and who it is where that was proven: by a key that is revoked or over, or a certificate that has ended.
+pub(super) struct TurnedAway {
+    pub(super) refusal: Refusal,
+    /// Empty: a stranger.
+    pub(super) name: String,
+}
+
+impl TurnedAway {
+    pub(super) fn known(name: &str) -> Self {
+        Self { refusal: Refusal::Unauthenticated, name: name.to_owned() }
+    }
+}
+
+impl<E: Into<Refusal>> From<E> for TurnedAway {
+    fn from(error: E) -> Self {
+        Self { refusal: error.into(), name: String::new() }
+    }
+}
 
 /// What a request shows of its caller.
 pub(crate) struct Shown {

@@ -3,9 +3,10 @@
 //! Rules
 //! - They come from the URL that the operator named, or from the one in the discovery document of the issuer that the operator named.
 //!   Nothing in a token chooses an address. Redirects are not followed.
-//! - They are fetched anew every [`FRESH_FOR`], behind the back of callers, so that a key that was withdrawn ends. A key that is not among them
-//!   may be new: then they are fetched at once, but so often only, whatever strangers show.
-//! - While the issuer is away the keys of the last fetch hold, for [`KEPT_FOR`].
+//! - They are fetched anew every [`FRESH_FOR`], before the next caller is let in, so that a key that was withdrawn ends. A key that is not
+//!   among them may be new: then they are fetched at once, but so often only, whatever strangers show.
+//! - While the issuer is away the keys of the last fetch hold, for [`KEPT_FOR`]; callers wait for one fetch in [`FRESH_FOR`] at most, and
+//!   the others are tried behind their back.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -43,6 +44,8 @@ struct State {
     fetched: Option<Instant>,
     /// When it was last asked for a key that was not there, or in vain.
     asked: Option<Instant>,
+    /// When the last fetch was in vain.
+    failed: Option<Instant>,
 }
 
 /// The issuer gave no keys.
@@ -71,10 +74,11 @@ impl KeySet {
         key_id: Option<&str>,
         algorithm: Algorithm,
     ) -> Result<Option<DecodingKey>, NoKeys> {
-        let age = self.state().fetched.map(|fetched| fetched.elapsed());
-        match age {
+        let state = self.state();
+        let is_away = state.failed.is_some_and(|failed| failed.elapsed() < FRESH_FOR);
+        match state.fetched.map(|fetched| fetched.elapsed()) {
             Some(age) if age < FRESH_FOR => {}
-            Some(age) if age < KEPT_FOR => {
+            Some(age) if age < KEPT_FOR && is_away => {
                 let this = Arc::clone(self);
                 tokio::spawn(async move { this.fetch_unless(FRESH_FOR).await });
             }
@@ -117,9 +121,11 @@ impl KeySet {
             Ok(keys) => {
                 state.keys = keys.into();
                 state.fetched = Some(Instant::now());
+                state.failed = None;
             }
             Err(problem) => {
                 state.asked = Some(Instant::now());
+                state.failed = state.asked;
                 tracing::warn!(
                     event = "issuer_keys_not_fetched",
                     problem,
@@ -201,4 +207,75 @@ fn fits(key: &Jwk, algorithm: Algorithm) -> bool {
     let signs = key.common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature);
     let named = key.common.key_algorithm.is_none_or(|named| named.to_string() == format!("{algorithm:?}"));
     of_its_kind && signs && named
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use axum::http::StatusCode;
+    use axum::routing::get;
+    use axum::{Json, Router};
+    use serde_json::json;
+
+    use super::*;
+
+    /// An issuer of one key, which may be withdrawn.
+    #[derive(Default)]
+    struct Issuer {
+        is_away: AtomicBool,
+        has_withdrawn: AtomicBool,
+    }
+
+    impl Issuer {
+        async fn serves(self: &Arc<Self>) -> Arc<KeySet> {
+            let issuer = Arc::clone(self);
+            let keys = get(move || async move {
+                // RFC 8037, appendix A.2.
+                let key = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+                let keys = if issuer.has_withdrawn.load(Ordering::SeqCst) { json!([]) } else { json!([key]) };
+                let is_away = issuer.is_away.load(Ordering::SeqCst);
+                let status = if is_away { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+                (status, Json(json!({ "keys": keys })))
+            });
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}/keys", listener.local_addr().unwrap());
+            tokio::spawn(async { axum::serve(listener, Router::new().route("/keys", keys)).await });
+            Arc::new(KeySet::new(reqwest::Client::default(), "issuer".to_owned(), Some(url)))
+        }
+    }
+
+    async fn passes(time: Duration) {
+        tokio::time::pause();
+        tokio::time::advance(time).await;
+        tokio::time::resume();
+    }
+
+    async fn is_known(keys: &Arc<KeySet>) -> bool {
+        keys.find(Some("k1"), Algorithm::EdDSA).await.unwrap().is_some()
+    }
+
+    #[tokio::test]
+    async fn a_withdrawn_key_lets_nobody_in_however_long_nobody_asked() {
+        let issuer = Arc::new(Issuer::default());
+        let keys = issuer.serves().await;
+        assert!(is_known(&keys).await);
+        issuer.has_withdrawn.store(true, Ordering::SeqCst);
+        passes(FRESH_FOR).await;
+        assert!(!is_known(&keys).await);
+    }
+
+    #[tokio::test]
+    async fn while_the_issuer_is_away_its_keys_hold_for_a_day_and_no_longer() {
+        let issuer = Arc::new(Issuer::default());
+        let keys = issuer.serves().await;
+        assert!(is_known(&keys).await);
+        issuer.is_away.store(true, Ordering::SeqCst);
+        for _ in 0..2 {
+            passes(FRESH_FOR).await;
+            assert!(is_known(&keys).await);
+        }
+        passes(KEPT_FOR).await;
+        assert!(keys.find(Some("k1"), Algorithm::EdDSA).await.is_err());
+    }
 }

@@ -11,6 +11,7 @@ use tower::{Layer, Service};
 
 use super::{Access, Shown, source};
 use crate::begun::Begun;
+use crate::door::HeldRoom;
 use crate::metrics::Metrics;
 
 const HEALTH: &str = "/grpc.health.v1.Health/";
@@ -77,6 +78,9 @@ where
         Box::pin(async move {
             match layer.access.admit(&begun.path, &shown, source).await {
                 Ok(caller) => {
+                    if let Some(room) = request.extensions().get::<HeldRoom>() {
+                        room.belongs_to(caller.name());
+                    }
                     request.extensions_mut().insert(caller);
                     inner.call(request).await
                 }

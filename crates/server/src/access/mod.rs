@@ -4,7 +4,8 @@
 //! - A call is authenticated before it is routed and its scope is checked before its body is read ([`AccessLayer`]); the
 //!   reseller it names is checked before anything else in it ([`authorise`]). Validation comes after both.
 //! - Beside keys, a token of the operator's identity provider is a caller's (`tokens.rs`).
-//! - Whoever shows no key may show a certificate, whose names the operator maps to grants (`config/client_grant.rs`).
+//! - Whoever shows no key may show a certificate, whose names the operator maps to grants (`config/client_grant.rs`), until it ends,
+//!   however long its connection is open.
 //! - What is not in the table of `scopes.rs` is denied.
 //! - "Not yours" and "does not exist" are one answer. No key, a wrong one, an expired and a revoked one are one answer.
 //! - A key's secret is kept as a keyed hash, compared in constant time; an unknown key costs the same work.
@@ -38,7 +39,7 @@ pub use admin_key::{AdminKeyError, make_admin_key};
 pub(crate) use admin_key::{made_here, make_another_admin_key};
 pub use authorise::{ResellerClaim, authorise};
 pub use caller::Caller;
-pub(crate) use caller::{ALL_RESELLERS, ClientNames, Grant, Shown, source};
+pub(crate) use caller::{ALL_RESELLERS, ClientName, ClientNames, Grant, Shown, source};
 pub use key::Minted;
 pub use layer::AccessLayer;
 pub(crate) use rates::Rates;
@@ -49,7 +50,7 @@ pub(crate) use tokens::Tokens;
 use crate::config::ClientGrant;
 use crate::status::Refusal;
 use authorise::has_scope;
-use caller::Right;
+use caller::{Right, TurnedAway};
 use key::PresentedKey;
 use known::KnownKeys;
 use scopes::rule;
@@ -64,7 +65,7 @@ pub struct Access {
     refusals: Refusals,
     rates: Rates,
     /// By the name in the certificate.
-    clients: HashMap<String, Arc<Grant>>,
+    clients: HashMap<ClientName, Arc<Grant>>,
     tokens: Option<Tokens>,
 }
 
@@ -114,7 +115,7 @@ impl Access {
     }
 
     /// What the key in the value of the `authorization` header opens.
-    async fn authenticate(&self, authorization: &[u8]) -> Result<Right, Refusal> {
+    async fn authenticate(&self, authorization: &[u8]) -> Result<Right, TurnedAway> {
         let presented = PresentedKey::of_authorization(authorization).ok_or(Refusal::Unauthenticated)?;
         let now = self.clock.now();
         let epoch = self.known.epoch();
@@ -124,7 +125,10 @@ impl Access {
         };
         // Why before the look at the rest: an unknown id costs what a known one does, so that time tells nothing.
         let fits = presented.matches(found.as_deref().map(|key| key.hash), &self.pepper);
-        let key = found.filter(|key| fits && is_live(key, now)).ok_or(Refusal::Unauthenticated)?;
+        let key = found.filter(|_| fits).ok_or(Refusal::Unauthenticated)?;
+        if !is_live(&key, now) {
+            return Err(TurnedAway::known(key.id.as_str()));
+        }
         if self.known.keep(&key, now, epoch) {
             self.touch(key.id.clone(), now);
         }
@@ -138,33 +142,34 @@ impl Access {
         shown: &Shown,
         source: Option<IpAddr>,
     ) -> Result<Caller, Refusal> {
-        let right = self.sign_in(shown, source).await.inspect_err(|refusal| {
+        let right = self.sign_in(shown, source).await.map_err(|TurnedAway { refusal, name }| {
             if let Refusal::Unauthenticated | Refusal::RateLimited { .. } = refusal {
-                self.refusals.note(rpc, "", source, refusal.reason());
+                self.refusals.note(rpc, &name, source, refusal.reason(), None);
             }
+            refusal
         })?;
         let caller = Caller { right, source };
         self.rates.of_caller(caller.name())?;
         match rule(rpc) {
-            Some(rule) if !has_scope(&caller, rule) => Err(self.denied(rpc, &caller)),
+            Some(rule) if !has_scope(&caller, rule) => Err(self.denied(rpc, &caller, None)),
             // Why: a path without a rule is no RPC of ours; routing says so. A handler without one is denied by `authorise`.
             _ => Ok(caller),
         }
     }
 
-    /// What such a call is answered, which the audit tells of too.
-    pub(crate) fn denied(&self, rpc: &str, caller: &Caller) -> Refusal {
+    /// What such a call is answered, which the audit tells of too, with the reseller that it named.
+    pub(crate) fn denied(&self, rpc: &str, caller: &Caller, asked_for: Option<&ResellerId>) -> Refusal {
         let refusal = Refusal::AccessDenied;
-        self.refusals.note(rpc, caller.name(), caller.source, refusal.reason());
+        self.refusals.note(rpc, caller.name(), caller.source, refusal.reason(), asked_for);
         refusal
     }
 
     /// A key goes over the certificate of its connection, also where it is a wrong one.
-    async fn sign_in(&self, shown: &Shown, source: Option<IpAddr>) -> Result<Right, Refusal> {
+    async fn sign_in(&self, shown: &Shown, source: Option<IpAddr>) -> Result<Right, TurnedAway> {
         match (&shown.names, &self.tokens, key::bearer(&shown.authorization)) {
             (Some(names), ..) if shown.authorization.is_empty() => self.named(names),
             (_, Some(tokens), Some(token)) if !key::is_ours(token) => {
-                self.with_token(tokens, token, source).await
+                Ok(self.with_token(tokens, token, source).await?)
             }
             _ => self.with_key(&shown.authorization, source).await,
         }
@@ -183,20 +188,23 @@ impl Access {
         Ok(Right::Granted(Arc::new(granted?)))
     }
 
-    fn named(&self, ClientNames(names): &ClientNames) -> Result<Right, Refusal> {
+    fn named(&self, ClientNames { names, end }: &ClientNames) -> Result<Right, TurnedAway> {
         let grant = names.iter().find_map(|name| self.clients.get(name)).ok_or(Refusal::Unauthenticated)?;
-        Ok(Right::Granted(Arc::clone(grant)))
+        if *end <= self.clock.now() {
+            return Err(TurnedAway::known(&grant.name));
+        }
+        Ok(Right::Granted(Arc::new(Grant { end: Some(*end), ..Grant::clone(grant) })))
     }
 
     /// Strangers cost a read of the database each, which one address may cause so often. Whoever was let in before is none.
-    async fn with_key(&self, authorization: &[u8], source: Option<IpAddr>) -> Result<Right, Refusal> {
+    async fn with_key(&self, authorization: &[u8], source: Option<IpAddr>) -> Result<Right, TurnedAway> {
         let shown = PresentedKey::of_authorization(authorization);
         let is_known = shown.is_some_and(|key| self.known.has_seen(&key.id));
         if !is_known && !authorization.is_empty() {
             self.rates.of_stranger(source)?;
         }
         let signed_in = self.authenticate(authorization).await;
-        if is_known && let Err(Refusal::Unauthenticated) = signed_in {
+        if is_known && let Err(TurnedAway { refusal: Refusal::Unauthenticated, .. }) = signed_in {
             self.rates.of_stranger(source)?;
         }
         signed_in
@@ -204,12 +212,7 @@ impl Access {
 
     /// Whether there may be another call for the reseller that is named.
     pub(crate) fn pace(&self, claim: ResellerClaim<'_>) -> Result<(), Refusal> {
-        match claim {
-            ResellerClaim::One(name) => {
-                ResellerId::parse(name).map_or(Ok(()), |name| self.rates.of_reseller(&name))
-            }
-            ResellerClaim::Each(_) | ResellerClaim::Mine => Ok(()),
-        }
+        claim.reseller().map_or(Ok(()), |reseller| self.rates.of_reseller(&reseller))
     }
 
     /// Whether a caller may still do what it was let in for: its key is neither revoked nor expired, its grant has not ended.

@@ -1,23 +1,29 @@
 //! Refusals of access, told in the audit without filling it.
 //!
 //! Rules
-//! - Of each caller, address and RPC one refusal a minute is told, and of all together [`TOLD_A_MINUTE`]. Those that are not told
-//!   are counted, and the next that is told says how many there were.
+//! - Of each caller, address, RPC and reseller one refusal a minute is told; of one caller [`TOLD_OF_ONE`], and of all together [`TOLD_A_MINUTE`].
+//!   Strangers together are one caller, so that they leave room for those who are known. Those that are not told are counted, and the next
+//!   that is told says how many there were.
 //! - Telling is never in the way of the answer. What cannot be written goes to the log.
-//! - Nothing that an unknown caller chose is told: not the key it showed, and of the path only what is an RPC of ours.
+//! - Nothing that an unknown caller chose is told: not the key it showed, and of the path only what is an RPC of ours. Of a known one the
+//!   reseller that it named is told too, in nobody's chain: whose name it is may not be known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use postrider_domain::{Act, Clock};
+use postrider_domain::{Act, Clock, ResellerId};
 use postrider_store::AuditStore;
 
 use super::scopes::rpc_name;
 
 /// Some 5 MB a day at the very most.
-pub(crate) const TOLD_A_MINUTE: usize = 10;
+const TOLD_OF_ONE: usize = 10;
+/// What strangers and nine callers may come to.
+const TOLD_A_MINUTE: usize = 10 * TOLD_OF_ONE;
+/// The name of the reseller among the details.
+const ASKED_FOR: &str = "asked_for";
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
 pub(crate) struct Refusals {
@@ -29,8 +35,8 @@ pub(crate) struct Refusals {
 #[derive(Default)]
 struct Told {
     since: Timestamp,
-    /// Actor, address and RPC.
-    kinds: BTreeSet<[String; 3]>,
+    /// Actor, address, RPC and reseller.
+    kinds: BTreeSet<[String; 4]>,
     /// Not told since the last that was.
     untold: u64,
 }
@@ -41,8 +47,16 @@ impl Refusals {
     }
 
     /// A call was refused for this reason. Whoever is unknown is "".
-    pub(crate) fn note(&self, rpc: &str, actor: &str, source: Option<IpAddr>, reason: &'static str) {
+    pub(crate) fn note(
+        &self,
+        rpc: &str,
+        actor: &str,
+        source: Option<IpAddr>,
+        reason: &'static str,
+        asked_for: Option<&ResellerId>,
+    ) {
         let mut act = act(rpc, actor, source);
+        act.details.extend(asked_for.map(|reseller| (ASKED_FOR.to_owned(), reseller.to_string())));
         let Some(untold) = self.admit(&act) else { return };
         act.details.insert("refused".to_owned(), reason.to_owned());
         if untold > 0 {
@@ -64,8 +78,10 @@ impl Refusals {
             told.since = now;
             told.kinds.clear();
         }
-        let kind = [act.actor.clone(), act.source_address.clone(), act.action.clone()];
-        if told.kinds.len() >= TOLD_A_MINUTE || !told.kinds.insert(kind) {
+        let asked_for = act.details.get(ASKED_FOR).cloned().unwrap_or_default();
+        let kind = [act.actor.clone(), act.source_address.clone(), act.action.clone(), asked_for];
+        let of_one = told.kinds.iter().filter(|[actor, ..]| *actor == act.actor).count();
+        if of_one >= TOLD_OF_ONE || told.kinds.len() >= TOLD_A_MINUTE || !told.kinds.insert(kind) {
             told.untold += 1;
             return None;
         }
@@ -89,15 +105,17 @@ pub(crate) mod tests {
     use async_trait::async_trait;
     use postrider_domain::TestClock;
     use postrider_store::{AuditFilter, AuditPage, StoreError};
+    use tokio::sync::mpsc;
 
     use super::*;
 
-    /// Keeps nothing.
-    struct Nowhere;
+    /// Hands on what is told.
+    struct Listener(mpsc::UnboundedSender<Act>);
 
     #[async_trait]
-    impl AuditStore for Nowhere {
-        async fn note(&self, _: Act) -> Result<(), StoreError> {
+    impl AuditStore for Listener {
+        async fn note(&self, act: Act) -> Result<(), StoreError> {
+            drop(self.0.send(act));
             Ok(())
         }
 
@@ -107,7 +125,16 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn untold() -> Refusals {
-        Refusals::new(Arc::new(Nowhere), Arc::new(TestClock::at(Timestamp::UNIX_EPOCH)))
+        told().0
+    }
+
+    pub(crate) fn told() -> (Refusals, mpsc::UnboundedReceiver<Act>) {
+        told_by(Arc::new(TestClock::at(Timestamp::UNIX_EPOCH)))
+    }
+
+    fn told_by(clock: Arc<TestClock>) -> (Refusals, mpsc::UnboundedReceiver<Act>) {
+        let (sender, told) = mpsc::unbounded_channel();
+        (Refusals::new(Arc::new(Listener(sender)), clock), told)
     }
 
     fn act(actor: &str) -> Act {
@@ -117,7 +144,7 @@ pub(crate) mod tests {
     #[test]
     fn one_refusal_of_a_kind_is_told_a_minute_and_the_rest_is_counted() {
         let clock = Arc::new(TestClock::at(Timestamp::UNIX_EPOCH));
-        let refusals = Refusals::new(Arc::new(Nowhere), clock.clone());
+        let (refusals, _) = told_by(clock.clone());
         assert_eq!(refusals.admit(&act("k1")), Some(0));
         assert_eq!(refusals.admit(&act("k1")), None);
         assert_eq!(
@@ -131,9 +158,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn strangers_and_a_caller_in_a_loop_leave_room_for_what_another_is_refused() {
+        let refusals = untold();
+        let tries = |actor: &str| {
+            let tried = (0..50).map(|rpc| Act { action: rpc.to_string(), ..act(actor) });
+            tried.filter_map(|act| refusals.admit(&act)).count()
+        };
+        assert_eq!((tries(""), tries("k1")), (TOLD_OF_ONE, TOLD_OF_ONE));
+        assert!(refusals.admit(&act("k2")).is_some());
+    }
+
+    #[test]
     fn many_callers_together_tell_no_more_than_the_bound() {
         let clock = Arc::new(TestClock::at(Timestamp::UNIX_EPOCH));
-        let refusals = Refusals::new(Arc::new(Nowhere), clock.clone());
+        let (refusals, _) = told_by(clock.clone());
         let told = (0..1_000).filter(|caller| refusals.admit(&act(&caller.to_string())).is_some()).count();
         assert_eq!(told, TOLD_A_MINUTE);
         clock.advance(MINUTE);

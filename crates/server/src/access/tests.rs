@@ -81,10 +81,22 @@ struct Given {
 
 impl Given {
     fn new() -> Self {
+        Self::telling(refusals::tests::untold())
+    }
+
+    /// A certificate of `shop.example` lets in too.
+    fn telling(refusals: Refusals) -> Self {
         let keys = Arc::new(Keys::default());
         let clock = Arc::new(TestClock::at(Timestamp::UNIX_EPOCH));
-        let access = Arc::new(Access::new(keys.clone(), pepper(), clock.clone(), refusals::tests::untold()));
-        Self { keys, clock, access }
+        let grant = Grant {
+            name: "san:shop.example".to_owned(),
+            scopes: vec![Scope::Send],
+            resellers: None,
+            end: None,
+        };
+        let client = ClientGrant { san: ClientName::parse("shop.example"), grant };
+        let access = Access::new(keys.clone(), pepper(), clock.clone(), refusals).letting_in(&[client]);
+        Self { keys, clock, access: Arc::new(access) }
     }
 
     async fn key(&self, scopes: &[Scope], resellers: &[&str], expires: Option<Timestamp>) -> (KeyId, String) {
@@ -116,7 +128,8 @@ impl Given {
     }
 
     async fn shows(&self, authorization: &str) -> Result<Caller, Refusal> {
-        let right = self.access.authenticate(authorization.as_bytes()).await?;
+        let right = self.access.authenticate(authorization.as_bytes()).await;
+        let right = right.map_err(|turned_away| turned_away.refusal)?;
         Ok(Caller { right, source: None })
     }
 
@@ -166,6 +179,61 @@ async fn no_key_a_wrong_one_an_expired_one_and_a_revoked_one_are_one_answer() {
     assert_eq!(given.reason(&good).await, "welcome");
     for bad in ["", "Bearer ", "Bearer pr_x_y", "Basic Zm9v", &stranger, &expired, &revoked] {
         assert_eq!(given.reason(bad).await, "UNAUTHENTICATED");
+    }
+}
+
+fn certificate(name: ClientName) -> Shown {
+    let end = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(60);
+    Shown { authorization: Vec::new(), names: Some(ClientNames { names: [name].into(), end }) }
+}
+
+#[tokio::test]
+async fn a_certificate_lets_in_until_its_end_however_long_its_connection_is_open() {
+    let given = Given::new();
+    let shown = certificate(ClientName::Dns("shop.example".to_owned()));
+    let caller = given.access.admit(SEND, &shown, None).await.unwrap();
+    assert!(given.access.look_again(&caller).await.is_ok());
+    given.clock.advance(SignedDuration::from_secs(60));
+    let late = given.access.admit(SEND, &shown, None).await.unwrap_err();
+    assert_eq!(late.reason(), "UNAUTHENTICATED");
+    let watching = given.access.look_again(&caller).await.unwrap_err();
+    assert_eq!(watching.reason(), "UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn a_uri_is_no_dns_name_of_the_same_text() {
+    let given = Given::new();
+    let shown = certificate(ClientName::Uri("shop.example".to_owned()));
+    assert_eq!(given.access.admit(SEND, &shown, None).await.unwrap_err().reason(), "UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn a_refusal_tells_whose_key_it_was_where_that_is_proven_and_no_word_of_a_strangers() {
+    let (refusals, mut told) = refusals::tests::told();
+    let given = Given::telling(refusals);
+    let (expired_id, expired) = given.key(&[Scope::Send], &[], Some(Timestamp::UNIX_EPOCH)).await;
+    let (revoked_id, revoked) = given.key(&[Scope::Send], &[], None).await;
+    given.revoke(&revoked_id).await;
+    let forged = [expired.rsplit_once('_').unwrap().0, revoked.rsplit_once('_').unwrap().1].join("_");
+    for (shown, actor) in [(expired, expired_id.as_str()), (revoked, revoked_id.as_str()), (forged, "")] {
+        assert_eq!(given.calls(SEND, &[&shown]).await.code(), Code::Unauthenticated);
+        assert_eq!(told.recv().await.unwrap().actor, actor);
+    }
+    given.clock.advance(SignedDuration::from_secs(60));
+    let shown = certificate(ClientName::Dns("shop.example".to_owned()));
+    given.access.admit(SEND, &shown, None).await.unwrap_err();
+    assert_eq!(told.recv().await.unwrap().actor, "san:shop.example");
+}
+
+#[tokio::test]
+async fn a_refusal_tells_each_reseller_that_a_known_caller_named() {
+    let (refusals, mut told) = refusals::tests::told();
+    let given = Given::telling(refusals);
+    let caller = given.caller(&[Scope::Send], &["acme"]).await;
+    for name in ["globex", "initech"] {
+        given.access.denied(SEND, &caller, ResellerClaim::One(name).reseller().as_ref());
+        let act = told.recv().await.unwrap();
+        assert_eq!((act.details["asked_for"].as_str(), act.resellers.len()), (name, 0));
     }
 }
 

@@ -4,12 +4,11 @@ use postrider_domain::ResellerId;
 use postrider_store::Scope;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::access::{ALL_RESELLERS, Grant};
+use crate::access::{ALL_RESELLERS, ClientName, Grant};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientGrant {
-    /// A DNS name in lower case, or a URI, as it stands in the certificate.
-    pub(crate) san: String,
+    pub(crate) san: ClientName,
     pub(crate) grant: Grant,
 }
 
@@ -34,7 +33,6 @@ impl<'de> Deserialize<'de> for ClientGrant {
 impl Written {
     fn read(self) -> Result<ClientGrant, String> {
         let wrong = |what: &str| format!("has a client `{}` {what}", self.san);
-        let is_uri = self.san.contains(':');
         if self.san.trim() != self.san || self.san.is_empty() || self.san.contains('*') {
             return Err(wrong("whose san is no DNS name or URI of a certificate"));
         }
@@ -58,7 +56,7 @@ impl Written {
                 Some(some.iter().map(parse).collect::<Result<Vec<_>, _>>()?)
             }
         };
-        let san = if is_uri { self.san } else { self.san.to_ascii_lowercase() };
+        let san = ClientName::parse(&self.san);
         let grant = Grant { name: format!("san:{san}"), scopes, resellers, end: None };
         Ok(ClientGrant { san, grant })
     }

@@ -19,7 +19,14 @@ const PREFIX_BYTES: usize = 5;
 
 /// What a request holds while it is worked on; filled once its first bytes are there.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct HeldRoom(Arc<OnceLock<Room>>);
+pub(crate) struct HeldRoom(Arc<OnceLock<Room>>, Arc<OnceLock<String>>);
+
+impl HeldRoom {
+    /// Whose part of the budget it is. To be told before the request is received.
+    pub(crate) fn belongs_to(&self, caller: &str) {
+        drop(self.1.set(caller.to_owned()));
+    }
+}
 
 type Taking = BoxFuture<'static, Result<Room, NoRoom>>;
 
@@ -82,8 +89,9 @@ impl Body for Budgeted {
             let Some(bytes) = frame.data_ref().cloned().and_then(|data| self.announced(&data)) else {
                 return Poll::Ready(Some(Ok(frame)));
             };
-            let budget = self.budget.clone();
-            self.taking = Some((Box::pin(async move { budget.take(bytes).await }), frame));
+            let (budget, held) = (self.budget.clone(), self.held.clone());
+            let taking = async move { budget.take(held.1.get().map_or("", String::as_str), bytes).await };
+            self.taking = Some((Box::pin(taking), frame));
         }
         let Some((taking, _)) = &mut self.taking else { return Poll::Ready(None) };
         let taken = ready!(taking.as_mut().poll(cx));

@@ -3,7 +3,8 @@
 //! Rules
 //! - A pair that cannot be used at the start ends it. One that cannot be used later is told once, and the one before it goes on.
 //! - Only new connections see a new certificate; those that are open go on.
-//! - TLS 1.2 and 1.3, by rustls's defaults. With an authority for clients, whoever shows a certificate shows one of it.
+//! - TLS 1.2 and 1.3, by rustls's defaults. With an authority for clients, whoever shows a certificate shows one of it, on each
+//!   connection anew: a resumed session would bring along a certificate that has expired meanwhile.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
@@ -177,6 +178,10 @@ fn serve(names: &config::Tls, files: Files) -> Result<Served, TlsError> {
         };
         let mut config = builder.with_single_cert(chain.clone(), key.clone_key()).map_err(TlsError::Pair)?;
         config.alpn_protocols = vec![alpn.to_vec()];
+        if authority.is_some() {
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
         Ok(Arc::new(config))
     };
     let grpc = config(b"h2", files.client_authority.as_deref())?;

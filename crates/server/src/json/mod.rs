@@ -70,8 +70,14 @@ pub(crate) fn router(app: Arc<App>) -> Result<Router, prost_reflect::DescriptorE
 
 async fn send_mail(State(api): State<Api>, path: Named<String>, http: HttpRequest) -> Response {
     let (reseller, mail) = (named(path), Mail(Arc::clone(&api.app)));
-    let request = |body| {
-        api.read(SEND_MAIL, body, |request: &mut v1::SendMailRequest| &mut request.reseller, &reseller)
+    let request = |body, caller: Caller| {
+        api.read(
+            SEND_MAIL,
+            body,
+            caller,
+            |request: &mut v1::SendMailRequest| &mut request.reseller,
+            &reseller,
+        )
     };
     api.call(SEND_MAIL, http, &reseller, request, |request| async move { mail.send_mail(request).await })
         .await
@@ -79,17 +85,18 @@ async fn send_mail(State(api): State<Api>, path: Named<String>, http: HttpReques
 
 async fn get_message(State(api): State<Api>, path: Named<(String, String)>, http: HttpRequest) -> Response {
     let ((reseller, message_id), mail) = (named(path), Mail(Arc::clone(&api.app)));
-    let request = |_| ready(Ok(v1::GetMessageRequest { reseller: reseller.clone(), message_id }));
+    let request = |_, _| ready(Ok(v1::GetMessageRequest { reseller: reseller.clone(), message_id }));
     api.call(GET_MESSAGE, http, &reseller, request, |request| async move { mail.get_message(request).await })
         .await
 }
 
 async fn test_settings(State(api): State<Api>, path: Named<String>, http: HttpRequest) -> Response {
     let (reseller, settings) = (named(path), SettingsRpcs(Arc::clone(&api.app)));
-    let request = |body| {
+    let request = |body, caller: Caller| {
         api.read(
             TEST_SETTINGS,
             body,
+            caller,
             |request: &mut v1::TestSettingsRequest| &mut request.reseller,
             &reseller,
         )
@@ -118,7 +125,7 @@ impl Api {
         rpc: &'static str,
         http: HttpRequest,
         reseller: &str,
-        request: impl FnOnce(Body) -> Requested,
+        request: impl FnOnce(Body, Caller) -> Requested,
         handler: impl FnOnce(Request<Q>) -> Handled,
     ) -> Response
     where
@@ -130,9 +137,10 @@ impl Api {
         let (head, body) = http.into_parts();
         let asked = async {
             let known = self.admit(rpc, head).await?;
-            authorise(&known.caller, rpc, ResellerClaim::One(reseller))
-                .map_err(|_| self.app.access.denied(rpc, &known.caller))?;
-            Ok(called(request(body).await?, known, begun.id))
+            let claim = ResellerClaim::One(reseller);
+            authorise(&known.caller, rpc, claim)
+                .map_err(|_| self.app.access.denied(rpc, &known.caller, claim.reseller().as_ref()))?;
+            Ok(called(request(body, known.caller.clone()).await?, known, begun.id))
         };
         match asked.await {
             Ok(request) => match handler(request).await {
@@ -158,13 +166,14 @@ impl Api {
         &self,
         rpc: &str,
         body: Body,
+        caller: Caller,
         place: fn(&mut M) -> &mut String,
         reseller: &str,
     ) -> Result<M, Refusal> {
         let limits = self.app.limits;
         let bytes_max = limits.one_request_bytes() / 3 * 4 + REST_BYTES;
         let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
-        let room = self.app.budget.take(announced.unwrap_or(bytes_max).min(bytes_max)).await;
+        let room = self.app.budget.take(caller.name(), announced.unwrap_or(bytes_max).min(bytes_max)).await;
         let _room = room.map_err(|NoRoom| Refusal::Overloaded)?;
         let too_large = Refusal::RequestTooLarge { what: "an email", limit_bytes: limits.message_bytes };
         let body = whole(body, bytes_max).await?.ok_or(too_large)?;

@@ -33,6 +33,7 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     (5, "data keys", include_str!("../../migrations/postgres/0005_data_keys.sql")),
     (6, "waits", include_str!("../../migrations/postgres/0006_waits.sql")),
     (7, "asked", include_str!("../../migrations/postgres/0007_asked.sql")),
+    (8, "audit stays", include_str!("../../migrations/postgres/0008_audit_stays.sql")),
     (9, "asked elsewhere", include_str!("../../migrations/postgres/0009_asked_elsewhere.sql")),
 ]);
 

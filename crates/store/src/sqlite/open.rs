@@ -47,6 +47,7 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     (7, "data keys", include_str!("../../migrations/sqlite/0007_data_keys.sql")),
     (8, "waits", include_str!("../../migrations/sqlite/0008_waits.sql")),
     (9, "asked", include_str!("../../migrations/sqlite/0009_asked.sql")),
+    (10, "audit stays", include_str!("../../migrations/sqlite/0010_audit_stays.sql")),
     (11, "asked elsewhere", include_str!("../../migrations/sqlite/0011_asked_elsewhere.sql")),
 ]);
 

@@ -1,31 +1,52 @@
 //! What a client may not do to others: hold connections, memory or calls for nothing.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::routing::{get, post};
+use futures::{StreamExt as _, stream};
+use http_body_util::BodyExt as _;
 
 use super::*;
+use crate::reflection::add_reflection;
 
 #[tokio::test(start_paused = true)]
 async fn what_finds_no_room_is_told_so_and_small_requests_have_room_of_their_own() {
     let budget = RequestBudget::of(4 * 1024 * 1024);
     let mut large = Vec::new();
-    while let Ok(room) = budget.take(1024 * 1024).await {
+    while let Ok(room) = budget.take(&large.len().to_string(), 1024 * 1024).await {
         large.push(room);
     }
     assert_eq!(large.len(), 3);
-    budget.take(1024).await.expect("a small one has room");
+    budget.take("k1", 1024).await.expect("a small one has room");
     large.pop();
-    budget.take(1024 * 1024).await.expect("what was given back");
+    budget.take("k1", 1024 * 1024).await.expect("what was given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_caller_leaves_room_for_the_others_of_either_kind() {
+    let budget = RequestBudget::of(4 * 1024 * 1024);
+    for (bytes, of_one) in [(128 * 1024, 4), (512 * 1024, 3)] {
+        let mut taken = Vec::new();
+        while let Ok(room) = budget.take("k1", bytes).await {
+            taken.push(room);
+        }
+        assert_eq!(taken.len(), of_one);
+        budget.take("k2", bytes).await.expect("another's has room");
+        taken.pop();
+        budget.take("k1", bytes).await.expect("what was given back");
+    }
+    budget.take("k1", 3 * 1024 * 1024).await.expect("one that is larger than a part, alone");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_is_counted_by_what_it_announces_before_it_is_received() {
     let budget = RequestBudget::of(limits().request_bytes);
-    let taken = budget.take(900 * 1024).await.unwrap();
+    let taken = budget.take("k1", 900 * 1024).await.unwrap();
     // So that a megabyte may be announced.
     let limits = Limits { message_bytes: 1024 * 1024, ..limits() };
-    let rest = budget.take(1_800 * 1024).await.unwrap();
+    let rest = budget.take("k2", 1_800 * 1024).await.unwrap();
     let announced = [0, 0, 15, 0, 0];
     let refused = |budget: RequestBudget| async move {
         let served = door(limits, budget).layer(Routes::new(AccessServiceServer::new(Handlers)));
@@ -225,4 +246,33 @@ async fn a_body_that_comes_in_byte_by_byte_is_given_up_and_one_that_is_slow_is_n
     assert!(trickled.starts_with("HTTP/1.1 400 "), "{trickled}");
     let slow = sends(Duration::from_secs(1), 2 * 1024 * 1024, 64 * 1024).await;
     assert!(slow.ends_with("\r\n2097152"), "{slow}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_no_key_takes_no_large_message() {
+    let (_store, watched) = tokio::sync::watch::channel(postrider_store::StoreHealth::Serving);
+    let health = crate::health::Health::new(watched, None).await;
+    let routes = add_reflection(Routes::new(health.service())).unwrap().prepare();
+    let door = door(limits(), RequestBudget::of(limits().request_bytes));
+    for rpc in [
+        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/Watch",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    ] {
+        // Almost 4 MiB are announced, and the client takes its time with the rest.
+        let begun = stream::iter([Ok::<_, Infallible>(Bytes::from_static(&[0, 0, 0x3f, 0xff, 0xf0, 1, 2]))]);
+        let body = Body::new(axum::body::Body::from_stream(begun.chain(stream::pending())));
+        let request = Request::post(rpc).header("content-type", "application/grpc").body(body).unwrap();
+        let answered = async {
+            let (head, body) = door.layer(routes.clone()).oneshot(request).await.unwrap().into_parts();
+            let at_the_end = body.collect().await.unwrap().trailers().cloned().unwrap_or_default();
+            Status::from_header_map(&head.headers).or_else(|| Status::from_header_map(&at_the_end))
+        };
+        let status = tokio::time::timeout(Duration::from_secs(1), answered).await;
+        let status = status.unwrap_or_else(|_| panic!("{rpc} waits for the rest")).unwrap();
+        // Reflection ends without a word.
+        let expected = if rpc.starts_with("/grpc.health.") { Code::OutOfRange } else { Code::Ok };
+        assert_eq!(status.code(), expected, "{rpc}: {status:?}");
+    }
 }

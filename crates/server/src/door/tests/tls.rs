@@ -6,7 +6,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 
 use super::*;
 
@@ -51,11 +52,20 @@ impl Pair {
         address: std::net::SocketAddr,
         shown: Option<&Issued>,
     ) -> std::io::Result<TlsStream<TcpStream>> {
+        greets_by(&self.connector(shown, &[&TLS13, &TLS12]), address).await
+    }
+
+    /// A client that remembers its sessions.
+    fn connector(
+        &self,
+        shown: Option<&Issued>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.authority.as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots);
         let mut config = match shown {
@@ -67,14 +77,21 @@ impl Pair {
             }
         };
         config.alpn_protocols = vec![b"h2".to_vec()];
-        let name = ServerName::try_from("localhost").unwrap();
-        let stream = TcpStream::connect(address).await?;
-        let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await?;
-        stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await?;
-        stream.read_exact(&mut [0; 9]).await?;
-        Ok(stream)
+        TlsConnector::from(Arc::new(config))
     }
+}
+
+async fn greets_by(
+    connector: &TlsConnector,
+    address: std::net::SocketAddr,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = TcpStream::connect(address).await?;
+    let mut stream = connector.connect(name, stream).await?;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await?;
+    stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await?;
+    stream.read_exact(&mut [0; 9]).await?;
+    Ok(stream)
 }
 
 #[tokio::test]
@@ -113,6 +130,25 @@ async fn the_authority_of_callers_is_replaced_under_way_too() {
     assert!(pair.greets_showing(served.address, Some(&old)).await.is_err(), "it is no longer known");
     open.write_all(&[0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]).await.unwrap();
     open.read_exact(&mut [0; 9]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_is_resumed_by_nobody_who_would_then_show_no_certificate() {
+    let (pair, callers) = (Pair::new(), Authority::named("callers"));
+    let file = pair.folder.path().join("callers.pem");
+    std::fs::write(&file, callers.pem()).unwrap();
+    let with_callers = crate::config::Tls { client_ca_file: Some(file), ..pair.files() };
+    let shown = callers.issues(&["shop.example"]);
+    for (files, again) in [(pair.files(), HandshakeKind::Resumed), (with_callers, HandshakeKind::Full)] {
+        let served = served_with(Certificates::open(&files).unwrap()).await;
+        for version in [&TLS12, &TLS13] {
+            let connector = pair.connector(Some(&shown), &[version]);
+            for expected in [HandshakeKind::Full, again] {
+                let stream = greets_by(&connector, served.address).await.unwrap();
+                assert_eq!(stream.get_ref().1.handshake_kind(), Some(expected), "{version:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
