@@ -7,11 +7,14 @@ use tonic::Status;
 use crate::metrics::Metrics;
 use crate::status::{CallId, Refusal};
 
+/// Of a call that the door let through, its request carries this on.
+#[derive(Clone)]
 pub(crate) struct Begun {
     pub(crate) id: CallId,
     /// What was asked for: an RPC's full path, or what a stranger thought of.
     pub(crate) path: String,
-    at: Instant,
+    /// When its head was there, whatever its body took after that.
+    pub(crate) at: Instant,
 }
 
 impl Begun {
