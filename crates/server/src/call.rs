@@ -81,7 +81,7 @@ where
     Fut: Future<Output = Result<Res, Refusal>> + Send + 'static,
 {
     let (id, began) = (CallId::of(request.extensions()), Instant::now());
-    let span = traces::of_call(rpc, request.metadata());
+    let span = Begun::of(rpc, request.extensions()).span();
     let answer = answer(app, id, rpc, request, handler).instrument(span.clone()).await;
     let reason = answer.as_ref().err().map_or("", Refusal::reason);
     traces::ended(&span, reason);

@@ -69,7 +69,7 @@ where
             return Box::pin(inner.call(request));
         }
         let layer = self.layer.clone();
-        let begun = Begun::now(request.uri().path(), request.extensions());
+        let begun = Begun::of(request.uri().path(), request.extensions());
         let source = source(request.extensions());
         let extensions = std::mem::take(request.extensions_mut());
         let shown = Shown::take(request.headers_mut(), &extensions);
@@ -77,6 +77,7 @@ where
         Box::pin(async move {
             match layer.access.admit(&begun.path, &shown, source).await {
                 Ok(caller) => {
+                    begun.let_in(request.headers());
                     request.extensions_mut().insert(caller);
                     inner.call(request).await
                 }
