@@ -41,13 +41,14 @@ const (
 	maxResponseBytes = 64 << 20
 )
 
-// Client calls one Postrider service. Every RPC is a method, but that a stream of changes is [Client.Watch].
+// Client calls one Postrider service. Every RPC is a method; a stream of changes is [Client.Watch].
 type Client struct {
 	postriderv1.MailServiceClient
 	postriderv1.SettingsServiceClient
 	postriderv1.AccessServiceClient
 
 	connection *grpc.ClientConn
+	caller     caller
 	silence    time.Duration
 }
 
@@ -96,10 +97,11 @@ func New(target, key string, opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postrider: %w", err)
 	}
+	calling := caller{timeout: set.timeout}
 	dial := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithPerRPCCredentials(accessKey("Bearer " + strings.TrimSpace(key))),
-		grpc.WithUnaryInterceptor(caller{timeout: set.timeout}.unary),
+		grpc.WithUnaryInterceptor(calling.unary),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
 		// Why: of several replicas behind one name, each is used, and one that leaves is not missed.
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`),
@@ -118,6 +120,7 @@ func New(target, key string, opts ...Option) (*Client, error) {
 		SettingsServiceClient: postriderv1.NewSettingsServiceClient(connection),
 		AccessServiceClient:   postriderv1.NewAccessServiceClient(connection),
 		connection:            connection,
+		caller:                calling,
 		silence:               watchSilence,
 	}, nil
 }

@@ -27,6 +27,7 @@ const key = "pr_test_key"
 type service struct {
 	postriderv1.UnimplementedMailServiceServer
 	postriderv1.UnimplementedAccessServiceServer
+	postriderv1.UnimplementedSettingsServiceServer
 
 	mutex      sync.Mutex
 	failures   []error
@@ -63,6 +64,24 @@ func (s *service) CreateKey(ctx context.Context, _ *postriderv1.CreateKeyRequest
 	defer s.mutex.Unlock()
 	s.created++
 	return &postriderv1.CreateKeyResponse{}, s.next(ctx)
+}
+
+// WatchSettingsTest fails as it should, or says one thing and, for a reseller who hangs, nothing more.
+func (s *service) WatchSettingsTest(request *postriderv1.WatchSettingsTestRequest, stream grpc.ServerStreamingServer[postriderv1.WatchSettingsTestResponse]) error {
+	s.mutex.Lock()
+	s.requestIDs = append(s.requestIDs, request.GetRequestId())
+	failure := s.next(stream.Context())
+	s.mutex.Unlock()
+	if failure != nil {
+		return failure
+	}
+	if err := stream.Send(&postriderv1.WatchSettingsTestResponse{}); err != nil {
+		return err
+	}
+	if request.GetReseller() == "hangs" {
+		<-stream.Context().Done()
+	}
+	return nil
 }
 
 // WatchMessages says one cursor and one event, then breaks off; from cursor 2 on it stays silent.
@@ -114,6 +133,7 @@ func serve(t *testing.T, s *service) *Client {
 	server := grpc.NewServer(grpc.Creds(transport))
 	postriderv1.RegisterMailServiceServer(server, s)
 	postriderv1.RegisterAccessServiceServer(server, s)
+	postriderv1.RegisterSettingsServiceServer(server, s)
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
 	client, err := New("https://"+listener.Addr().String(), key, WithCAFile("../testdata/ca.pem"))
@@ -248,6 +268,45 @@ func TestAWatchThatFellSilentIsTakenUpAgain(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
+	}
+}
+
+func TestAWatchedTestIsAskedForAgainUnderOneRequestIDAndRefusedAsCallsAre(t *testing.T) {
+	s := &service{failures: []error{
+		refusal(codes.ResourceExhausted, "OVERLOADED", retryAfter(time.Millisecond)),
+		nil,
+		refusal(codes.FailedPrecondition, "SETTINGS_MISSING"),
+	}}
+	client := serve(t, s)
+	for _, wanted := range []string{"", "SETTINGS_MISSING"} {
+		reason, told := "", 0
+		for _, err := range client.WatchSettingsTest(t.Context(), &postriderv1.WatchSettingsTestRequest{Reseller: "acme"}) {
+			var failure *Error
+			if errors.As(err, &failure) {
+				reason = failure.Reason
+			} else if err != nil {
+				t.Fatal(err)
+			} else {
+				told++
+			}
+		}
+		if reason != wanted || told != map[string]int{"": 1}[wanted] {
+			t.Errorf("%d responses, then %q, not %q", told, reason, wanted)
+		}
+	}
+	if len(s.requestIDs) != 3 || s.requestIDs[0] == "" || s.requestIDs[0] != s.requestIDs[1] || s.requestIDs[1] == s.requestIDs[2] {
+		t.Errorf("request ids %q", s.requestIDs)
+	}
+}
+
+func TestAWatchedTestHasACallsDeadline(t *testing.T) {
+	client := serve(t, &service{})
+	client.caller.timeout = 100 * time.Millisecond
+	var last error
+	for _, last = range client.WatchSettingsTest(context.Background(), &postriderv1.WatchSettingsTestRequest{Reseller: "hangs"}) {
+	}
+	if !errors.Is(last, context.DeadlineExceeded) {
+		t.Error(last)
 	}
 }
 

@@ -27,14 +27,19 @@ var notRepeatable = map[string]bool{
 
 type caller struct{ timeout time.Duration }
 
+// within gives a deadline to a call that has none.
+func (c caller) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has || c.timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, c.timeout)
+}
+
 // unary makes a call, again and again while the service says so and the deadline allows it.
 func (c caller) unary(ctx context.Context, method string, request, reply any, connection *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	if _, has := ctx.Deadline(); !has && c.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-	}
+	ctx, cancel := c.within(ctx)
+	defer cancel()
 	request = withRequestID(request)
 	for attempt := 0; ; attempt++ {
 		err := invoke(ctx, method, request, reply, connection, opts...)
@@ -106,6 +111,12 @@ func withRequestID(request any) any {
 		}
 		return request
 	case *postriderv1.TestSettingsRequest:
+		if request.GetRequestId() == "" {
+			request = proto.CloneOf(request)
+			request.RequestId = uuid.NewString()
+		}
+		return request
+	case *postriderv1.WatchSettingsTestRequest:
 		if request.GetRequestId() == "" {
 			request = proto.CloneOf(request)
 			request.RequestId = uuid.NewString()

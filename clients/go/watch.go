@@ -2,6 +2,8 @@ package postrider
 
 import (
 	"context"
+	"errors"
+	"io"
 	"iter"
 	"time"
 
@@ -63,6 +65,40 @@ func (c *Client) watchOnce(ctx context.Context, request *postriderv1.WatchMessag
 			return false, nil
 		}
 		silent.Reset(c.silence)
+	}
+}
+
+// WatchSettingsTest does TestSettings and tells of each step as it begins and ends; the last response has the result. For people who
+// wait for it. The test goes on to its end also when the caller breaks off the loop.
+//
+// It has a call's deadline, and is asked for again, under one request_id, only as long as nothing of it came.
+func (c *Client) WatchSettingsTest(ctx context.Context, request *postriderv1.WatchSettingsTestRequest) iter.Seq2[*postriderv1.WatchSettingsTestResponse, error] {
+	return func(yield func(*postriderv1.WatchSettingsTestResponse, error) bool) {
+		ctx, cancel := c.caller.within(ctx)
+		defer cancel()
+		request := withRequestID(request).(*postriderv1.WatchSettingsTestRequest)
+		for attempt := 0; ; attempt++ {
+			silent := true
+			stream, err := c.SettingsServiceClient.WatchSettingsTest(ctx, request)
+			for err == nil {
+				var response *postriderv1.WatchSettingsTestResponse
+				if response, err = stream.Recv(); err == nil {
+					silent = false
+					if !yield(response, nil) {
+						return
+					}
+				}
+			}
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			failure := newError(err)
+			delay, again := failure.again(true, attempt)
+			if !silent || !again || !wait(ctx, delay) {
+				yield(nil, failure)
+				return
+			}
+		}
 	}
 }
 

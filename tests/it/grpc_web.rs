@@ -2,6 +2,8 @@
 //!
 //! The frames are made and read here byte by byte, as a browser's library does it.
 
+use std::time::Duration;
+
 use data_encoding::BASE64;
 use postrider_proto::v1::watch_settings_test_response::Event;
 use postrider_proto::v1::{
@@ -10,6 +12,8 @@ use postrider_proto::v1::{
 use postrider_testkit::{Service, mail};
 use prost::Message;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::support::ready;
 
@@ -67,6 +71,30 @@ impl Answer {
             self.trailers
         );
     }
+}
+
+#[tokio::test]
+async fn a_deadline_is_counted_from_the_head_of_a_call_however_long_its_body_takes() {
+    let service = ready().await;
+    let body = framed(&mail("acme").waiting_for_sent().request);
+    let head = format!(
+        "POST /postrider.v1.MailService/SendMail HTTP/1.1\r\nhost: postrider\r\nauthorization: Bearer {}\r\n\
+         content-type: {BINARY}\r\ngrpc-timeout: 100m\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        service.admin().key(),
+        body.len()
+    );
+    let mut connection = TcpStream::connect(service.http()).await.unwrap();
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut asked_for = [0; 25];
+    connection.read_exact(&mut asked_for).await.unwrap();
+    assert_eq!(&asked_for, b"HTTP/1.1 100 Continue\r\n\r\n");
+    // The body takes longer than the caller waits.
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    connection.write_all(&body).await.unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.contains("grpc-status: 4\r\n"), "{answer}");
 }
 
 #[tokio::test]

@@ -102,6 +102,19 @@ async fn the_level_changes_by_the_file_and_a_signal_and_a_broken_file_changes_no
 }
 
 #[tokio::test]
+async fn what_a_signal_did_is_told_however_quiet_the_log_is_or_becomes() {
+    let world = given();
+    let file = world.file("postrider.toml", "[log]\nformat = 'json'\nlevel = 'info'\n");
+    let argument = format!("--config={}", file.display());
+    let mut service = world.service().with_argument(&argument).starts().await;
+    std::fs::write(&file, "[log]\nformat = 'json'\nlevel = 'off'\n").unwrap();
+    hangs_up(&mut service).await;
+    assert_eq!(logs(&service, "log_level_changed").await["log_level"], "off");
+    hangs_up(&mut service).await;
+    assert_eq!(logs(&service, "log_level_unchanged").await["log_level"], "off");
+}
+
+#[tokio::test]
 async fn a_signal_says_that_it_changes_nothing_where_the_environment_sets_the_level() {
     let world = given();
     let file = world.file("postrider.toml", "[log]\nformat = 'json'\nlevel = 'debug'\n");

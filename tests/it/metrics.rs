@@ -227,6 +227,19 @@ async fn every_name_of_the_contract_is_there_and_no_secret_address_or_reseller()
 }
 
 #[tokio::test]
+async fn each_reseller_with_settings_is_told_as_zero_before_its_first_mail() {
+    let service = given().service().with("telemetry.reseller_labels", "true").starts().await;
+    let scraped = Scraped::of(&service).await;
+    for series in [
+        "postrider_messages_accepted_total{reseller=\"acme\"}",
+        "postrider_messages_finished_total{reseller=\"acme\",state=\"outcome_unknown\"}",
+        "postrider_attempts_total{reseller=\"acme\",outcome=\"in_doubt\",finding=\"OUTCOME_UNKNOWN\"}",
+    ] {
+        assert_eq!(scraped.value(series), Some(0.0), "{series} in {}", scraped.0);
+    }
+}
+
+#[tokio::test]
 async fn resellers_are_told_apart_where_the_operator_asks_for_it() {
     let service = given().service().with("telemetry.reseller_labels", "true").starts().await;
     service.admin().sends(mail("acme").waiting_for_sent()).await;

@@ -194,6 +194,32 @@ async fn a_refusal_tells_its_reason_and_a_failed_attempt_its_finding() {
 }
 
 #[tokio::test]
+async fn a_refusal_before_the_handler_is_told_too_but_nothing_of_whom_nobody_let_in() {
+    let (world, collector) = (given(), Collector::listening().await);
+    let service = traced(&world, &collector).await;
+    let post = |path: &str, key: &str, kind: &str, body: &'static [u8]| {
+        let request = reqwest::Client::default().post(format!("http://{}{path}", service.http()));
+        let request = request.header("traceparent", format!("00-{TRACE_ID}-{CALLERS_SPAN}-01"));
+        request.bearer_auth(key).header("content-type", kind).body(body).send()
+    };
+    let (json, web) = ("application/json", "application/grpc-web+proto");
+    let (messages, get) = ("/v1/resellers/acme/messages", "/postrider.v1.MailService/GetMessage");
+    for key in ["pr_nobody", service.admin().key()] {
+        post(messages, key, json, b"{").await.unwrap();
+        // A field that ends too early.
+        post(get, key, web, &[0, 0, 0, 0, 2, 10, 9]).await.unwrap();
+    }
+    for rpc in ["postrider.v1.MailService/SendMail", "postrider.v1.MailService/GetMessage"] {
+        let refused = |span: &Span| span.name == rpc && attribute(span, "error.code") == "UNDECODABLE";
+        let span = collector.gets(&format!("the refused {rpc}"), refused).await;
+        let (trace, parent) = (hex(&span.trace_id), hex(&span.parent_span_id));
+        assert_eq!((trace.as_str(), parent.as_str()), (TRACE_ID, CALLERS_SPAN));
+    }
+    let calls = collector.spans().into_iter().filter(|span| hex(&span.trace_id) == TRACE_ID);
+    assert_eq!(calls.count(), 2, "a stranger writes nothing: {:#?}", collector.spans());
+}
+
+#[tokio::test]
 async fn json_over_http_goes_on_in_the_trace_too_and_the_metrics_name_it() {
     let (world, collector) = (given(), Collector::listening().await);
     let service = traced(&world, &collector).await;

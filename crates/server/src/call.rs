@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 
 use crate::access::{Caller, ResellerClaim, authorise};
 use crate::app::App;
+use crate::begun::Begun;
 use crate::door::HeldRoom;
 use crate::status::{CallId, Refusal};
 use crate::traces;
@@ -80,7 +81,7 @@ where
     Fut: Future<Output = Result<Res, Refusal>> + Send + 'static,
 {
     let (id, began) = (CallId::of(request.extensions()), Instant::now());
-    let span = traces::of_call(rpc, request.metadata());
+    let span = Begun::of(rpc, request.extensions()).span();
     let answer = answer(app, id, rpc, request, handler).instrument(span.clone()).await;
     let reason = answer.as_ref().err().map_or("", Refusal::reason);
     traces::ended(&span, reason);
@@ -138,7 +139,8 @@ async fn in_a_task<Res: Send + 'static>(
     handled.unwrap_or_else(|_| Err(Refusal::internal("a handler panicked")))
 }
 
-/// From `grpc-timeout` (gRPC over HTTP/2): at most eight digits and a unit.
+/// From `grpc-timeout` (gRPC over HTTP/2): at most eight digits and a unit. The caller counts from the head on, however long it takes to
+/// send the body.
 fn deadline<R>(request: &Request<R>) -> Option<Instant> {
     let text = request.metadata().get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -152,5 +154,6 @@ fn deadline<R>(request: &Request<R>) -> Option<Instant> {
         "n" => Duration::from_nanos(amount),
         _ => return None,
     };
-    Instant::now().checked_add(timeout.saturating_sub(WAY_BACK))
+    let began = request.extensions().get::<Begun>().map_or_else(Instant::now, |begun| begun.at);
+    began.checked_add(timeout.saturating_sub(WAY_BACK))
 }

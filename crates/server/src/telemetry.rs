@@ -3,6 +3,7 @@
 //! Rules
 //! - `log.level` is for Postrider's own events. Libraries say warnings at most: below that they print frames, headers and
 //!   statements, where a secret or a mail would stand.
+//! - What became of `log.level` is told at any level, so that whoever sent the signal hears of it.
 //! - A panic is told by its place. Its payload may hold anything and is printed nowhere.
 
 use std::convert::Infallible;
@@ -133,7 +134,10 @@ fn filter(level: LogLevel) -> Targets {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let libraries = Targets::new().with_target(OWN, own).with_default(own.min(LevelFilter::WARN));
+    let libraries = Targets::new()
+        .with_target(OWN, own)
+        .with_target(module_path!(), own.max(LevelFilter::INFO))
+        .with_default(own.min(LevelFilter::WARN));
     SILENT
         .into_iter()
         .chain([TRACE])

@@ -70,7 +70,7 @@ where
             return Box::pin(inner.call(request));
         }
         let layer = self.layer.clone();
-        let begun = Begun::now(request.uri().path(), request.extensions());
+        let begun = Begun::of(request.uri().path(), request.extensions());
         let source = source(request.extensions());
         let extensions = std::mem::take(request.extensions_mut());
         let shown = Shown::take(request.headers_mut(), &extensions);
@@ -81,6 +81,7 @@ where
                     if let Some(room) = request.extensions().get::<HeldRoom>() {
                         room.belongs_to(caller.name());
                     }
+                    begun.let_in(request.headers());
                     request.extensions_mut().insert(caller);
                     inner.call(request).await
                 }

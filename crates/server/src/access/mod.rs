@@ -44,7 +44,7 @@ pub use key::Minted;
 pub use layer::AccessLayer;
 pub(crate) use rates::Rates;
 pub(crate) use refusals::Refusals;
-pub(crate) use scopes::rpc_name;
+pub(crate) use scopes::{UNKNOWN_RPC, rpc_name};
 pub(crate) use tokens::Tokens;
 
 use crate::config::ClientGrant;

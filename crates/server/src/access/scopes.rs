@@ -31,9 +31,12 @@ pub(super) fn rule(rpc: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.rpc == rpc)
 }
 
+/// What is none of ours.
+pub(crate) const UNKNOWN_RPC: &str = "unknown";
+
 /// What the audit and metrics call the RPC of a path: nothing that a stranger chose.
 pub(crate) fn rpc_name(path: &str) -> &'static str {
-    rule(path).and_then(|rule| rule.rpc.rsplit('/').next()).unwrap_or("unknown")
+    rule(path).and_then(|rule| rule.rpc.rsplit('/').next()).unwrap_or(UNKNOWN_RPC)
 }
 
 const fn one(rpc: &'static str, scopes: &'static [Scope]) -> Rule {

@@ -113,6 +113,7 @@ where
         let begun = Begun::now(request.uri().path(), request.extensions());
         let (door, room) = (self.door.clone(), HeldRoom::default());
         request.extensions_mut().insert(begun.id);
+        request.extensions_mut().insert(begun.clone());
         request.extensions_mut().insert(room.clone());
         let limits = door.limits;
         let bytes_max = if begun.path == BATCH { limits.batch_bytes() } else { limits.one_request_bytes() };

@@ -13,7 +13,6 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request as HttpRequest, State};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderName, HeaderValue};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use axum::{Router, response::IntoResponse as _};
@@ -23,7 +22,6 @@ use postrider_domain::Violations;
 use postrider_proto::v1;
 use postrider_proto::v1::mail_service_server::MailService as _;
 use postrider_proto::v1::settings_service_server::SettingsService as _;
-use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
 pub(crate) use self::codec::Codec;
@@ -32,8 +30,7 @@ use crate::app::App;
 use crate::begun::Begun;
 use crate::door::NoRoom;
 use crate::rpc::{Mail, SettingsRpcs};
-use crate::status::{CallId, Refusal};
-use crate::traces::TRACEPARENT;
+use crate::status::Refusal;
 
 const SEND_MAIL: &str = "/postrider.v1.MailService/SendMail";
 const GET_MESSAGE: &str = "/postrider.v1.MailService/GetMessage";
@@ -110,7 +107,7 @@ async fn test_settings(State(api): State<Api>, path: Named<String>, http: HttpRe
 /// As over gRPC: what there is not is told to callers alone.
 async fn nothing(State(api): State<Api>, http: HttpRequest) -> Response {
     let begun = Begun::now(NOTHING, http.extensions());
-    let refusal = api.admit(NOTHING, http.into_parts().0).await.err().unwrap_or(Refusal::Unimplemented);
+    let refusal = api.admit(&begun, http.into_parts().0).await.err().unwrap_or(Refusal::Unimplemented);
     api.refuse(&begun, refusal)
 }
 
@@ -136,11 +133,11 @@ impl Api {
         let begun = Begun::now(rpc, http.extensions());
         let (head, body) = http.into_parts();
         let asked = async {
-            let known = self.admit(rpc, head).await?;
+            let caller = self.admit(&begun, head).await?;
             let claim = ResellerClaim::One(reseller);
-            authorise(&known.caller, rpc, claim)
-                .map_err(|_| self.app.access.denied(rpc, &known.caller, claim.reseller().as_ref()))?;
-            Ok(called(request(body, known.caller.clone()).await?, known, begun.id))
+            authorise(&caller, rpc, claim)
+                .map_err(|_| self.app.access.denied(rpc, &caller, claim.reseller().as_ref()))?;
+            Ok(called(request(body, caller.clone()).await?, caller, &begun))
         };
         match asked.await {
             Ok(request) => match handler(request).await {
@@ -154,11 +151,11 @@ impl Api {
     }
 
     /// The caller, who may make this call for some reseller.
-    async fn admit(&self, rpc: &str, mut head: Parts) -> Result<Known, Refusal> {
+    async fn admit(&self, begun: &Begun, mut head: Parts) -> Result<Caller, Refusal> {
         let shown = Shown::take(&mut head.headers, &head.extensions);
-        let traceparent = head.headers.remove(TRACEPARENT);
-        let caller = self.app.access.admit(rpc, &shown, source(&head.extensions)).await?;
-        Ok(Known { caller, traceparent })
+        let caller = self.app.access.admit(&begun.path, &shown, source(&head.extensions)).await?;
+        begun.let_in(&head.headers);
+        Ok(caller)
     }
 
     /// The request of an RPC, whose reseller is the path's.
@@ -214,19 +211,11 @@ fn of_path(named: &mut String, reseller: &str) -> Result<(), Violations> {
     Ok(())
 }
 
-/// Who calls, and in which trace.
-struct Known {
-    caller: Caller,
-    traceparent: Option<HeaderValue>,
-}
-
 /// As the layers of gRPC leave it.
-fn called<M>(request: M, known: Known, id: CallId) -> Request<M> {
-    let Known { caller, traceparent } = known;
-    let headers =
-        traceparent.map(|value| (HeaderName::from_static(TRACEPARENT), value)).into_iter().collect();
-    let mut request = Request::from_parts(MetadataMap::from_headers(headers), Extensions::new(), request);
+fn called<M>(request: M, caller: Caller, begun: &Begun) -> Request<M> {
+    let mut request = Request::new(request);
     request.extensions_mut().insert(caller);
-    request.extensions_mut().insert(id);
+    request.extensions_mut().insert(begun.id);
+    request.extensions_mut().insert(begun.clone());
     request
 }

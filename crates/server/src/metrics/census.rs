@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_domain::MessageState;
-use postrider_store::{Backlog, DynStore, LaneState, StoreError};
+use postrider_store::{Backlog, DynStore, LaneState, SettingsFilter, StoreError};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::labels::{Labels, ResellerLabels};
+use super::labels::{Labels, RESELLERS_MAX, ResellerLabels};
 use super::registered;
 
 /// One look costs a read of all that waits.
@@ -95,6 +95,11 @@ impl Census {
             // Those that share a label share the first of their ends.
             let before = Some(gauge.get()).filter(|end| *end != 0);
             gauge.set(before.map_or(expiry.time.as_second(), |end| end.min(expiry.time.as_second())));
+        }
+        if resellers.have_room() {
+            let first = SettingsFilter { limit: RESELLERS_MAX, ..SettingsFilter::default() };
+            let found = store.list_settings(first).await?;
+            resellers.know(found.settings.iter().map(|settings| &settings.reseller));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::StatusCode;
 use postrider_domain::ResellerId;
@@ -13,7 +13,7 @@ use postrider_domain::ResellerId;
 pub(super) type Labels = Vec<(&'static str, Cow<'static, str>)>;
 
 /// Resellers with a label of their own, the first ones seen.
-const RESELLERS_MAX: usize = 1_000;
+pub(super) const RESELLERS_MAX: u32 = 1_000;
 /// The rest of them. No reseller has such a name.
 const OTHERS: &str = "_others";
 
@@ -28,6 +28,18 @@ impl ResellerLabels {
         self.0.is_some()
     }
 
+    /// Whether more resellers would get a label of their own.
+    pub(super) fn have_room(&self) -> bool {
+        self.0.as_ref().is_some_and(|known| !is_full(&lock(known)))
+    }
+
+    /// These resellers have labels from now on, as far as there is room.
+    pub(super) fn know<'a>(&self, resellers: impl Iterator<Item = &'a ResellerId>) {
+        if let Some(known) = &self.0 {
+            resellers.for_each(|reseller| drop(label(known, reseller)));
+        }
+    }
+
     /// The reseller's label, where that is wanted, before these.
     pub(super) fn with<const N: usize>(
         &self,
@@ -40,8 +52,8 @@ impl ResellerLabels {
     /// The labels that resellers have so far; where none is wanted, the one lack of a label.
     pub(super) fn so_far(&self) -> Vec<Option<Cow<'static, str>>> {
         let Some(known) = &self.0 else { return vec![None] };
-        let known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        let others = (known.len() >= RESELLERS_MAX).then(|| OTHERS.into());
+        let known = lock(known);
+        let others = is_full(&known).then(|| OTHERS.into());
         known.iter().map(|reseller| reseller.as_str().to_owned().into()).chain(others).map(Some).collect()
     }
 }
@@ -55,14 +67,22 @@ pub(super) fn labels<const N: usize>(
 }
 
 fn label(known: &Mutex<HashSet<ResellerId>>, reseller: &ResellerId) -> Cow<'static, str> {
-    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = lock(known);
     if !known.contains(reseller) {
-        if known.len() >= RESELLERS_MAX {
+        if is_full(&known) {
             return OTHERS.into();
         }
         known.insert(reseller.clone());
     }
     reseller.as_str().to_owned().into()
+}
+
+fn is_full(known: &HashSet<ResellerId>) -> bool {
+    known.len() >= RESELLERS_MAX as usize
+}
+
+fn lock(known: &Mutex<HashSet<ResellerId>>) -> MutexGuard<'_, HashSet<ResellerId>> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A status of HTTP. Those that nobody registered are told by their first digit, as in `5xx`; no answer is "".
@@ -79,7 +99,7 @@ pub(super) fn status(status: Option<u16>) -> Cow<'static, str> {
 mod tests {
     use super::*;
 
-    fn reseller(number: usize) -> ResellerId {
+    fn reseller(number: u32) -> ResellerId {
         ResellerId::parse(&format!("r{number}")).unwrap()
     }
 
@@ -99,7 +119,7 @@ mod tests {
             assert_eq!(label(number), format!("r{number}"));
         }
         assert_eq!(label(RESELLERS_MAX), OTHERS);
-        assert_eq!(labels.so_far().len(), RESELLERS_MAX + 1);
+        assert_eq!(labels.so_far().len(), RESELLERS_MAX as usize + 1);
         assert_eq!(label(0), "r0");
     }
 

@@ -9,12 +9,12 @@
 mod export;
 mod whole;
 
+use http::HeaderMap;
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use postrider_domain::TRACE;
-use tonic::metadata::MetadataMap;
 use tracing::Span;
 use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -22,10 +22,10 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 pub(crate) use self::export::{ExportError, exporting};
 
 /// W3C's header of a trace.
-pub(crate) const TRACEPARENT: &str = "traceparent";
+const TRACEPARENT: &str = "traceparent";
 
 /// The span of a call, in the trace that its caller names. `rpc` is its full path.
-pub(crate) fn of_call(rpc: &'static str, metadata: &MetadataMap) -> Span {
+pub(crate) fn of_call(rpc: &str, headers: &HeaderMap) -> Span {
     let name = rpc.trim_start_matches('/');
     let (service, method) = name.split_once('/').unwrap_or((name, ""));
     let span = tracing::info_span!(
@@ -33,7 +33,7 @@ pub(crate) fn of_call(rpc: &'static str, metadata: &MetadataMap) -> Span {
         rpc.system = "grpc", rpc.service = service, rpc.method = method, error.code = Empty
     );
     if !span.is_disabled() {
-        let carried = metadata.get(TRACEPARENT).and_then(|value| value.to_str().ok());
+        let carried = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
         // Fails only for a span that has begun.
         drop(span.set_parent(context(carried)));
     }
