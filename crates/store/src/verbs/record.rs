@@ -12,8 +12,8 @@
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptEnd, AttemptNumber, AttemptStart, Bug, Finding, Hold, LeaseToken, MessageId, MessageState,
-    Outcome, ResellerId, Resolution, Verdict, planted,
+    AttemptEnd, AttemptNumber, AttemptStart, Bug, EmailAddress, Finding, Hold, LeaseToken, MessageId,
+    MessageState, Outcome, ResellerId, Resolution, Verdict, planted,
 };
 
 use super::Write;
@@ -197,21 +197,17 @@ struct Reach {
     wait: bool,
     /// What Microsoft asked of it holds for the lane: of a test's too, if it is that mailbox.
     asked: bool,
-    /// It was made for another mailbox, which the settings may name again.
-    elsewhere: bool,
 }
 
 fn reach(book: &Book, reseller: &ResellerId, attempt: &AttemptRow, is_test: bool) -> Reach {
     let own = book.lane(reseller).filter(|lane| attempt.token.is_some_and(|token| lane.is_leased_by(token)));
     let own = own.filter(|_| !is_test);
     let wait = own.is_some_and(|lane| lane.mailbox == attempt.mailbox);
-    let is_of =
-        |is_same| book.lane(reseller).is_some_and(|lane| (lane.mailbox == attempt.mailbox) == is_same);
+    let is_same = || book.lane(reseller).is_some_and(|lane| lane.mailbox == attempt.mailbox);
     Reach {
         settings: own.is_some_and(|lane| attempt.revision == Some(lane.revision)),
         wait,
-        asked: wait || (is_test && is_of(true)),
-        elsewhere: is_of(false),
+        asked: wait || (is_test && is_same()),
     }
 }
 
@@ -230,11 +226,8 @@ fn end(book: &mut Book, reseller: &ResellerId, end: &AttemptEnd) -> Result<(), S
             lane.asked_until = lane.asked_until.max(Some(until));
         }
     }
-    if let Some(until) = asked_to_wait(end).filter(|_| reach.elsewhere)
-        && let Some(lane) = book.change_lane(reseller)
-    {
-        let asked = lane.asked_elsewhere.entry(mailbox).or_insert(until);
-        *asked = until.max(*asked);
+    if let Some(until) = asked_to_wait(end) {
+        tell_another(book, reseller, mailbox, until);
     }
     // The lane's holder counts it no more, and waits where it was asked to.
     if is_test {
@@ -246,6 +239,16 @@ fn end(book: &mut Book, reseller: &ResellerId, end: &AttemptEnd) -> Result<(), S
         Some(_) if planted(Bug::LateAnswerThrownAway) => Ok(()),
         Some(before) if is_news(before, end) => tell_late(book, &key, end),
         Some(_) => Ok(()),
+    }
+}
+
+/// What was asked of a mailbox that the settings do not name any more, and may name again.
+fn tell_another(book: &mut Book, reseller: &ResellerId, mailbox: EmailAddress, until: Timestamp) {
+    if book.lane(reseller).is_some_and(|lane| lane.mailbox != mailbox)
+        && let Some(lane) = book.change_lane(reseller)
+    {
+        let asked = lane.asked_elsewhere.entry(mailbox).or_insert(until);
+        *asked = until.max(*asked);
     }
 }
 
