@@ -68,7 +68,7 @@ async fn every_change_is_told_with_who_made_it_and_from_where() {
 #[tokio::test]
 async fn what_was_refused_is_told_once_and_then_counted() {
     let service = ready().await;
-    let (key, client) = service.admin().with_key(&[Scope::Read], &["globex"]).await;
+    let (key, client) = service.admin().with_key(&[Scope::Send], &["globex"]).await;
     for _ in 0..40 {
         assert_eq!(reason(&client.tries(mail("acme")).await.unwrap_err()), "ACCESS_DENIED");
         let nobody = service.admin().without_key();
