@@ -1,9 +1,11 @@
-//! What a command reads beside its arguments: files, and standard input where a file is named `-`.
+//! What a command reads beside its arguments: files, and standard input where a file is named `-`. A secret that is typed or
+//! pasted at a terminal does not show.
 
-use std::io::{IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Stdin};
 use std::path::Path;
 
 use anyhow::Context;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use secrecy::SecretString;
 
 use super::failure::Failure;
@@ -27,12 +29,38 @@ pub(crate) fn bytes(file: &Path) -> Result<Vec<u8>, Failure> {
 
 /// A secret from a file, or from standard input for `-`, without the one end of line that editors leave.
 pub(crate) fn secret(file: &Path) -> Result<SecretString, Failure> {
-    if file == Path::new("-") && std::io::stdin().is_terminal() {
-        eprintln!("The secret, then Enter and Ctrl-D (it shows as you type):");
-    }
+    let is_typed = file == Path::new("-") && io::stdin().is_terminal();
+    let hidden = is_typed.then(Hidden::begin).transpose();
+    let hidden = hidden.context("the terminal would show the secret: give it by a file")?;
     let mut text = text(file)?;
+    drop(hidden);
     trim_end_of_line(&mut text);
     Ok(SecretString::from(text))
+}
+
+/// While it is there the terminal shows nothing of what is typed.
+struct Hidden {
+    terminal: Stdin,
+    before: Termios,
+}
+
+impl Hidden {
+    fn begin() -> io::Result<Self> {
+        let terminal = io::stdin();
+        let before = tcgetattr(&terminal)?;
+        let mut without_echo = before.clone();
+        without_echo.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&terminal, OptionalActions::Now, &without_echo)?;
+        eprintln!("The secret, then Enter and Ctrl-D (it does not show):");
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // There is nothing else to try.
+        tcsetattr(&self.terminal, OptionalActions::Now, &self.before).ok();
+    }
 }
 
 fn trim_end_of_line(text: &mut String) {

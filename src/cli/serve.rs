@@ -14,6 +14,7 @@ mod own_certificate;
 
 pub(super) use greeting::{listening, print};
 
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -106,7 +107,7 @@ async fn with_sandbox(mut config: Config, shutdown: CancellationToken) -> Result
     let answering = tokio::spawn(microsoft.serve(last.clone()));
     let served = serve(config, Some(address), shutdown, async |started| {
         if let Err(problem) = acme::make_ready(&started).await {
-            eprintln!("warning: reseller acme is not ready to send: {problem:#}");
+            drop(writeln!(std::io::stderr(), "warning: reseller acme is not ready to send: {problem:#}"));
         }
         greeting::service_with_sandbox(&started, &data_dir);
     })

@@ -1,5 +1,7 @@
 //! SIGTERM and Ctrl-C: the first asks for a clean end, the second is obeyed at once.
 
+use std::io::Write as _;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -9,8 +11,9 @@ pub(crate) fn cancel(shutdown: CancellationToken) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
         either(&mut terminate, &mut interrupt).await;
-        eprintln!("ending; a second signal ends at once");
         shutdown.cancel();
+        // Whoever read it may be gone: the end comes all the same.
+        drop(writeln!(std::io::stderr(), "ending; a second signal ends at once"));
         either(&mut terminate, &mut interrupt).await;
         std::process::exit(1);
     });

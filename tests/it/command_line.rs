@@ -1,9 +1,12 @@
 //! The command line as a user runs it: what it prints, and its exit codes.
 
+use std::process::Stdio;
+
 use postrider_proto::v1::MessageState;
 use postrider_sandbox::seed;
-use postrider_testkit::{Finished, Mistake, Service, mail, run};
+use postrider_testkit::{Finished, Mistake, Service, in_time, mail, run};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 use crate::support::{given, mortal, ready};
@@ -31,6 +34,35 @@ async fn send_waits_and_shows_what_became_of_the_mail() {
 
     assert_eq!(json["message"]["state"], "MESSAGE_STATE_SENT", "{json}");
     assert_eq!(json["message"]["recipientCount"], 1);
+}
+
+/// At a terminal, which `script` is one of.
+#[tokio::test]
+async fn a_secret_that_is_typed_does_not_show() {
+    let service = ready().await;
+    let rotates = format!(
+        "{} settings rotate acme --client-secret-file - --data-dir {}",
+        env!("CARGO_BIN_EXE_postrider"),
+        service.data_dir().display()
+    );
+    let mut script = Command::new("script");
+    script.args(["-q", "-e", "-c", &rotates, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut script = script.spawn().expect("script, of util-linux");
+    let (mut typed, mut shown) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let mut screen = Vec::new();
+    let prompted = async {
+        while !String::from_utf8_lossy(&screen).contains("it does not show") {
+            assert_ne!(shown.read_buf(&mut screen).await.unwrap(), 0, "it never asked for the secret");
+        }
+    };
+    in_time("the secret is asked for", prompted).await;
+
+    typed.write_all(format!("{}\n\u{4}", seed::SECRET).as_bytes()).await.unwrap();
+
+    in_time("the command ends", shown.read_to_end(&mut screen)).await.unwrap();
+    let screen = String::from_utf8_lossy(&screen).into_owned();
+    assert!(script.wait().await.unwrap().success(), "{screen}");
+    assert!(!screen.contains(seed::SECRET), "the screen shows the secret");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use postrider_proto::v1::MessageState;
 use postrider_testkit::{Mistake, Service, mail};
 use serde_json::Value;
 use tokio::process::Command;
@@ -112,6 +113,21 @@ async fn what_a_signal_did_is_told_however_quiet_the_log_is_or_becomes() {
     assert_eq!(logs(&service, "log_level_changed").await["log_level"], "off");
     hangs_up(&mut service).await;
     assert_eq!(logs(&service, "log_level_unchanged").await["log_level"], "off");
+}
+
+#[tokio::test]
+async fn a_service_that_nobody_reads_any_more_goes_on_and_ends_when_it_is_asked_to() {
+    for format in ["text", "json"] {
+        let world = given();
+        let service = world.service().with("log.format", format).with("log.level", "debug");
+        let mut service = service.starts().await;
+        service.program().is_read_no_more();
+        for _ in 0..3 {
+            let sent = service.admin().sends(mail("acme").waiting_for_sent()).await;
+            assert_eq!(sent.state(), MessageState::Sent, "{format}");
+        }
+        assert_eq!(service.is_asked_to_end().await.code(), Some(0), "{format}");
+    }
 }
 
 #[tokio::test]

@@ -102,12 +102,16 @@ impl Telemetry {
 
 /// Once for the process. With a collector for its traces, within a runtime.
 pub fn init(log: Log, collector: Option<&Uri>) -> Result<Telemetry, TelemetryError> {
+    // Why: an event that nobody can read any more would be told to standard error too, which panics.
     let events = match log.format {
         LogFormat::Text => {
             let colours = std::io::stderr().is_terminal();
-            fmt::layer().with_writer(std::io::stderr).with_ansi(colours).boxed()
+            fmt::layer().with_writer(std::io::stderr).with_ansi(colours).log_internal_errors(false).boxed()
         }
-        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
+        LogFormat::Json => {
+            let layer = fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+            layer.log_internal_errors(false).boxed()
+        }
     };
     let (shown, level) = reload::Layer::new(filter(log.level));
     let traces = collector.map(exporting).transpose()?;

@@ -7,6 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use crate::patience::{PATIENCE, in_time};
 
@@ -24,20 +25,21 @@ struct Output {
     said: watch::Receiver<String>,
     /// Of all runs.
     file: PathBuf,
+    reading: AbortHandle,
 }
 
 impl Output {
     fn followed(mut pipe: impl AsyncRead + Unpin + Send + 'static, file: PathBuf) -> Self {
         let mut log = std::fs::OpenOptions::new().create(true).append(true).open(&file).unwrap();
         let (tell, said) = watch::channel(String::new());
-        tokio::spawn(async move {
+        let reading = tokio::spawn(async move {
             let mut bytes = vec![0; 4096];
             while let Ok(count @ 1..) = pipe.read(&mut bytes).await {
                 log.write_all(&bytes[..count]).unwrap();
                 tell.send_modify(|text| text.push_str(&String::from_utf8_lossy(&bytes[..count])));
             }
         });
-        Self { said, file }
+        Self { said, file, reading: reading.abort_handle() }
     }
 
     /// Until the program and all that it started have closed it.
@@ -92,6 +94,12 @@ impl Program {
             line.split_whitespace().find_map(|word| word.strip_prefix(&prefix)).map(str::to_owned)
         };
         names.iter().map(value).collect()
+    }
+
+    /// Whoever read what it prints is gone, as behind a pipe.
+    pub fn is_read_no_more(&self) {
+        self.stdout.reading.abort();
+        self.stderr.reading.abort();
     }
 
     /// Of the process.
