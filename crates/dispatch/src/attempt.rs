@@ -172,7 +172,7 @@ impl Attempts {
         turn.was_not_used();
         let start = self.start(queued, now);
         let end = ended(queued, turn.lane_waits(), hold, &start, verdict, self.ports.clock.now());
-        turn.ended(&end.resolution);
+        turn.ended(&end);
         let told = self.told(&end);
         if !self.ports.outbox.refuse_attempt(&self.lane.reseller, self.token, start, end).await? {
             return Ok(Begun::Stale);
@@ -242,7 +242,7 @@ impl Attempts {
         if end.verdict.token_refused && may_try_another_token {
             end.resolution = Resolution::Again { at: now, counts: false };
         }
-        turn.ended(&end.resolution);
+        turn.ended(&end);
         // What an administrator grants later is in no token issued before.
         if end.verdict.token_refused || matches!(end.resolution, Resolution::LaneHeld(_)) {
             self.ports.tokens.forget(&grant).await;

@@ -400,12 +400,10 @@ impl LaneRun {
         let is_of_this_mailbox = ended.lane == draining.attempts.lane;
         draining.token_refused = ended.verdict.token_refused;
         draining.token_refusals += u32::from(ended.verdict.token_refused);
-        if let Some(asked) = ended.verdict.retry_after.filter(|asked| !asked.is_zero()) {
+        let asked = ended.verdict.retry_after.filter(|asked| !asked.is_zero() && is_of_this_mailbox);
+        if let Some(asked) = asked {
             let until = self.now().saturating_add(asked).unwrap_or(Timestamp::MAX);
-            self.shared.paces.of(&ended.lane, self.now()).close_until(until);
-            if is_of_this_mailbox {
-                draining.wait(until, ended.verdict.finding.as_ref());
-            }
+            draining.wait(until, ended.verdict.finding.as_ref());
         }
         match ended.resolution {
             Resolution::End(MessageState::Sent) => {

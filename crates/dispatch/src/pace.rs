@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use postrider_domain::{
-    AttemptNumber, Bug, HourOfRecipients, Lane, MessageId, MessageState, PaceLimits, RecentCall, Resolution,
-    limits, planted,
+    AttemptEnd, AttemptNumber, Bug, HourOfRecipients, Lane, MessageId, MessageState, PaceLimits, RecentCall,
+    Resolution, limits, planted,
 };
 use tokio::sync::Notify;
 
@@ -205,10 +205,16 @@ impl Turn {
         self.lane_waits
     }
 
-    /// What came of it. Calls that ran together and all make the lane wait count as one.
-    pub(crate) fn ended(&self, resolution: &Resolution) {
+    /// What came of it, as it is heard: whoever leases the lane next may come before that is on disk. Calls that ran together
+    /// and all make the lane wait count as one.
+    pub(crate) fn ended(&self, end: &AttemptEnd) {
         let mut state = self.pace.lock();
-        match resolution {
+        let asked = end.verdict.retry_after.filter(|_| !planted(Bug::RetryAfterNotHeard));
+        if let Some(asked) = asked.filter(|asked| !asked.is_zero()) {
+            let until = end.end_time.saturating_add(asked).unwrap_or(Timestamp::MAX);
+            state.closed_until = state.closed_until.max(Some(until));
+        }
+        match &end.resolution {
             Resolution::LaneWaits { until } => {
                 state.waits = state.waits.max(self.lane_waits.saturating_add(1));
                 state.waits_until = state.waits_until.max(Some(*until));
