@@ -2,7 +2,7 @@
 //!
 //! The frames are made and read here byte by byte, as a browser's library does it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use postrider_proto::v1::watch_settings_test_response::Event;
@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 
 use crate::support::ready;
 
+const DEADLINE: Duration = Duration::from_millis(100);
 const BINARY: &str = "application/grpc-web+proto";
 const TEXT: &str = "application/grpc-web-text+proto";
 
@@ -79,8 +80,9 @@ async fn a_deadline_is_counted_from_the_head_of_a_call_however_long_its_body_tak
     let body = framed(&mail("acme").waiting_for_sent().request);
     let head = format!(
         "POST /postrider.v1.MailService/SendMail HTTP/1.1\r\nhost: postrider\r\nauthorization: Bearer {}\r\n\
-         content-type: {BINARY}\r\ngrpc-timeout: 100m\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+         content-type: {BINARY}\r\ngrpc-timeout: {}m\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         service.admin().key(),
+        DEADLINE.as_millis(),
         body.len()
     );
     let mut connection = TcpStream::connect(service.http()).await.unwrap();
@@ -88,8 +90,11 @@ async fn a_deadline_is_counted_from_the_head_of_a_call_however_long_its_body_tak
     let mut asked_for = [0; 25];
     connection.read_exact(&mut asked_for).await.unwrap();
     assert_eq!(&asked_for, b"HTTP/1.1 100 Continue\r\n\r\n");
-    // The body takes longer than the caller waits.
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    let asked = Instant::now();
+    // Others are answered for as long as this caller waits, and so long its body takes.
+    while asked.elapsed() <= DEADLINE {
+        service.is_ready(200).await;
+    }
     connection.write_all(&body).await.unwrap();
     let mut answer = Vec::new();
     connection.read_to_end(&mut answer).await.unwrap();

@@ -62,6 +62,7 @@ pub(crate) struct Ended {
     /// Whose answer it is: the settings may name another mailbox by now.
     pub lane: Lane,
     pub verdict: Verdict,
+    pub asked_until: Option<Timestamp>,
     pub resolution: Resolution,
     pub generation: u32,
 }
@@ -81,7 +82,7 @@ pub(crate) struct Started {
 pub(crate) enum Begun {
     Started(Box<Started>),
     /// Nothing left: no token, or nothing to send.
-    Refused(Ended),
+    Refused(Box<Ended>),
     /// The lease is lost, or settings, message or the lane are not as they were read: nothing was written.
     Stale,
     /// Microsoft answers nobody, so that nothing is tried.
@@ -178,7 +179,7 @@ impl Attempts {
             return Ok(Begun::Stale);
         }
         self.log(queued, &told);
-        Ok(Begun::Refused(told))
+        Ok(Begun::Refused(Box::new(told)))
     }
 
     /// For mail with more recipients than a day may have: it says so, and waits without holding up the others.
@@ -307,7 +308,8 @@ impl Attempts {
 
     fn told(&self, end: &AttemptEnd) -> Ended {
         let (verdict, resolution) = (end.verdict.clone(), end.resolution.clone());
-        Ended { lane: self.lane.clone(), verdict, resolution, generation: self.generation }
+        let (lane, asked_until) = (self.lane.clone(), end.asked_until());
+        Ended { lane, verdict, asked_until, resolution, generation: self.generation }
     }
 
     async fn record(&self, end: AttemptEnd) {

@@ -176,7 +176,7 @@ impl LaneRun {
                             draining.stale = 0;
                             self.submit(draining, *started, refusals).await;
                         }
-                        Begun::Refused(ended) => self.heed(draining, ended),
+                        Begun::Refused(ended) => self.heed(draining, *ended),
                         // What others did to it is read; if it was not that, the next lease will tell.
                         Begun::Stale if draining.stale == 0 => {
                             draining.stale += 1;
@@ -400,9 +400,7 @@ impl LaneRun {
         let is_of_this_mailbox = ended.lane == draining.attempts.lane;
         draining.token_refused = ended.verdict.token_refused;
         draining.token_refusals += u32::from(ended.verdict.token_refused);
-        let asked = ended.verdict.retry_after.filter(|asked| !asked.is_zero() && is_of_this_mailbox);
-        if let Some(asked) = asked {
-            let until = self.now().saturating_add(asked).unwrap_or(Timestamp::MAX);
+        if let Some(until) = ended.asked_until.filter(|_| is_of_this_mailbox) {
             draining.wait(until, ended.verdict.finding.as_ref());
         }
         match ended.resolution {

@@ -209,10 +209,8 @@ impl Turn {
     /// and all make the lane wait count as one.
     pub(crate) fn ended(&self, end: &AttemptEnd) {
         let mut state = self.pace.lock();
-        let asked = end.verdict.retry_after.filter(|_| !planted(Bug::RetryAfterNotHeard));
-        if let Some(asked) = asked.filter(|asked| !asked.is_zero()) {
-            let until = end.end_time.saturating_add(asked).unwrap_or(Timestamp::MAX);
-            state.closed_until = state.closed_until.max(Some(until));
+        if !planted(Bug::RetryAfterNotHeard) {
+            state.closed_until = state.closed_until.max(end.asked_until());
         }
         match &end.resolution {
             Resolution::LaneWaits { until } => {

@@ -164,6 +164,14 @@ pub struct AttemptEnd {
     pub resolution: Resolution,
 }
 
+impl AttemptEnd {
+    /// Until when Microsoft asked to wait, from when that was heard.
+    pub fn asked_until(&self) -> Option<Timestamp> {
+        let asked = self.verdict.retry_after.filter(|asked| !asked.is_zero())?;
+        Some(self.end_time.saturating_add(asked).unwrap_or(Timestamp::MAX))
+    }
+}
+
 /// What becomes of the message, and of its lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {

@@ -18,9 +18,8 @@ use postrider_store::AuditStore;
 
 use super::scopes::rpc_name;
 
-/// Some 5 MB a day at the very most.
 const TOLD_OF_ONE: usize = 10;
-/// What strangers and nine callers may come to.
+/// What strangers and nine callers may come to: some 50 MB a day at the very most.
 const TOLD_A_MINUTE: usize = 10 * TOLD_OF_ONE;
 /// The name of the reseller among the details.
 const ASKED_FOR: &str = "asked_for";

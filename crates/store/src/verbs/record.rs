@@ -220,14 +220,8 @@ fn end(book: &mut Book, reseller: &ResellerId, end: &AttemptEnd) -> Result<(), S
     let reach = reach(book, reseller, attempt, is_test);
     let mailbox = attempt.mailbox.clone();
     let resolved = attempt.end.as_ref().map(|end| (end.time, end.outcome));
-    if let Some(until) = asked_to_wait(end).filter(|_| reach.asked) {
-        lane_waits(book, reseller, until);
-        if let Some(lane) = book.change_lane(reseller) {
-            lane.asked_until = lane.asked_until.max(Some(until));
-        }
-    }
-    if let Some(until) = asked_to_wait(end) {
-        tell_another(book, reseller, mailbox, until);
+    if let Some(until) = end.asked_until() {
+        mailbox_waits(book, reseller, &mailbox, reach.asked, until);
     }
     // The lane's holder counts it no more, and waits where it was asked to.
     if is_test {
@@ -242,20 +236,25 @@ fn end(book: &mut Book, reseller: &ResellerId, end: &AttemptEnd) -> Result<(), S
     }
 }
 
-/// What was asked of a mailbox that the settings do not name any more, and may name again.
-fn tell_another(book: &mut Book, reseller: &ResellerId, mailbox: EmailAddress, until: Timestamp) {
-    if book.lane(reseller).is_some_and(|lane| lane.mailbox != mailbox)
-        && let Some(lane) = book.change_lane(reseller)
-    {
-        let asked = lane.asked_elsewhere.entry(mailbox).or_insert(until);
+/// What Microsoft asked of a mailbox is never shortened: the lane waits if it is its own, and knows it if its settings do not name it
+/// any more, for they may again.
+fn mailbox_waits(
+    book: &mut Book,
+    reseller: &ResellerId,
+    mailbox: &EmailAddress,
+    is_the_lanes: bool,
+    until: Timestamp,
+) {
+    if is_the_lanes {
+        lane_waits(book, reseller, until);
+    }
+    let Some(lane) = book.change_lane(reseller) else { return };
+    if is_the_lanes {
+        lane.asked_until = lane.asked_until.max(Some(until));
+    } else if lane.mailbox != *mailbox {
+        let asked = lane.asked_elsewhere.entry(mailbox.clone()).or_insert(until);
         *asked = until.max(*asked);
     }
-}
-
-/// What Microsoft asked for, from when it was heard; never shortened.
-fn asked_to_wait(end: &AttemptEnd) -> Option<Timestamp> {
-    let asked = end.verdict.retry_after.filter(|asked| !asked.is_zero())?;
-    Some(end.end_time.saturating_add(asked).unwrap_or(Timestamp::MAX))
 }
 
 /// A doubt tells nothing that a resolved attempt does not, nor does one who did not hear that it was written.
