@@ -1,7 +1,7 @@
 //! What a command reads beside its arguments: files, and standard input where a file is named `-`. A secret that is typed or
 //! pasted at a terminal does not show.
 
-use std::io::{self, IsTerminal, Read, Stdin};
+use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use anyhow::Context;
@@ -9,6 +9,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use secrecy::SecretString;
 
 use super::failure::Failure;
+use super::signals;
 
 /// A file's text, or that of standard input for `-`.
 pub(crate) fn text(file: &Path) -> Result<String, Failure> {
@@ -40,7 +41,6 @@ pub(crate) fn secret(file: &Path) -> Result<SecretString, Failure> {
 
 /// While it is there the terminal shows nothing of what is typed.
 struct Hidden {
-    terminal: Stdin,
     before: Termios,
 }
 
@@ -48,19 +48,25 @@ impl Hidden {
     fn begin() -> io::Result<Self> {
         let terminal = io::stdin();
         let before = tcgetattr(&terminal)?;
+        let shown = before.clone();
+        signals::end_with(move || show_again(&shown))?;
         let mut without_echo = before.clone();
         without_echo.local_modes.remove(LocalModes::ECHO);
         tcsetattr(&terminal, OptionalActions::Now, &without_echo)?;
         eprintln!("The secret, then Enter and Ctrl-D (it does not show):");
-        Ok(Self { terminal, before })
+        Ok(Self { before })
     }
 }
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        // There is nothing else to try.
-        tcsetattr(&self.terminal, OptionalActions::Now, &self.before).ok();
+        show_again(&self.before);
     }
+}
+
+fn show_again(before: &Termios) {
+    // There is nothing else to try.
+    tcsetattr(io::stdin(), OptionalActions::Now, before).ok();
 }
 
 fn trim_end_of_line(text: &mut String) {

@@ -36,19 +36,17 @@ async fn send_waits_and_shows_what_became_of_the_mail() {
     assert_eq!(json["message"]["recipientCount"], 1);
 }
 
-/// At a terminal, which `script` is one of.
-#[tokio::test]
-async fn a_secret_that_is_typed_does_not_show() {
-    let service = ready().await;
+/// What a terminal, which `script` is, shows of a secret that is asked for, of what is typed then, and of how the terminal is left.
+async fn at_a_terminal(service: &Service, typed: &str) -> String {
     let rotates = format!(
-        "{} settings rotate acme --client-secret-file - --data-dir {}",
+        "trap : INT; {} settings rotate acme --client-secret-file - --data-dir {}; echo exit $?; stty -a",
         env!("CARGO_BIN_EXE_postrider"),
         service.data_dir().display()
     );
     let mut script = Command::new("script");
-    script.args(["-q", "-e", "-c", &rotates, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    script.args(["-q", "-c", &rotates, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut script = script.spawn().expect("script, of util-linux");
-    let (mut typed, mut shown) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let (mut keys, mut shown) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
     let mut screen = Vec::new();
     let prompted = async {
         while !String::from_utf8_lossy(&screen).contains("it does not show") {
@@ -56,13 +54,25 @@ async fn a_secret_that_is_typed_does_not_show() {
         }
     };
     in_time("the secret is asked for", prompted).await;
-
-    typed.write_all(format!("{}\n\u{4}", seed::SECRET).as_bytes()).await.unwrap();
-
+    keys.write_all(typed.as_bytes()).await.unwrap();
     in_time("the command ends", shown.read_to_end(&mut screen)).await.unwrap();
-    let screen = String::from_utf8_lossy(&screen).into_owned();
-    assert!(script.wait().await.unwrap().success(), "{screen}");
+    script.wait().await.unwrap();
+    String::from_utf8_lossy(&screen).into_owned()
+}
+
+#[tokio::test]
+async fn a_secret_that_is_typed_does_not_show() {
+    let service = ready().await;
+    let screen = at_a_terminal(&service, &format!("{}\n\u{4}", seed::SECRET)).await;
+    assert!(screen.contains("exit 0") && screen.contains(" echo "), "{screen}");
     assert!(!screen.contains(seed::SECRET), "the screen shows the secret");
+}
+
+#[tokio::test]
+async fn a_secret_that_is_broken_off_leaves_the_terminal_as_it_was() {
+    let service = ready().await;
+    let screen = at_a_terminal(&service, "half a sec\u{3}").await;
+    assert!(screen.contains("exit 130") && screen.contains(" echo "), "{screen}");
 }
 
 #[tokio::test]
