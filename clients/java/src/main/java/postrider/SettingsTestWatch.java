@@ -6,8 +6,6 @@ import io.grpc.StatusException;
 import io.grpc.stub.BlockingClientCall;
 import io.grpc.stub.ClientCalls;
 import java.time.Duration;
-import java.util.Iterator;
-import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import postrider.v1.SettingsServiceGrpc;
@@ -21,14 +19,12 @@ import postrider.v1.WatchSettingsTestResponse;
  * end, after {@link #close}, or when the waiting thread is interrupted. One thread reads. The test goes on to its end also after
  * {@code close}.
  */
-public final class SettingsTestWatch
-        implements Iterator<WatchSettingsTestResponse>, Iterable<WatchSettingsTestResponse>, AutoCloseable {
+public final class SettingsTestWatch extends Responses<WatchSettingsTestResponse> {
     private final Channel channel;
     private final Runnable reconnect;
     private final long end;
     private final WatchSettingsTestRequest request;
     private BlockingClientCall<WatchSettingsTestRequest, WatchSettingsTestResponse> call;
-    private WatchSettingsTestResponse next;
     private boolean begun;
     private boolean ended;
     private int attempt;
@@ -41,31 +37,8 @@ public final class SettingsTestWatch
     }
 
     @Override
-    public boolean hasNext() {
-        try {
-            while (next == null && !ended) {
-                advance();
-            }
-        } catch (InterruptedException interrupted) {
-            close();
-            Thread.currentThread().interrupt();
-        }
-        return next != null;
-    }
-
-    @Override
-    public WatchSettingsTestResponse next() {
-        if (!hasNext()) {
-            throw new NoSuchElementException("the test has ended, or the watch was closed");
-        }
-        WatchSettingsTestResponse response = next;
-        next = null;
-        return response;
-    }
-
-    @Override
-    public Iterator<WatchSettingsTestResponse> iterator() {
-        return this;
+    protected boolean hasEnded() {
+        return ended;
     }
 
     @Override
@@ -76,8 +49,8 @@ public final class SettingsTestWatch
         }
     }
 
-    /** Reads one response, or asks again where none has come yet. */
-    private void advance() throws InterruptedException {
+    @Override
+    protected void advance() throws InterruptedException {
         PostriderException failure;
         try {
             if (call == null) {

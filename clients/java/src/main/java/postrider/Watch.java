@@ -7,8 +7,6 @@ import io.grpc.StatusException;
 import io.grpc.stub.BlockingClientCall;
 import io.grpc.stub.ClientCalls;
 import java.time.Duration;
-import java.util.Iterator;
-import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -24,12 +22,11 @@ import postrider.v1.WatchMessagesResponse;
  * interrupted. One thread reads. To go on after a restart of your own program, keep the cursor of the last response and give it in the
  * request.
  */
-public final class Watch implements Iterator<WatchMessagesResponse>, Iterable<WatchMessagesResponse>, AutoCloseable {
+public final class Watch extends Responses<WatchMessagesResponse> {
     private final Channel channel;
     private final Runnable reconnect;
     private final Duration silence;
     private WatchMessagesRequest request;
-    private WatchMessagesResponse next;
     private int attempt;
     private volatile BlockingClientCall<WatchMessagesRequest, WatchMessagesResponse> call;
     private volatile boolean closed;
@@ -42,31 +39,8 @@ public final class Watch implements Iterator<WatchMessagesResponse>, Iterable<Wa
     }
 
     @Override
-    public boolean hasNext() {
-        try {
-            while (next == null && !closed) {
-                advance();
-            }
-        } catch (InterruptedException interrupted) {
-            close();
-            Thread.currentThread().interrupt();
-        }
-        return next != null;
-    }
-
-    @Override
-    public WatchMessagesResponse next() {
-        if (!hasNext()) {
-            throw new NoSuchElementException("the watch was closed");
-        }
-        WatchMessagesResponse event = next;
-        next = null;
-        return event;
-    }
-
-    @Override
-    public Iterator<WatchMessagesResponse> iterator() {
-        return this;
+    protected boolean hasEnded() {
+        return closed;
     }
 
     @Override
@@ -75,8 +49,8 @@ public final class Watch implements Iterator<WatchMessagesResponse>, Iterable<Wa
         drop();
     }
 
-    /** Reads one response, or takes the stream up again. */
-    private void advance() throws InterruptedException {
+    @Override
+    protected void advance() throws InterruptedException {
         PostriderException failure;
         try {
             // Why a copy: another thread may close the watch meanwhile.
