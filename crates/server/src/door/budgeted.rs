@@ -19,12 +19,16 @@ const PREFIX_BYTES: usize = 5;
 
 /// What a request holds while it is worked on; filled once its first bytes are there.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct HeldRoom(Arc<OnceLock<Room>>, Arc<OnceLock<String>>);
+pub(crate) struct HeldRoom {
+    room: Arc<OnceLock<Room>>,
+    /// In whose part of the budget it is.
+    caller: Arc<OnceLock<String>>,
+}
 
 impl HeldRoom {
-    /// Whose part of the budget it is. To be told before the request is received.
+    /// To be told before the request is received.
     pub(crate) fn belongs_to(&self, caller: &str) {
-        drop(self.1.set(caller.to_owned()));
+        drop(self.caller.set(caller.to_owned()));
     }
 }
 
@@ -89,8 +93,8 @@ impl Body for Budgeted {
             let Some(bytes) = frame.data_ref().cloned().and_then(|data| self.announced(&data)) else {
                 return Poll::Ready(Some(Ok(frame)));
             };
-            let (budget, held) = (self.budget.clone(), self.held.clone());
-            let taking = async move { budget.take(held.1.get().map_or("", String::as_str), bytes).await };
+            let (budget, caller) = (self.budget.clone(), Arc::clone(&self.held.caller));
+            let taking = async move { budget.take(caller.get().map_or("", String::as_str), bytes).await };
             self.taking = Some((Box::pin(taking), frame));
         }
         let Some((taking, _)) = &mut self.taking else { return Poll::Ready(None) };
@@ -99,7 +103,7 @@ impl Body for Budgeted {
         Poll::Ready(frame.map(|frame| match taken {
             Ok(room) => {
                 // Only the first message of a stream is counted.
-                drop(self.held.0.set(room));
+                drop(self.held.room.set(room));
                 Ok(frame)
             }
             Err(NoRoom) => Err(BodyEnd::NoRoom.into()),
