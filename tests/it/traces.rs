@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::StreamExt as _;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -10,7 +11,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use postrider_proto::v1::{Message, MessageState, PauseSendingRequest, ResumeSendingRequest};
+use postrider_proto::v1::{
+    Message, MessageState, PauseSendingRequest, ResumeSendingRequest, TestSettingsRequest,
+    WatchSettingsTestRequest,
+};
 use postrider_sandbox::seed;
 use postrider_testkit::{Mistake, Service, ServiceBuilder, World, canary, in_time, mail};
 use prost::Message as _;
@@ -98,11 +102,16 @@ async fn traced(world: &World, collector: &Collector) -> Service {
     told(world.service(), &collector.address).starts().await
 }
 
-/// Sends within the caller's trace.
-async fn sends(service: &Service, mail: postrider_testkit::Mail) -> Message {
-    let mut request = Request::new(mail.request);
+fn in_trace<M>(message: M) -> Request<M> {
+    let mut request = Request::new(message);
     let traceparent = format!("00-{TRACE_ID}-{CALLERS_SPAN}-01");
     request.metadata_mut().insert("traceparent", traceparent.parse().unwrap());
+    request
+}
+
+/// Sends within the caller's trace.
+async fn sends(service: &Service, mail: postrider_testkit::Mail) -> Message {
+    let request = in_trace(mail.request);
     service.admin().mail().send_mail(request).await.unwrap().into_inner().message.unwrap()
 }
 
@@ -138,6 +147,28 @@ async fn a_call_is_in_its_callers_trace_and_the_attempt_in_one_of_its_own_with_a
     assert_eq!(attribute(&request, "call"), "send_mail");
     assert_eq!(attribute(&request, "http.response.status_code"), "202");
     collector.child(&attempt, "record").await;
+}
+
+#[tokio::test]
+async fn what_a_test_asks_of_microsoft_is_in_its_callers_trace_also_where_somebody_looks_on() {
+    let (world, collector) = (given(), Collector::listening().await);
+    let service = traced(&world, &collector).await;
+    let mut settings = service.admin().settings();
+    let tested = TestSettingsRequest { reseller: "acme".to_owned(), ..Default::default() };
+    settings.test_settings(in_trace(tested)).await.unwrap();
+    let watched = WatchSettingsTestRequest { reseller: "acme".to_owned(), ..Default::default() };
+    let stream = settings.watch_settings_test(in_trace(watched)).await.unwrap();
+    let told: Vec<_> = stream.into_inner().collect().await;
+    assert!(told.iter().all(Result::is_ok), "{told:#?}");
+    for rpc in ["TestSettings", "WatchSettingsTest"] {
+        let is_its = |span: &Span| span.name == format!("postrider.v1.SettingsService/{rpc}");
+        let call = collector.gets(rpc, is_its).await;
+        assert_eq!(hex(&call.trace_id), TRACE_ID, "{rpc}");
+        collector.child(&call, "microsoft_request").await;
+    }
+    let spans = collector.spans();
+    let requests = spans.iter().filter(|span| span.name == "microsoft_request");
+    assert!(requests.clone().all(|span| hex(&span.trace_id) == TRACE_ID), "{spans:#?}");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use postrider_domain::{Act, ResellerId};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use crate::access::{Caller, ResellerClaim, authorise};
 use crate::app::App;
@@ -37,6 +37,8 @@ pub(crate) struct Authorised<R> {
     pub origin: Origin,
     /// Given back when the request is no longer in memory.
     pub room: HeldRoom,
+    /// What traces tell of the call, for work that goes on after its answer: a span that is not entered is nobody's parent.
+    pub trace: Span,
 }
 
 /// Who calls what, from where: what an audit event tells beside what was changed.
@@ -114,7 +116,7 @@ where
         authorise(&caller, rpc, request.claim())?;
         app.access.pace(request.claim())?;
         let span = tracing::info_span!("call", request_id = %id, rpc, caller = caller.name());
-        let authorised = Authorised { request, caller, deadline, id, origin, room };
+        let authorised = Authorised { request, caller, deadline, id, origin, room, trace: Span::current() };
         in_a_task(app, deadline, handler(Arc::clone(app), authorised).instrument(span)).await
     };
     handled.await.map_err(|refusal| match refusal {

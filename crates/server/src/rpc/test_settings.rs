@@ -41,7 +41,7 @@ pub(super) async fn watch_settings_test(
     app: Arc<App>,
     call: Authorised<v1::WatchSettingsTestRequest>,
 ) -> Result<Events, Refusal> {
-    let Authorised { request, caller, id, .. } = call;
+    let Authorised { request, caller, id, trace, .. } = call;
     let v1::WatchSettingsTestRequest { reseller, candidate, level, recipient, request_id } = request;
     let request = v1::TestSettingsRequest { reseller, candidate, level, recipient, request_id };
     let prepared = prepared(&app, &caller, request).await?;
@@ -54,7 +54,7 @@ pub(super) async fn watch_settings_test(
         let last = result.map(|response| event(Event::Result(response)));
         drop(events.try_send(last.map_err(|refusal| refusal.into_status(id))));
     };
-    app.tasks.spawn(work.in_current_span());
+    app.tasks.spawn(work.in_current_span().instrument(trace));
     Ok(ReceiverStream::new(stream))
 }
 
